@@ -1,0 +1,85 @@
+// What goes into a store: columns of samples of one scrape or one request. This is the contract of everything that
+// appends (scrape, receive, rules, backfill) with everything that takes samples (head, fan-out over shards, remote write, agent).
+
+import type { Histogram } from './histogram.ts';
+import type { Labels } from './labels.ts';
+
+/**
+ * A store's number for a series: the slot in its low 32 bits, the slot's generation above, so that a number kept in a cache
+ * after the series is gone is recognised. Numbers are valid within one shard and one run only.
+ */
+export type SeriesRef = number;
+
+/** In `SampleBatch.refs`: not known yet, labels in `SampleBatch.series[-ref - 1]`. */
+export const newSeries = (index: number): SeriesRef => -index - 1;
+
+export type Exemplar = { readonly labels: Labels; readonly value: number; readonly timestamp: number };
+
+export type MetricType =
+  | 'counter'
+  | 'gauge'
+  | 'histogram'
+  | 'gaugehistogram'
+  | 'summary'
+  | 'info'
+  | 'stateset'
+  | 'unknown';
+export type Metadata = { readonly type: MetricType; readonly help: string; readonly unit: string };
+
+/** Row i is (refs[i], timestamps[i], values[i]); rows of one series are in time order. Times are milliseconds. */
+export type SampleBatch = {
+  readonly refs: Float64Array;
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+  /** Start timestamps (created times), when the source gives them; 0 where unknown. */
+  readonly starts?: Float64Array;
+  /** Labels of the series that the sender has no ref for; referred to by `newSeries(index)`. */
+  readonly series: readonly Labels[];
+  readonly histograms?: readonly {
+    readonly ref: SeriesRef;
+    readonly timestamp: number;
+    readonly start?: number;
+    readonly value: Histogram;
+  }[];
+  readonly exemplars?: readonly { readonly ref: SeriesRef; readonly exemplar: Exemplar }[];
+  /** By metric family name. */
+  readonly metadata?: readonly { readonly family: string; readonly metadata: Metadata }[];
+};
+
+/** Why a sample was not stored; the names of Prometheus' counters and messages. */
+export type RejectReason =
+  | 'outOfOrder'
+  | 'outOfBounds'
+  | 'tooOld'
+  | 'tooFarInFuture'
+  | 'duplicate'
+  | 'unknownRef'
+  | 'invalidLabels'
+  | 'invalidHistogram'
+  | 'exemplarOutOfOrder'
+  | 'seriesLimit'
+  | 'readOnly';
+
+export type Rejection = {
+  /** Row of the samples, or index into histograms or exemplars. */
+  readonly kind: 'sample' | 'histogram' | 'exemplar';
+  readonly index: number;
+  readonly reason: RejectReason;
+  readonly detail: string;
+};
+
+export type AppendResult = {
+  /** For each entry of `series`: its ref from now on, or NaN if it was refused. */
+  readonly refs: Float64Array;
+  readonly rejections: readonly Rejection[];
+  /** How many series were created. */
+  readonly created: number;
+};
+
+/**
+ * Takes batches. When the promise resolves, everything not rejected is in the log and will survive the death of the process.
+ * A rejection `unknownRef` asks the sender to send the row again with its labels.
+ */
+export interface Appender {
+  append(batch: SampleBatch): Promise<AppendResult>;
+}

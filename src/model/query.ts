@@ -1,0 +1,134 @@
+// What goes out of a store. Above the shards a query is fragments and columns; inside a shard a fragment is worked out
+// over series whose chunks lie in the shard's memory. PromQL knows neither heads nor blocks, stores know no PromQL.
+
+import type { Exemplar, Metadata } from './batch.ts';
+import type { Histogram } from './histogram.ts';
+import type { Labels } from './labels.ts';
+import type { Matcher } from './matcher.ts';
+
+/** Evaluation times: start, start + step ... end, in milliseconds. An instant query has start = end. */
+export type Grid = { readonly start: number; readonly end: number; readonly step: number };
+
+export const gridLength = (grid: Grid): number =>
+  grid.end < grid.start ? 0 : grid.step > 0 ? Math.floor((grid.end - grid.start) / grid.step) + 1 : 1;
+
+/**
+ * The unit of work that travels to shards and machines: select, take a window at each step, apply one function, and
+ * optionally fold the series into groups.
+ */
+export type Fragment = {
+  readonly matchers: readonly Matcher[];
+  readonly grid: Grid;
+  /** Subtracted from each step's time (PromQL `offset`), milliseconds. */
+  readonly offset: number;
+  /** When set, every step looks at this one time (PromQL `@`). */
+  readonly at?: number;
+  /** Window length; for `instant` selection the lookback. Windows are left-open, right-closed. */
+  readonly window: number;
+  /** 'instant' takes the last sample of the window; others are PromQL's names of range functions. */
+  readonly func: string;
+  readonly args: readonly number[];
+  readonly aggregate?: {
+    readonly op: string;
+    readonly param?: number;
+    readonly by: boolean;
+    readonly labels: readonly string[];
+  };
+  /** Modes of the engine that change results, by feature-flag name. */
+  readonly features?: readonly string[];
+};
+
+/** An info or a warning found while evaluating; the position is filled in by whoever knows the expression. */
+export type Annotation = {
+  readonly level: 'info' | 'warning';
+  readonly code: string;
+  readonly metric: string;
+  readonly count: number;
+};
+
+export type FragmentStats = {
+  readonly series: number;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly timeMs: number;
+};
+
+/**
+ * Series x steps. `values[s * steps + t]` is meaningful where bit `s * steps + t` of `present` is set; a point that is a
+ * histogram has its entry in `histograms` as well.
+ */
+export type Columns = {
+  readonly labels: readonly Labels[];
+  readonly steps: number;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  readonly histograms?: ReadonlyMap<number, Histogram>;
+  readonly annotations: readonly Annotation[];
+  readonly stats: FragmentStats;
+};
+
+export type QueryLimits = { readonly maxSamples: number; readonly maxSeries: number; readonly maxBytes: number };
+
+/** Works out fragments: a shard, all shards of a process, or other machines. */
+export interface FragmentSource {
+  run(fragment: Fragment, limits: QueryLimits, signal: AbortSignal): Promise<Columns>;
+  select(request: SelectRequest, limits: QueryLimits, signal: AbortSignal): Promise<readonly RawSeries[]>;
+  labelNames(matchers: readonly (readonly Matcher[])[], range: TimeRange, limit: number): Promise<readonly string[]>;
+  labelValues(
+    name: string,
+    matchers: readonly (readonly Matcher[])[],
+    range: TimeRange,
+    limit: number,
+  ): Promise<readonly string[]>;
+  series(matchers: readonly (readonly Matcher[])[], range: TimeRange, limit: number): Promise<readonly Labels[]>;
+  exemplars(
+    matchers: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): Promise<readonly { labels: Labels; exemplars: readonly Exemplar[] }[]>;
+  metadata(metric: string | undefined, limit: number): Promise<ReadonlyMap<string, readonly Metadata[]>>;
+}
+
+/** Both ends included, milliseconds. */
+export type TimeRange = { readonly min: number; readonly max: number };
+
+export type SelectRequest = { readonly matchers: readonly Matcher[]; readonly range: TimeRange };
+
+/** Decoded samples of one series, in time order, stale markers included. */
+export type RawSeries = {
+  readonly labels: Labels;
+  readonly timestamps: Float64Array;
+  readonly values: Float64Array;
+  readonly starts?: Float64Array;
+  readonly histograms?: ReadonlyMap<number, Histogram>;
+};
+
+/** Chunk encodings, as Prometheus numbers them in block files. */
+export const CHUNK_XOR = 1;
+export const CHUNK_HISTOGRAM = 2;
+export const CHUNK_FLOAT_HISTOGRAM = 3;
+/** XOR chunk with start timestamps (ours, never written to Prometheus blocks). */
+export const CHUNK_XOR_STARTS = 4;
+
+/**
+ * Chunks of one series in the shard's memory, in time order, possibly overlapping (then the later entry of equal times is
+ * dropped). Encodings are the constants above; bytes are the chunk's data without length, encoding and checksum.
+ * Deleted ranges are already cut out of what the store hands over, as `deleted` intervals to skip while decoding.
+ */
+export type SeriesChunks = {
+  readonly labels: Labels;
+  count: number;
+  addresses: Uint32Array;
+  lengths: Uint32Array;
+  encodings: Uint8Array;
+  minTimes: Float64Array;
+  maxTimes: Float64Array;
+  deleted: readonly TimeRange[];
+};
+
+/** What a shard's store offers to what evaluates fragments in the same thread. */
+export interface ShardSource {
+  /** The memory in which chunk addresses are valid until the next call of the iterator. */
+  readonly memory: WebAssembly.Memory;
+  /** Series that match and have chunks in the range, in label order if `sorted`. */
+  select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Iterable<SeriesChunks>;
+}
