@@ -1,0 +1,256 @@
+// A small schema language for configuration files. A schema turns a YAML node into a typed value or reports, at the node's
+// position, what was expected. Unknown fields are errors that name the nearest known one. Rooms declare the schema of their
+// own section next to the type it yields; every problem of a file is reported, not only the first.
+
+import { isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
+import { nearest } from '../nearest.ts';
+import { parseDuration, parseSize } from '../units.ts';
+
+/** Collects problems while a document is read. */
+export interface Reading {
+  problem(node: Node | null | undefined, path: string, message: string): void;
+  /** Notes a node whose value must never be displayed. */
+  secret(node: Node): void;
+  /** Follows YAML aliases. */
+  resolve(node: Node | null | undefined): Node | null | undefined;
+}
+
+export interface Schema<T> {
+  /** What is expected, for messages: "a duration such as 30s". */
+  readonly expected: string;
+  /** The value when the field is absent; undefined: the field may stay undefined only if `optional`. */
+  readonly fallback?: () => T;
+  readonly optional?: boolean;
+  /** Reads a node; on a problem reports it and returns undefined. */
+  read(node: Node, path: string, reading: Reading): T | undefined;
+}
+
+export type Infer<S> = S extends Schema<infer T> ? T : never;
+
+function scalar<T>(expected: string, convert: (value: unknown, source: string) => T | undefined): Schema<T> {
+  return {
+    expected,
+    read(node, path, reading) {
+      if (isScalar(node)) {
+        const source = typeof node.source === 'string' ? node.source : String(node.value);
+        const value = convert(node.value, source);
+        if (value !== undefined) return value;
+      }
+      reading.problem(node, path, `expected ${expected}, got ${describe(node)}`);
+      return undefined;
+    },
+  };
+}
+
+/** Text. Numbers and booleans written without quotes are taken as they are written; null is the empty text, as in Go's YAML. */
+export const string = (): Schema<string> =>
+  scalar('text', (value, source) => (typeof value === 'string' ? value : value === null ? '' : source));
+
+export const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): Schema<number> =>
+  scalar(min === 0 && max === Number.MAX_SAFE_INTEGER ? 'a whole number of 0 or more' : 'a whole number', (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+  );
+
+export const number = (): Schema<number> =>
+  scalar('a number', (value) => (typeof value === 'number' ? value : undefined));
+
+export const boolean = (): Schema<boolean> =>
+  scalar('true or false', (value, source) =>
+    typeof value === 'boolean'
+      ? value
+      : /^(yes|on)$/i.test(source)
+        ? true
+        : /^(no|off)$/i.test(source)
+          ? false
+          : undefined,
+  );
+
+/** Milliseconds, written as Prometheus writes durations. */
+export const duration = (): Schema<number> =>
+  scalar('a duration such as 30s or 1h30m', (_, source) => parseDuration(source));
+
+/** Bytes, written as "512KB", "10MiB" or a plain number. */
+export const size = (): Schema<number> => scalar('a size such as 512KB or 10MB', (_, source) => parseSize(source));
+
+export const oneOf = <const T extends string>(...values: readonly T[]): Schema<T> =>
+  scalar(`one of ${values.join(', ')}`, (_, source) => values.find((value) => value === source));
+
+/** Never shown again: prints as <secret> wherever a configuration is displayed. */
+export const secret = (): Schema<string> => {
+  const text = string();
+  return {
+    ...text,
+    read(node, path, reading) {
+      reading.secret(node);
+      return text.read(node, path, reading);
+    },
+  };
+};
+
+export const list = <T>(item: Schema<T>): Schema<readonly T[]> => ({
+  expected: `a list, each item ${item.expected}`,
+  fallback: () => [],
+  read(node, path, reading) {
+    if (isScalar(node) && node.value === null) return [];
+    if (!isSeq(node)) {
+      reading.problem(node, path, `expected a list, got ${describe(node)}`);
+      return undefined;
+    }
+    const values: T[] = [];
+    node.items.forEach((raw, index) => {
+      const child = reading.resolve(raw as Node);
+      if (!child) return;
+      const value = item.read(child, `${path}[${index}]`, reading);
+      if (value !== undefined) values.push(value);
+    });
+    return values;
+  },
+});
+
+/** A mapping with free keys. */
+export const record = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> => ({
+  expected: 'a mapping',
+  fallback: () => ({}),
+  read(node, path, reading) {
+    if (isScalar(node) && node.value === null) return {};
+    if (!isMap(node)) {
+      reading.problem(node, path, `expected a mapping, got ${describe(node)}`);
+      return undefined;
+    }
+    const values: Record<string, T> = {};
+    for (const pair of node.items) {
+      const key = keyOf(pair.key);
+      const child = reading.resolve(pair.value as Node);
+      const value = child && item.read(child, joinPath(path, key), reading);
+      if (value !== undefined && value !== null) values[key] = value;
+    }
+    return values;
+  },
+});
+
+type Fields = Readonly<Record<string, Schema<unknown>>>;
+/** A field is optional in the result when its schema says so. */
+export type ObjectOf<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends { readonly optional: true } ? Infer<F[K]> | undefined : Infer<F[K]>;
+};
+
+export type ObjectSchema<F extends Fields, T = ObjectOf<F>> = Schema<T> & { readonly fields: F };
+
+/** A mapping with known fields. `check` looks at the whole and reports what single fields cannot know. */
+export function object<F extends Fields>(
+  fields: F,
+  check?: (value: ObjectOf<F>, report: (field: string, message: string) => void) => void,
+): ObjectSchema<F> {
+  return {
+    expected: 'a mapping',
+    fields,
+    read(node, path, reading) {
+      const isEmpty = isScalar(node) && node.value === null;
+      if (!isMap(node) && !isEmpty) {
+        reading.problem(node, path, `expected a mapping, got ${describe(node)}`);
+        return undefined;
+      }
+      const found = new Map<string, { key: Node; value: Node | null | undefined }>();
+      if (isMap(node)) {
+        for (const pair of node.items) {
+          const key = keyOf(pair.key);
+          if (key === '<<') continue;
+          if (!Object.hasOwn(fields, key)) {
+            const hint = nearest(key, Object.keys(fields));
+            const where = path === '' ? 'the top level' : path;
+            reading.problem(
+              pair.key as Node,
+              path,
+              `field ${key} is not known in ${where}${hint ? `, did you mean ${hint}?` : ''}`,
+            );
+            continue;
+          }
+          found.set(key, { key: pair.key as Node, value: reading.resolve(pair.value as Node | null) });
+        }
+      }
+      const result: Record<string, unknown> = {};
+      let complete = true;
+      for (const [name, schema] of Object.entries(fields)) {
+        const entry = found.get(name);
+        const child = entry?.value;
+        const absent = !child || (isScalar(child) && child.value === null && schema.expected !== 'text');
+        if (!absent) {
+          const value = schema.read(child, joinPath(path, name), reading);
+          if (value === undefined) complete = false;
+          result[name] = value;
+        } else if (schema.fallback) result[name] = schema.fallback();
+        else if (schema.optional) result[name] = undefined;
+        else {
+          reading.problem(
+            entry?.key ?? node,
+            joinPath(path, name),
+            `field ${name} is required: expected ${schema.expected}`,
+          );
+          complete = false;
+        }
+      }
+      if (complete && check) {
+        check(result as ObjectOf<F>, (field, message) => {
+          const entry = found.get(field);
+          reading.problem(entry?.value ?? entry?.key ?? node, joinPath(path, field), message);
+          complete = false;
+        });
+      }
+      return complete ? (result as ObjectOf<F>) : undefined;
+    },
+  };
+}
+
+/** The field may be absent. */
+export const optional = <T>(schema: Schema<T>): Schema<T> & { readonly optional: true } => {
+  const { fallback: _, ...rest } = schema;
+  return { ...rest, read: (node, path, reading) => schema.read(node, path, reading), optional: true };
+};
+
+export const withDefault = <T>(schema: Schema<T>, value: T): Schema<T> => ({ ...schema, fallback: () => value });
+
+/** A value worked out from what was read; `convert` throws an Error whose message is reported at the node. */
+export const map = <A, B>(schema: Schema<A>, convert: (value: A) => B, expected = schema.expected): Schema<B> => ({
+  expected,
+  read(node, path, reading) {
+    const value = schema.read(node, path, reading);
+    if (value === undefined) return undefined;
+    try {
+      return convert(value);
+    } catch (error) {
+      reading.problem(node, path, error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  },
+});
+
+/** For recursive structures: the schema is made on first use. */
+export const lazy = <T>(make: () => Schema<T>): Schema<T> => {
+  let schema: Schema<T> | undefined;
+  return {
+    expected: 'a mapping',
+    read(node, path, reading) {
+      schema ??= make();
+      return schema.read(node, path, reading);
+    },
+  };
+};
+
+/** Any YAML as plain data. */
+export const anything = (): Schema<unknown> => ({
+  expected: 'anything',
+  read: (node) => node.toJSON() as unknown,
+});
+
+export function describe(node: Node | null | undefined): string {
+  if (isMap(node)) return 'a mapping';
+  if (isSeq(node)) return 'a list';
+  if (isAlias(node)) return `alias ${node.source}`;
+  if (!isScalar(node) || node.value === null) return 'nothing';
+  const text = typeof node.source === 'string' ? node.source : String(node.value);
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
+}
+
+const keyOf = (key: unknown): string =>
+  isScalar(key) ? (typeof key.source === 'string' ? key.source : String(key.value)) : String(key);
+const joinPath = (path: string, field: string): string => (path === '' ? field : `${path}.${field}`);
