@@ -5,10 +5,21 @@ import type { Histogram } from './histogram.ts';
 import type { Labels } from './labels.ts';
 
 /**
- * A store's number for a series: the slot in its low 32 bits, the slot's generation above, so that a number kept in a cache
- * after the series is gone is recognised. Numbers are valid within one shard and one run only.
+ * A store's number for a series: slot (32 bits), generation of the slot (15 bits), shard (6 bits), from low to high. The
+ * generation makes a number recognisable that a cache kept after its series was gone; the shard lets a batch be split without a
+ * look-up. Numbers are valid within one run only.
  */
 export type SeriesRef = number;
+
+const SLOTS = 2 ** 32;
+const GENERATIONS = 2 ** 15;
+export const MAX_SHARDS = 64;
+
+export const seriesRef = (shard: number, generation: number, slot: number): SeriesRef =>
+  (shard * GENERATIONS + (generation % GENERATIONS)) * SLOTS + slot;
+export const slotOfRef = (ref: SeriesRef): number => ref % SLOTS;
+export const generationOfRef = (ref: SeriesRef): number => Math.floor(ref / SLOTS) % GENERATIONS;
+export const shardOfRef = (ref: SeriesRef): number => Math.floor(ref / (SLOTS * GENERATIONS));
 
 /** In `SampleBatch.refs`: not known yet, labels in `SampleBatch.series[-ref - 1]`. */
 export const newSeries = (index: number): SeriesRef => -index - 1;
