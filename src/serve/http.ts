@@ -41,6 +41,8 @@ export type Route = {
   /** What the user must be allowed to do; 'read' unless said otherwise. */
   readonly role?: Role;
   readonly maxBodyBytes?: number;
+  /** The body of a form POST is left to the handler instead of being read into `query`. */
+  readonly rawForm?: boolean;
 };
 
 /** Prometheus' error types, in the envelope's `errorType`, with the status each is sent with. */
@@ -50,6 +52,7 @@ export const ERROR_STATUS = {
   forbidden: 403,
   not_found: 404,
   not_acceptable: 406,
+  too_large: 413,
   too_many_requests: 429,
   canceled: 499,
   execution: 422,

@@ -1,0 +1,83 @@
+// From our response to bytes on the wire: compression as the client accepts it, streams as they come, nothing for HEAD.
+
+import type http from 'node:http';
+import type http2 from 'node:http2';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import zlib from 'node:zlib';
+import type { HttpResponse } from './http.ts';
+
+/** Smaller answers are not worth compressing. */
+const MIN_COMPRESSED_BYTES = 1024;
+const COMPRESSIBLE = /^(text\/|application\/(json|javascript|openmetrics-text|xml|vnd\.apache\.arrow)|image\/svg)/;
+
+type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
+
+export async function sendResponse(
+  request: http.IncomingMessage | http2.Http2ServerRequest,
+  // biome-ignore lint/suspicious/noExplicitAny: the two kinds of response share these calls but no type
+  response: NodeResponse & any,
+  answer: HttpResponse,
+  common: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { body } = answer;
+  const headers: Record<string, string | readonly string[]> = { ...common, ...answer.headers };
+  if (request.httpVersionMajor === 2) delete headers['connection'];
+  const isStream = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
+  const bytes =
+    isStream || body === undefined ? undefined : typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  const wanted =
+    headers['content-encoding'] === undefined &&
+    isCompressible(headers) &&
+    (isStream || bytes!.length >= MIN_COMPRESSED_BYTES);
+  const encoding = wanted ? acceptedEncoding(request.headers['accept-encoding']) : undefined;
+  if (wanted) headers['vary'] = [headers['vary'], 'Accept-Encoding'].flat().filter(Boolean).join(', ');
+  if (encoding) headers['content-encoding'] = encoding;
+
+  if (request.method === 'HEAD') {
+    response.writeHead(answer.status, headers);
+    response.end();
+    return;
+  }
+  if (isStream) {
+    const source = body instanceof Readable ? body : Readable.from(body as AsyncIterable<string | Uint8Array>);
+    response.writeHead(answer.status, headers);
+    if (encoding) await pipeline(source, compressor(encoding), response);
+    else await pipeline(source, response);
+    return;
+  }
+  const sent = bytes && encoding ? await compress(bytes, encoding) : bytes;
+  if (answer.status !== 204 && answer.status !== 304) headers['content-length'] = String(sent?.length ?? 0);
+  response.writeHead(answer.status, headers);
+  response.end(sent);
+}
+
+const isCompressible = (headers: Readonly<Record<string, string | readonly string[]>>): boolean =>
+  COMPRESSIBLE.test(String(headers['content-type'] ?? ''));
+
+type Encoding = 'gzip' | 'zstd';
+
+function acceptedEncoding(header: string | string[] | undefined): Encoding | undefined {
+  const accepted = new Map<string, number>();
+  for (const part of String(header ?? '')
+    .toLowerCase()
+    .split(',')) {
+    const [name = '', ...parameters] = part.trim().split(/\s*;\s*/);
+    const quality = parameters.find((p) => p.startsWith('q='));
+    accepted.set(name, quality === undefined ? 1 : Number(quality.slice(2)) || 0);
+  }
+  const quality = (name: Encoding) => accepted.get(name) ?? accepted.get('*') ?? 0;
+  if (quality('zstd') > 0 && quality('zstd') >= quality('gzip')) return 'zstd';
+  return quality('gzip') > 0 ? 'gzip' : undefined;
+}
+
+const compressor = (encoding: Encoding) =>
+  encoding === 'zstd' ? zlib.createZstdCompress() : zlib.createGzip({ level: 1 });
+
+function compress(bytes: Uint8Array, encoding: Encoding): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, result: Buffer) => (error ? reject(error) : resolve(result));
+    if (encoding === 'zstd') zlib.zstdCompress(bytes, done);
+    else zlib.gzip(bytes, { level: 1 }, done);
+  });
+}

@@ -1,0 +1,283 @@
+// The HTTP server: listens, authenticates, routes, and turns a handler's answer into bytes. Every role of the program
+// serves through it. It knows nothing of what is served.
+
+import http from 'node:http';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '#base/clock.ts';
+import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
+import type { Logger } from '#base/log.ts';
+import type { Registry } from '#model/registry.ts';
+import { ApiError, failure, type HttpResponse, type Route, text } from './http.ts';
+import { buildRequest } from './request.ts';
+import { sendResponse } from './response.ts';
+import { Router } from './router.ts';
+import { type Identity, mayDo, OPEN_WEB_CONFIG, type WebConfig } from './web-config.ts';
+
+export type ServerOptions = {
+  /** "host:port", ":port", "[::1]:port". */
+  readonly addresses: readonly string[];
+  /** Where the routes begin, without a slash at the end: '' or '/prometheus'. */
+  readonly prefix: string;
+  /** Matched whole against the Origin header. */
+  readonly corsOrigin: RegExp;
+  readonly readTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly maxBodyBytes: number;
+};
+
+type NodeServer = http.Server | http2.Http2SecureServer;
+type NodeRequest = http.IncomingMessage | http2.Http2ServerRequest;
+type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
+
+/** How long open requests may go on after stop() was called. */
+const DRAIN_MS = 10_000;
+
+export class HttpServer {
+  readonly #options: ServerOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #requests;
+  readonly #durations;
+  #router: Router;
+  #config: WebConfig = OPEN_WEB_CONFIG;
+  #servers: NodeServer[] = [];
+  #connections = 0;
+  #tokens = 0;
+  #tokensAt = 0;
+  #stopping = false;
+
+  constructor(options: ServerOptions, routes: readonly Route[], clock: Clock, logger: Logger, registry: Registry) {
+    this.#options = options;
+    this.#router = new Router(routes);
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#requests = registry.counterVec('prometheus_http_requests_total', 'Counter of HTTP requests.', [
+      'handler',
+      'code',
+    ]);
+    this.#durations = registry.histogramVec(
+      'prometheus_http_request_duration_seconds',
+      'Histogram of latencies for HTTP requests.',
+      ['handler'],
+      [0.1, 0.2, 0.4, 1, 3, 8, 20, 60, 120],
+    );
+  }
+
+  /** Takes effect for new requests; certificates for new connections. Whether TLS is used at all is fixed at `listen`. */
+  configure(config: WebConfig): void {
+    if (this.#servers.length > 0 && Boolean(config.tls) !== Boolean(this.#config.tls)) {
+      throw new OperatingError('needs_restart', 'cannot switch TLS on or off while listening: restart the server');
+    }
+    for (const server of this.#servers)
+      if (config.tls && 'setSecureContext' in server) server.setSecureContext(config.tls);
+    this.#config = config;
+    this.#tokens = config.rateLimit?.burst ?? 0;
+  }
+
+  /** Resolves with the addresses actually bound. */
+  async listen(): Promise<readonly AddressInfo[]> {
+    const bound: AddressInfo[] = [];
+    for (const address of this.#options.addresses) {
+      const { host, port } = splitAddress(address);
+      const server = this.#create();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', (error) =>
+          reject(
+            new OperatingError(errorCode(error) ?? 'listen', `cannot listen on ${address}: ${errorText(error)}`, {
+              cause: error,
+            }),
+          ),
+        );
+        server.listen({ port, ...(host === '' ? {} : { host }) }, () => resolve());
+      });
+      this.#servers.push(server);
+      bound.push(server.address() as AddressInfo);
+    }
+    return bound;
+  }
+
+  /** Stops accepting, lets open requests end, then cuts what is left. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(
+      this.#servers.map(
+        (server) =>
+          new Promise<void>((resolve) => {
+            const cut = this.#clock.after(
+              DRAIN_MS,
+              () => 'closeAllConnections' in server && server.closeAllConnections(),
+            );
+            server.close(() => {
+              cut.cancel();
+              resolve();
+            });
+            if ('closeIdleConnections' in server) server.closeIdleConnections();
+          }),
+      ),
+    );
+  }
+
+  #create(): NodeServer {
+    const { readTimeoutMs } = this.#options;
+    const tls = this.#config.tls;
+    const limits = {
+      requestTimeout: readTimeoutMs,
+      headersTimeout: Math.min(60_000, readTimeoutMs),
+      keepAliveTimeout: readTimeoutMs,
+    };
+    const handle = (request: NodeRequest, response: NodeResponse) => void this.#handle(request, response);
+    const server: NodeServer = tls
+      ? http2.createSecureServer(
+          { ...tls, allowHTTP1: true, ...(this.#config.http2 ? {} : { ALPNProtocols: ['http/1.1'] }) },
+          handle,
+        )
+      : http.createServer({ ...limits, noDelay: true }, handle);
+    server.on('connection', (socket) => {
+      if (this.#connections >= this.#options.maxConnections) {
+        this.#logger.warn('connection refused: too many are open', { limit: this.#options.maxConnections });
+        socket.destroy();
+        return;
+      }
+      this.#connections++;
+      socket.once('close', () => this.#connections--);
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+      socket.end(
+        `HTTP/1.1 ${error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'}\r\nConnection: close\r\n\r\n`,
+      );
+    });
+    return server;
+  }
+
+  async #handle(request: NodeRequest, response: NodeResponse): Promise<void> {
+    const started = this.#clock.monotonic();
+    const controller = new AbortController();
+    response.on('close', () => {
+      if (!response.writableFinished) controller.abort(new OperatingError('canceled', 'the client has gone away'));
+    });
+    let handler = 'unknown';
+    let answer: HttpResponse;
+    try {
+      const identity = await this.#admit(request);
+      const target = this.#route(request);
+      if (identity && 'pattern' in target) handler = target.pattern;
+      if (!identity) answer = unauthorized();
+      else if (!('pattern' in target)) answer = target;
+      else if (!mayDo(identity.role, target.route.role ?? 'read')) {
+        answer = failure('forbidden', `user ${identity.user} may not do this: it needs the role ${target.route.role}`);
+      } else {
+        const built = await buildRequest(
+          request,
+          target,
+          identity.user || undefined,
+          this.#options.maxBodyBytes,
+          controller.signal,
+        );
+        answer = await target.route.handler(built);
+      }
+    } catch (error) {
+      answer = this.#failed(error, handler);
+    }
+    this.#requests.with(handler, String(answer.status)).add();
+    try {
+      await sendResponse(request, response, answer, {
+        ...this.#config.headers,
+        ...this.#cors(request),
+        ...(this.#stopping ? { connection: 'close' } : {}),
+      });
+    } catch (error) {
+      if (!controller.signal.aborted) this.#logger.warn('cannot send response', { handler, err: error });
+      response.destroy?.();
+    }
+    this.#durations.with(handler).observe((this.#clock.monotonic() - started) / 1000);
+  }
+
+  /** Rate limit, client certificate, user. Undefined: not authenticated. */
+  async #admit(request: NodeRequest): Promise<Identity | undefined> {
+    const { rateLimit, allowedSans, authentication } = this.#config;
+    if (rateLimit) {
+      const now = this.#clock.monotonic();
+      this.#tokens = Math.min(rateLimit.burst, this.#tokens + (now - this.#tokensAt) / rateLimit.interval);
+      this.#tokensAt = now;
+      if (this.#tokens < 1)
+        throw new ApiError('too_many_requests', 'too many requests: see rate_limit in the web configuration');
+      this.#tokens--;
+    }
+    if (allowedSans.length > 0) {
+      const names =
+        (request.socket as TLSSocket)
+          .getPeerCertificate?.()
+          .subjectaltname?.split(', ')
+          .map((name) => name.replace(/^[^:]+:/, '')) ?? [];
+      if (!names.some((name) => allowedSans.includes(name)))
+        throw new ApiError('forbidden', 'the client certificate has no allowed name');
+    }
+    if (!authentication) return { user: '', role: 'admin' };
+    return authentication.identify(request.headers.authorization);
+  }
+
+  #route(
+    request: NodeRequest,
+  ): { route: Route; pattern: string; params: Record<string, string>; path: string; search: string } | HttpResponse {
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    const full = mark < 0 ? url : url.slice(0, mark);
+    const { prefix } = this.#options;
+    if (prefix !== '' && full === '/') return { status: 302, headers: { location: `${prefix}/` } };
+    if (!full.startsWith(`${prefix}/`) && full !== prefix) return text('404 page not found\n', 404);
+    const path = full.slice(prefix.length) || '/';
+    if (request.method === 'OPTIONS') return { status: 204 };
+    const match = this.#router.find(request.method ?? 'GET', path);
+    if (match.kind === 'notFound') return text('404 page not found\n', 404);
+    if (match.kind === 'wrongMethod')
+      return { ...text('Method Not Allowed\n', 405), headers: { allow: match.allowed.join(', ') } };
+    return {
+      route: match.route,
+      pattern: match.route.pattern,
+      params: match.params,
+      path,
+      search: mark < 0 ? '' : url.slice(mark + 1),
+    };
+  }
+
+  #cors(request: NodeRequest): Record<string, string> {
+    const origin = request.headers.origin;
+    if (typeof origin !== 'string' || !this.#options.corsOrigin.test(origin)) return {};
+    return {
+      'access-control-allow-headers': 'Accept, Authorization, Content-Type, Origin',
+      'access-control-allow-methods': 'GET, POST, OPTIONS',
+      'access-control-allow-origin': this.#options.corsOrigin.source === '^(?:.*)$' ? '*' : origin,
+      'access-control-expose-headers': 'Date',
+      vary: 'Origin',
+    };
+  }
+
+  #failed(error: unknown, handler: string): HttpResponse {
+    if (error instanceof ApiError) return failure(error.type, error.message);
+    if (error instanceof UserError) return failure('bad_data', error.message);
+    const code = errorCode(error);
+    if (code === 'canceled') return failure('canceled', errorText(error));
+    if (error instanceof OperatingError) return failure(code === 'timeout' ? 'timeout' : 'unavailable', error.message);
+    this.#logger.error('request failed', {
+      handler,
+      err: error,
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    return failure('internal', errorText(error));
+  }
+}
+
+function unauthorized(): HttpResponse {
+  const answer = text('Unauthorized\n', 401);
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': 'Basic' } };
+}
+
+export function splitAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(address);
+  if (!match || Number(match[3]) > 65_535)
+    throw new UserError(`invalid listen address ${JSON.stringify(address)}: expected host:port`);
+  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) };
+}
