@@ -1,0 +1,92 @@
+// Flags that roles share, in groups, by their Prometheus names. A flag stands here only if something obeys it.
+
+import type { FlagTable, FlagValues } from '#base/flags.ts';
+import { LOG_FORMATS, LOG_LEVELS } from '#base/log.ts';
+
+export const LOG_FLAGS = {
+  'log.level': {
+    kind: 'text',
+    default: 'info',
+    values: LOG_LEVELS,
+    help: 'Only log messages with the given severity or above.',
+  },
+  'log.format': { kind: 'text', default: 'logfmt', values: LOG_FORMATS, help: 'Output format of log messages.' },
+} as const satisfies FlagTable;
+
+export const webFlags = <const A extends string>(address: A) =>
+  ({
+    'web.listen-address': {
+      kind: 'texts',
+      default: [address],
+      help: 'Address to listen on for pages, API and own metrics. Can be repeated.',
+    },
+    'web.config.file': {
+      kind: 'text',
+      default: '',
+      help: 'File with TLS, client certificates, basic auth and headers; read again when it changes.',
+    },
+    'web.read-timeout': {
+      kind: 'duration',
+      default: 300_000,
+      help: 'How long reading a request may take; idle connections are closed after as long.',
+    },
+    'web.max-connections': {
+      kind: 'integer',
+      default: 512,
+      min: 1,
+      help: 'How many connections may be open at a time.',
+    },
+    'web.external-url': {
+      kind: 'text',
+      default: '',
+      help: 'URL under which this server is reachable from outside, for links. Its path becomes the prefix of all routes.',
+    },
+    'web.route-prefix': {
+      kind: 'text',
+      default: '',
+      help: 'Prefix of all routes. Defaults to the path of --web.external-url.',
+    },
+    'web.cors.origin': {
+      kind: 'text',
+      default: '.*',
+      help: 'Regular expression of origins that browsers may call from; anchored at both ends.',
+    },
+    'web.max-body-size': {
+      kind: 'size',
+      default: 128 * 1024 * 1024,
+      help: 'Largest request body accepted, after decompression.',
+    },
+  }) as const satisfies FlagTable;
+
+export const LIFECYCLE_FLAGS = {
+  'web.enable-lifecycle': { kind: 'boolean', default: false, help: 'Allow reload and shutdown by HTTP request.' },
+} as const satisfies FlagTable;
+
+export const STORAGE_FLAGS = {
+  'storage.tsdb.path': { kind: 'text', default: 'data/', help: 'Folder of the time series database.' },
+  'storage.shards': {
+    kind: 'integer',
+    default: 0,
+    min: 0,
+    help: 'How many threads share the series; 0: one for each core.',
+  },
+} as const satisfies FlagTable;
+
+const COMMON = { ...webFlags('0.0.0.0:9090'), ...LIFECYCLE_FLAGS, ...STORAGE_FLAGS, ...LOG_FLAGS } as const;
+
+export const SERVER_FLAGS = {
+  'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },
+  ...COMMON,
+} as const satisfies FlagTable;
+
+export const UP_FLAGS = {
+  'config.file': {
+    kind: 'text',
+    default: '',
+    help: 'Configuration file; without one, this process and this host are scraped.',
+  },
+  ...COMMON,
+} as const satisfies FlagTable;
+
+export type ServerFlags = FlagValues<typeof SERVER_FLAGS>;
+export type WebFlags = FlagValues<ReturnType<typeof webFlags<string>>>;

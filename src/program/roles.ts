@@ -1,0 +1,32 @@
+// The roles of the command and their flags: one table. A role's code is loaded only when it runs.
+
+import type { FlagTable, ParsedCommand } from '#base/flags.ts';
+import { SERVER_FLAGS, UP_FLAGS } from './flags.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
+export type RunRole = (command: ParsedCommand<any>) => Promise<number>;
+
+export type Role = {
+  readonly summary: string;
+  readonly help?: string;
+  readonly flags: FlagTable;
+  /** What follows the flags, for --help. */
+  readonly operands?: string;
+  /** The role reads its whole command line itself: it has subcommands. */
+  readonly ownHelp?: boolean;
+  readonly load: () => Promise<RunRole>;
+};
+
+export const ROLES: Readonly<Record<string, Role>> = {
+  up: {
+    summary: 'Everything in one process; needs no configuration',
+    help: 'Runs everything in one process. It needs no configuration: it stores in ./data, scrapes itself and this host, and serves its pages on http://localhost:9090.',
+    flags: UP_FLAGS,
+    load: async () => (await import('./server.ts')).runUp,
+  },
+  server: {
+    summary: "Collects, stores, answers queries; takes Prometheus' configuration and flags",
+    flags: SERVER_FLAGS,
+    load: async () => (await import('./server.ts')).runServer,
+  },
+};

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { seeded } from '#base/random.ts';
+import { type Appender, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
+import { hashLabels, labelsOf, shardOf } from '#model/labels.ts';
+import { ShardedAppender } from './append.ts';
+
+/** A shard that remembers what it was given and refuses values below zero. */
+class Recorder implements Appender {
+  readonly rows: { key: string; timestamp: number; value: number }[] = [];
+  readonly #shard: number;
+  readonly #keys: string[] = [];
+  constructor(shard: number) {
+    this.#shard = shard;
+  }
+  async append(batch: SampleBatch) {
+    const first = this.#keys.length;
+    this.#keys.push(...batch.series.map((labels) => labels.join()));
+    const refs = Float64Array.from(batch.series, (_, i) => seriesRef(this.#shard, 0, first + i));
+    const rejections: { kind: 'sample'; index: number; reason: 'outOfBounds'; detail: string }[] = [];
+    for (let i = 0; i < batch.refs.length; i++) {
+      const slot = batch.refs[i]! < 0 ? first - batch.refs[i]! - 1 : batch.refs[i]! % 2 ** 32;
+      if (batch.values[i]! < 0) rejections.push({ kind: 'sample', index: i, reason: 'outOfBounds', detail: '' });
+      else this.rows.push({ key: this.#keys[slot]!, timestamp: batch.timestamps[i]!, value: batch.values[i]! });
+    }
+    return { refs, rejections, created: batch.series.length };
+  }
+}
+
+for (const shards of [1, 2, 3, 5]) {
+  test(`every row arrives once, in its series' shard, with ${shards} shards`, async () => {
+    const seed = 41 + shards;
+    const random = seeded(seed);
+    const recorders = Array.from({ length: shards }, (_, i) => new Recorder(i));
+    const appender = new ShardedAppender(shards, (shard) => recorders[shard]!);
+    const series = Array.from({ length: 40 }, (_, i) => labelsOf({ __name__: 'm', i: String(i) }));
+    const known = new Map<number, number>();
+    let expected = 0;
+    for (let round = 0; round < 20; round++) {
+      const picked = Array.from({ length: random.below(30) }, () => random.below(series.length));
+      const fresh = [...new Set(picked.filter((s) => !known.has(s)))];
+      const values = Float64Array.from(picked, () => random.below(10) - 1);
+      const result = await appender.append({
+        refs: Float64Array.from(picked, (s) => known.get(s) ?? newSeries(fresh.indexOf(s))),
+        timestamps: Float64Array.from(picked, () => round),
+        values,
+        series: fresh.map((s) => series[s]!),
+      });
+      assert.equal(result.created, fresh.length, `seed ${seed}`);
+      assert.deepEqual(
+        result.rejections.map((r) => r.index),
+        [...values.keys()].filter((i) => values[i]! < 0),
+      );
+      for (const [i, s] of fresh.entries()) known.set(s, result.refs[i]!);
+      expected += [...values].filter((v) => v >= 0).length;
+    }
+    assert.equal(
+      recorders.reduce((sum, r) => sum + r.rows.length, 0),
+      expected,
+    );
+    recorders.forEach((recorder, shard) => {
+      for (const row of recorder.rows) assert.equal(shardOf(hashLabels(row.key.split(',')), shards), shard);
+    });
+  });
+}

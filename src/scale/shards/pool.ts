@@ -1,0 +1,103 @@
+// The shards of a process: one supervised thread each, with lines between all of them. When a thread dies the others go
+// on; it is started again, recovers from its log, and the lines to it are laid anew.
+
+import { MessageChannel } from 'node:worker_threads';
+import type { Clock } from '#base/clock.ts';
+import { OperatingError } from '#base/errors.ts';
+import type { Logger } from '#base/log.ts';
+import { type Client, Thread } from '#base/thread.ts';
+import type { MetricFamily } from '#model/family.ts';
+import type { ShardApi } from './protocol.ts';
+
+export type ShardPoolOptions = {
+  readonly shards: number;
+  readonly entry: URL;
+  /** What shard `i` starts with. */
+  readonly dataOf: (shard: number) => unknown;
+  /** Brings a shard that just came up to the state it should have: its targets, its options. */
+  readonly onUp: (shard: number, client: Client<ShardApi>) => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export class ShardPool {
+  readonly shards: number;
+  readonly #threads: Thread<ShardApi>[];
+  /** Set while a thread is starting, when `Thread.client` is not there yet. */
+  readonly #clients: (Client<ShardApi> | undefined)[];
+
+  constructor(options: ShardPoolOptions) {
+    this.shards = options.shards;
+    this.#clients = new Array(options.shards).fill(undefined);
+    this.#threads = Array.from({ length: options.shards }, (_, shard) => {
+      return new Thread<ShardApi>({
+        name: `shard-${shard}`,
+        entry: options.entry,
+        data: options.dataOf(shard),
+        clock: options.clock,
+        logger: options.logger.with({ shard }),
+        onUp: async (raw, worker) => {
+          const client = raw as unknown as Client<ShardApi>;
+          this.#clients[shard] = client;
+          worker.once('exit', () => {
+            if (this.#clients[shard] === client) this.#clients[shard] = undefined;
+          });
+          await this.#layLines(shard);
+          await options.onUp(shard, client);
+        },
+      });
+    });
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.start()));
+  }
+
+  client(shard: number): Client<ShardApi> {
+    return this.#threads[shard]!.client;
+  }
+
+  /** All shards, or an error when one is down: an answer without its series would be wrong. */
+  clients(): readonly Client<ShardApi>[] {
+    return this.#threads.map((thread) => {
+      if (!thread.isUp) throw new OperatingError('unavailable', `${thread.name} is recovering; ask again in a moment`);
+      return thread.client;
+    });
+  }
+
+  /** Threads that answer now. */
+  upClients(): readonly Client<ShardApi>[] {
+    return this.#threads.filter((thread) => thread.isUp).map((thread) => thread.client);
+  }
+
+  states(): readonly { shard: number; up: boolean; restarts: number }[] {
+    return this.#threads.map((thread, shard) => ({ shard, up: thread.isUp, restarts: thread.restarts }));
+  }
+
+  async metrics(): Promise<readonly (readonly MetricFamily[])[]> {
+    const answers = await Promise.allSettled(this.upClients().map((client) => client.metrics(undefined)));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  }
+
+  /** Lets every shard finish and make its data durable, then ends the threads. */
+  async stop(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.upClients().map((client) => client.drain(undefined)));
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw new OperatingError('drain', 'cannot drain a shard', { cause: failed.reason });
+  }
+
+  /** Lines between a shard that just came up and every other one that is there. */
+  async #layLines(shard: number): Promise<void> {
+    const own = this.#clients[shard];
+    for (let other = 0; other < this.shards; other++) {
+      const client = this.#clients[other];
+      if (other === shard || !client || !own) continue;
+      const { port1, port2 } = new MessageChannel();
+      await Promise.all([
+        own.connect({ shard: other, port: port1 }, { transfer: [port1] }),
+        client.connect({ shard, port: port2 }, { transfer: [port2] }).catch(() => {}),
+      ]);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+// What a shard can be asked from another thread: the same list for the main thread and for the other shards. Rooms add
+// their calls here; program/shard.ts answers them.
+
+import type { MessagePort } from 'node:worker_threads';
+import type { AppendResult, Exemplar, Metadata, SampleBatch } from '#model/batch.ts';
+import type { MetricFamily } from '#model/family.ts';
+import type { Labels } from '#model/labels.ts';
+import type { Matcher } from '#model/matcher.ts';
+import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRange } from '#model/query.ts';
+
+export type SeriesQuery = {
+  readonly matchers: readonly (readonly Matcher[])[];
+  readonly range: TimeRange;
+  readonly limit: number;
+};
+
+// A type alias, not an interface: it has to fit the index signature of Api.
+export type ShardApi = {
+  /** Hands over a line to another shard; replaces the one there was. */
+  connect(peer: { readonly shard: number; readonly port: MessagePort }): void;
+  append(batch: SampleBatch): Promise<AppendResult>;
+  run(request: { readonly fragment: Fragment; readonly limits: QueryLimits }, signal: AbortSignal): Promise<Columns>;
+  select(
+    request: { readonly select: SelectRequest; readonly limits: QueryLimits },
+    signal: AbortSignal,
+  ): Promise<readonly RawSeries[]>;
+  labelNames(query: SeriesQuery): Promise<readonly string[]>;
+  labelValues(query: SeriesQuery & { readonly name: string }): Promise<readonly string[]>;
+  series(query: SeriesQuery): Promise<readonly Labels[]>;
+  exemplars(query: SeriesQuery): Promise<readonly { labels: Labels; exemplars: readonly Exemplar[] }[]>;
+  metadata(query: {
+    readonly metric: string | undefined;
+    readonly limit: number;
+  }): Promise<ReadonlyMap<string, readonly Metadata[]>>;
+  metrics(): readonly MetricFamily[];
+  /** Finishes what is under way and makes everything durable; nothing is taken afterwards. */
+  drain(): Promise<void>;
+};

@@ -1,0 +1,92 @@
+// The series of all shards as one source for queries. A series lives in exactly one shard, so answers are united, never
+// merged sample by sample; partial aggregates are folded by the query engine's own rule.
+
+import type { Client } from '#base/thread.ts';
+import type { Metadata } from '#model/batch.ts';
+import { compareLabels, compareText, type Labels } from '#model/labels.ts';
+import type { Matcher } from '#model/matcher.ts';
+import type {
+  Columns,
+  Fragment,
+  FragmentSource,
+  QueryLimits,
+  RawSeries,
+  SelectRequest,
+  TimeRange,
+} from '#model/query.ts';
+import type { ShardApi } from './protocol.ts';
+
+type MatcherSets = readonly (readonly Matcher[])[];
+
+export class ShardedSource implements FragmentSource {
+  readonly #clients: () => readonly Client<ShardApi>[];
+  readonly #merge: (fragment: Fragment, parts: readonly Columns[]) => Columns;
+
+  constructor(
+    clients: () => readonly Client<ShardApi>[],
+    merge: (fragment: Fragment, parts: readonly Columns[]) => Columns,
+  ) {
+    this.#clients = clients;
+    this.#merge = merge;
+  }
+
+  async run(fragment: Fragment, limits: QueryLimits, signal: AbortSignal): Promise<Columns> {
+    const parts = await this.#all((client) => client.run({ fragment, limits }, { signal }));
+    return this.#merge(fragment, parts);
+  }
+
+  async select(select: SelectRequest, limits: QueryLimits, signal: AbortSignal): Promise<readonly RawSeries[]> {
+    return (await this.#all((client) => client.select({ select, limits }, { signal }))).flat();
+  }
+
+  async labelNames(matchers: MatcherSets, range: TimeRange, limit: number): Promise<readonly string[]> {
+    return united(await this.#all((client) => client.labelNames({ matchers, range, limit })), compareText, limit);
+  }
+
+  async labelValues(name: string, matchers: MatcherSets, range: TimeRange, limit: number): Promise<readonly string[]> {
+    return united(
+      await this.#all((client) => client.labelValues({ name, matchers, range, limit })),
+      compareText,
+      limit,
+    );
+  }
+
+  async series(matchers: MatcherSets, range: TimeRange, limit: number): Promise<readonly Labels[]> {
+    const all = (await this.#all((client) => client.series({ matchers, range, limit }))).flat().sort(compareLabels);
+    return limit > 0 ? all.slice(0, limit) : all;
+  }
+
+  async exemplars(matchers: MatcherSets, range: TimeRange): ReturnType<FragmentSource['exemplars']> {
+    const all = await this.#all((client) => client.exemplars({ matchers, range, limit: 0 }));
+    return all.flat().sort((a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  async metadata(metric: string | undefined, limit: number): Promise<ReadonlyMap<string, readonly Metadata[]>> {
+    const merged = new Map<string, Metadata[]>();
+    for (const part of await this.#all((client) => client.metadata({ metric, limit }))) {
+      for (const [family, entries] of part) {
+        if (limit > 0 && merged.size >= limit && !merged.has(family)) continue;
+        const known = merged.get(family) ?? [];
+        for (const entry of entries) {
+          if (!known.some((k) => k.type === entry.type && k.help === entry.help && k.unit === entry.unit))
+            known.push(entry);
+        }
+        merged.set(family, known);
+      }
+    }
+    return merged;
+  }
+
+  #all<T>(ask: (client: Client<ShardApi>) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#clients().map(ask));
+  }
+}
+
+function united(
+  parts: readonly (readonly string[])[],
+  compare: (a: string, b: string) => number,
+  limit: number,
+): string[] {
+  const all = [...new Set(parts.flat())].sort(compare);
+  return limit > 0 ? all.slice(0, limit) : all;
+}
