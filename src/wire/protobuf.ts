@@ -1,6 +1,7 @@
 // A small reader and writer of protobuf's wire format. Readers check every length against the message they are in; 64-bit
 // numbers come out as doubles, exact up to 2^53, which covers every timestamp and count that has a meaning here.
 
+import { isUtf8 } from 'node:buffer';
 import { OperatingError } from '#base/errors.ts';
 
 export const VARINT = 0;
@@ -117,6 +118,7 @@ export class ProtoReader {
     target[index + 1] = this.#view.getUint32(at + 4, true);
   }
 
+  /** What is not UTF-8 comes as text that is not well-formed (`isWellFormed`), so that it can be refused by name. */
   string(): string {
     const { start, end } = this.span();
     // Short ASCII strings, which most are, without the price of a call into the decoder.
@@ -130,7 +132,9 @@ export class ProtoReader {
       }
       if (i === end) return text;
     }
-    return decoder.decode(this.bytes.subarray(start, end));
+    const bytes = this.bytes.subarray(start, end);
+    const text = decoder.decode(bytes);
+    return text.includes('\ufffd') && !isUtf8(bytes) ? `${text}\udfff` : text;
   }
 
   /** A view of the field's bytes, not a copy. */

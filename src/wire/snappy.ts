@@ -6,7 +6,11 @@ import { OperatingError } from '#base/errors.ts';
 const corrupt = (cause: string) => new OperatingError('snappy_corrupt', `cannot decode snappy block: ${cause}`);
 
 /** The length that a block announces for its content, and where the content's tags begin. */
-function readLength(bytes: Uint8Array, start: number, end: number): { length: number; next: number } {
+export function snappyHeader(
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+): { readonly length: number; readonly next: number } {
   let length = 0;
   for (let i = 0; i < 5; i++) {
     if (start + i >= end) throw corrupt('the length is cut off');
@@ -18,14 +22,9 @@ function readLength(bytes: Uint8Array, start: number, end: number): { length: nu
   throw corrupt('the length does not fit into 32 bits');
 }
 
-/** The decoded length that the block in bytes[start, end) announces. */
-export function snappyLength(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  return readLength(bytes, start, end).length;
-}
-
 /** Decodes the block in bytes[start, end). Blocks that announce more than `maxBytes` are refused. */
 export function snappyDecode(bytes: Uint8Array, maxBytes: number, start = 0, end = bytes.length): Uint8Array {
-  const { length, next } = readLength(bytes, start, end);
+  const { length, next } = snappyHeader(bytes, start, end);
   if (length > maxBytes) {
     throw new OperatingError(
       'too_large',

@@ -1,0 +1,227 @@
+// Remote write 2.0: io.prometheus.write.v2.Request, in which all strings are references into one table of symbols.
+
+import type { Metadata } from '#model/batch.ts';
+import type { Labels } from '#model/labels.ts';
+import { ProtoReader, ProtoWriter } from '../protobuf.ts';
+import { readHistogram, type SentHistogram, writeHistogram } from './histogram.ts';
+import { METRIC_TYPES, type WriteSink } from './sink.ts';
+
+export function decodeWriteV2(bytes: Uint8Array, sink: WriteSink): void {
+  const symbols: string[] = [];
+  const series: number[] = [];
+  const reader = new ProtoReader(bytes);
+  // Symbols come first by custom, not by rule: series are only noted until the table is whole.
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 4) symbols.push(reader.string());
+    else if (tag >>> 3 === 5) {
+      const { start, end } = reader.span();
+      series.push(start, end);
+    } else reader.skip(tag);
+  }
+  for (let i = 0; i < series.length; i += 2) {
+    readSeries(new ProtoReader(bytes, series[i]!, series[i + 1]!), symbols, sink);
+  }
+}
+
+type Exemplar = { readonly refs: readonly number[]; readonly value: number; readonly timestamp: number };
+
+function readSeries(reader: ProtoReader, symbols: readonly string[], sink: WriteSink): void {
+  const refs: number[] = [];
+  const times: number[] = [];
+  const words: number[] = [];
+  const histograms: SentHistogram[] = [];
+  const exemplars: Exemplar[] = [];
+  let type = 0;
+  let help = 0;
+  let unit = 0;
+  const pair = new Uint32Array(2);
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) {
+      reader.repeated(tag, () => refs.push(reader.uint32()));
+      continue;
+    }
+    if (tag >>> 3 > 5) {
+      reader.skip(tag);
+      continue;
+    }
+    const outer = reader.open();
+    switch (tag >>> 3) {
+      case 2: {
+        let timestamp = 0;
+        let start = 0;
+        pair.fill(0);
+        while (reader.more()) {
+          const inner = reader.tag();
+          if (inner >>> 3 === 1) reader.words(pair, 0);
+          else if (inner >>> 3 === 2) timestamp = reader.int64();
+          else if (inner >>> 3 === 3) start = reader.int64();
+          else reader.skip(inner);
+        }
+        times.push(timestamp, start);
+        words.push(pair[0]!, pair[1]!);
+        break;
+      }
+      case 3:
+        histograms.push(readHistogram(reader));
+        break;
+      case 4:
+        exemplars.push(readExemplar(reader));
+        break;
+      case 5:
+        while (reader.more()) {
+          const inner = reader.tag();
+          if (inner >>> 3 === 1) type = reader.int32();
+          else if (inner >>> 3 === 3) help = reader.uint32();
+          else if (inner >>> 3 === 4) unit = reader.uint32();
+          else reader.skip(inner);
+        }
+        break;
+    }
+    reader.close(outer);
+  }
+  const points = histograms.length + times.length / 2;
+  const labels = resolve(refs, symbols);
+  if (typeof labels === 'string') {
+    sink.invalid(`parsing labels for series ${formatRefs(refs)}: ${labels}`, points);
+    return;
+  }
+  if (help >= symbols.length || unit >= symbols.length) {
+    const worst = help >= symbols.length ? help : unit;
+    if (worst !== 0) {
+      sink.invalid(
+        `parsing metadata for series ${formatRefs(refs)}: metadata ref ${worst} is outside of the ${symbols.length} symbols`,
+        0,
+      );
+      return;
+    }
+  }
+  sink.series(labels);
+  const metadata: Metadata = {
+    type: METRIC_TYPES[type] ?? 'unknown',
+    help: symbols[help] ?? '',
+    unit: symbols[unit] ?? '',
+  };
+  if (type !== 0 || metadata.help !== '' || metadata.unit !== '') sink.seriesMetadata(metadata);
+  for (let i = 0; i < times.length; i += 2) sink.sample(times[i]!, times[i + 1]!, words[i]!, words[i + 1]!);
+  for (const histogram of histograms) sink.histogram(histogram);
+  for (const exemplar of exemplars) {
+    const exemplarLabels = resolve(exemplar.refs, symbols);
+    if (typeof exemplarLabels === 'string') sink.invalid(`parsing exemplar: ${exemplarLabels}`, 0);
+    else sink.exemplar({ labels: exemplarLabels, value: exemplar.value, timestamp: exemplar.timestamp });
+  }
+  if (points === 0) sink.invalid('TimeSeries must contain at least one sample or histogram', 0);
+}
+
+const formatRefs = (refs: readonly number[]): string =>
+  `[${refs.slice(0, 32).join(' ')}${refs.length > 32 ? ' ...' : ''}]`;
+
+/** Flat pairs, or what is wrong with the references. */
+function resolve(refs: readonly number[], symbols: readonly string[]): string[] | string {
+  if (refs.length % 2 !== 0) return `invalid labelRefs length ${refs.length}`;
+  const pairs: string[] = [];
+  for (const ref of refs) {
+    const text = symbols[ref];
+    if (text === undefined) return `labelRef ${ref} is outside of the ${symbols.length} symbols`;
+    pairs.push(text);
+  }
+  return pairs;
+}
+
+function readExemplar(reader: ProtoReader): Exemplar {
+  const refs: number[] = [];
+  let value = 0;
+  let timestamp = 0;
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) reader.repeated(tag, () => refs.push(reader.uint32()));
+    else if (tag >>> 3 === 2) value = reader.double();
+    else if (tag >>> 3 === 3) timestamp = reader.int64();
+    else reader.skip(tag);
+  }
+  return { refs, value, timestamp };
+}
+
+/** Builds requests of version 2.0. Within a series the calls come in the order samples, histograms, exemplars, metadata. */
+export class WriteV2Encoder {
+  readonly #writer = new ProtoWriter(64 * 1024);
+  readonly #head = new ProtoWriter(16 * 1024);
+  readonly #symbols = new Map<string, number>();
+  #open = -1;
+
+  constructor() {
+    this.reset();
+  }
+
+  reset(): void {
+    this.#writer.reset();
+    this.#head.reset();
+    this.#symbols.clear();
+    this.#symbol('');
+    this.#open = -1;
+  }
+
+  series(labels: Labels): void {
+    this.#close();
+    this.#open = this.#writer.begin(5);
+    this.#refs(labels);
+  }
+
+  sample(timestamp: number, start: number, low: number, high: number): void {
+    const at = this.#writer.begin(2);
+    this.#writer.words(1, low, high);
+    this.#writer.varint(2, timestamp);
+    this.#writer.varint(3, start);
+    this.#writer.end(at);
+  }
+
+  histogram(histogram: SentHistogram): void {
+    const at = this.#writer.begin(3);
+    writeHistogram(this.#writer, histogram);
+    this.#writer.end(at);
+  }
+
+  exemplar(labels: Labels, value: number, timestamp: number): void {
+    const at = this.#writer.begin(4);
+    this.#refs(labels);
+    this.#writer.double(2, value);
+    this.#writer.varint(3, timestamp);
+    this.#writer.end(at);
+  }
+
+  metadata(metadata: Metadata): void {
+    const at = this.#writer.begin(5);
+    this.#writer.varint(1, METRIC_TYPES.indexOf(metadata.type));
+    this.#writer.varint(3, this.#symbol(metadata.help));
+    this.#writer.varint(4, this.#symbol(metadata.unit));
+    this.#writer.end(at);
+  }
+
+  finish(): Uint8Array {
+    this.#close();
+    this.#head.raw(this.#writer.finish());
+    return this.#head.finish();
+  }
+
+  #refs(labels: Labels): void {
+    if (labels.length === 0) return;
+    const at = this.#writer.begin(1);
+    for (const text of labels) this.#writer.rawVarint(this.#symbol(text));
+    this.#writer.end(at);
+  }
+
+  #symbol(text: string): number {
+    const known = this.#symbols.get(text);
+    if (known !== undefined) return known;
+    const ref = this.#symbols.size;
+    this.#symbols.set(text, ref);
+    this.#head.text(4, text);
+    return ref;
+  }
+
+  #close(): void {
+    if (this.#open >= 0) this.#writer.end(this.#open);
+    this.#open = -1;
+  }
+}
