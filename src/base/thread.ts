@@ -238,10 +238,13 @@ export class Thread<A extends Api> {
       }),
     );
     exited.catch(() => {});
-    await Promise.race([
-      Promise.resolve(this.#options.onUp(connection.client as unknown as Client<Api>, worker)),
-      exited,
-    ]);
+    const up = async () => this.#options.onUp(connection.client as unknown as Client<Api>, worker);
+    try {
+      await Promise.race([up(), exited]);
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
     this.#connection = connection;
   }
 
