@@ -8,6 +8,7 @@ import type { TimeRange } from '#model/query.ts';
 import { type ChunkedSeries, type EncodedChunk, type SeriesChunkSource, samplesOf } from '../chunks.ts';
 import { fromFileEncoding } from '../codec/chunk.ts';
 import type { PageCache } from './files.ts';
+import { openHashes, type SeriesHashes } from './hashes.ts';
 import type { ChunkPlace } from './index-format.ts';
 import { IndexReader } from './index-reader.ts';
 import { type BlockMeta, readMeta, writeMeta } from './meta.ts';
@@ -25,6 +26,8 @@ export class Block implements SeriesChunkSource {
   #tombstones: Tombstones | undefined;
   #index: IndexReader | undefined;
   #segments: SegmentReader | undefined;
+  #hashes: SeriesHashes | undefined;
+  #hashesOpened = false;
 
   constructor(disk: Disk, folder: string, cache: PageCache) {
     this.#disk = disk;
@@ -50,6 +53,13 @@ export class Block implements SeriesChunkSource {
   get segments(): SegmentReader {
     this.#segments ??= new SegmentReader(this.#disk, this.folder);
     return this.#segments;
+  }
+
+  /** Undefined for blocks that others wrote. */
+  get hashes(): SeriesHashes | undefined {
+    if (!this.#hashesOpened) this.#hashes = openHashes(this.#disk, this.folder, this.index, this.#cache);
+    this.#hashesOpened = true;
+    return this.#hashes;
   }
 
   get tombstones(): Tombstones {
@@ -98,8 +108,11 @@ export class Block implements SeriesChunkSource {
   close(): void {
     this.#index?.close();
     this.#segments?.close();
+    this.#hashes?.close();
     this.#index = undefined;
     this.#segments = undefined;
+    this.#hashes = undefined;
+    this.#hashesOpened = false;
   }
 }
 

@@ -160,6 +160,11 @@ export class IndexReader {
     return be32At(this.#file.slice(offset + 4, 4), 0);
   }
 
+  /** The n-th of all series. */
+  refAt(position: number): number {
+    return be32At(this.#file.slice(this.#allOffset + 8 + position * 4, 4), 0);
+  }
+
   get seriesCount(): number {
     return this.postingsCount(this.#allOffset);
   }

@@ -8,6 +8,7 @@ import type { Disk } from '#base/disk/disk.ts';
 import { compareLabels, compareText, hashLabels, type Labels } from '#model/labels.ts';
 import { ByteWriter, putBe32 } from './bytes.ts';
 import { FileScanner, FileWriter } from './files.ts';
+import { encodeHashes } from './hashes.ts';
 import {
   type ChunkPlace,
   INDEX_FILE,
@@ -16,8 +17,6 @@ import {
   type IndexToc,
   SERIES_ALIGNMENT,
   SHARDS_FILE,
-  SHARDS_HEADER_BYTES,
-  SHARDS_MAGIC,
 } from './index-format.ts';
 
 /** Postings are gathered for as many label pairs at a time as fit into this many references. */
@@ -336,13 +335,7 @@ export class IndexWriter {
 
   #writeHashes(): void {
     const file = new FileWriter(this.#disk, `${this.#folder}/${SHARDS_FILE}`);
-    const out = new ByteWriter(SHARDS_HEADER_BYTES + this.series * 4);
-    out.be32(SHARDS_MAGIC);
-    out.be32(this.series);
-    for (let i = 0; i < this.series; i++) out.be32(this.#hashes.values[i]!);
-    file.startChecksum();
-    file.write(out.view());
-    file.writeChecksum();
+    file.write(encodeHashes(this.#hashes.values, this.series));
     file.finish();
   }
 }
