@@ -1,0 +1,342 @@
+// The program's HTTP client. Plain HTTP goes over small raw connections; TLS, proxies and streams go through undici. What
+// the configuration asks for (credentials, headers, redirects, proxies) is the same on both ways. Every reply has a limit.
+
+import { Agent, type Dispatcher, ProxyAgent, request as undiciRequest } from 'undici';
+import type { Clock } from '#base/clock.ts';
+import type { Disk } from '#base/disk/disk.ts';
+import { errorCode, errorText, OperatingError } from '#base/errors.ts';
+import { configuredHeaders, TokenSource } from './auth.ts';
+import { DEFAULT_HTTP_CLIENT, type HttpClientConfig, type TlsConfig } from './config.ts';
+import { proxyFor } from './proxy.ts';
+import { dialError, RawConnection, tooLarge } from './raw.ts';
+
+export type HttpCall = {
+  readonly url: string;
+  /** GET unless said otherwise. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly timeoutMs: number;
+  /** Bytes of the body as they come over the wire. */
+  readonly maxBodyBytes: number;
+  readonly signal?: AbortSignal;
+  /** Connect to this Unix socket instead of the URL's host. */
+  readonly socketPath?: string;
+};
+
+export type HttpReply = {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Buffer;
+};
+
+export type HttpStream = {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: AsyncIterable<Uint8Array>;
+};
+
+export interface HttpClient {
+  /** Rejects with an OperatingError worded as Go words it; the URL is not part of the message. */
+  call(call: HttpCall): Promise<HttpReply>;
+  /** A reply of unknown length that is read as it comes; ends when the signal is aborted. The timeout is for its head. */
+  stream(call: HttpCall): Promise<HttpStream>;
+  close(): void;
+}
+
+export type HttpEnvironment = {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  /** For proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+};
+
+export const USER_AGENT = 'Pharos/0.1.0';
+const MAX_REDIRECTS = 10;
+/** Kept-alive connections per origin that wait for work. */
+const MAX_IDLE_PER_ORIGIN = 8;
+const TOKEN_REPLY_BYTES = 1 << 20;
+
+export function createHttpClient(config: HttpClientConfig | undefined, environment: HttpEnvironment): HttpClient {
+  return new Client(config ?? DEFAULT_HTTP_CLIENT, environment);
+}
+
+class Client implements HttpClient {
+  readonly #config: HttpClientConfig;
+  readonly #environment: HttpEnvironment;
+  readonly #idle = new Map<string, RawConnection[]>();
+  readonly #dispatchers = new Map<string, { readonly secrets: string; readonly dispatcher: Dispatcher }>();
+  readonly #tokens: TokenSource | undefined;
+  #tokenClient: Client | undefined;
+  #closed = false;
+
+  constructor(config: HttpClientConfig, environment: HttpEnvironment) {
+    this.#config = config;
+    this.#environment = environment;
+    const oauth2 = config.oauth2;
+    if (oauth2) {
+      const tokenConfig = {
+        ...DEFAULT_HTTP_CLIENT,
+        proxy: oauth2.proxy,
+        ...(oauth2.tls ? { tls: oauth2.tls } : {}),
+      };
+      this.#tokenClient = new Client(tokenConfig, environment);
+      this.#tokens = new TokenSource(oauth2, environment.disk, environment.clock, (url, body, headers) =>
+        this.#tokenClient!.call({
+          url,
+          method: 'POST',
+          body,
+          headers,
+          timeoutMs: 30_000,
+          maxBodyBytes: TOKEN_REPLY_BYTES,
+        }),
+      );
+    }
+  }
+
+  async call(call: HttpCall): Promise<HttpReply> {
+    const started = this.#environment.clock.monotonic();
+    return this.#followed(call, (url, method, headers, body) => {
+      const timeoutMs = call.timeoutMs - (this.#environment.clock.monotonic() - started);
+      if (timeoutMs <= 0) throw new OperatingError('timeout', 'context deadline exceeded');
+      const one = { ...call, url: url.href, method, headers, timeoutMs };
+      const proxy = this.#proxy(url);
+      if (url.protocol === 'http:' && proxy === undefined && !call.signal) return this.#raw(url, one, body);
+      return this.#full(url, one, body);
+    });
+  }
+
+  stream(call: HttpCall): Promise<HttpStream> {
+    return this.#followed(call, (url, method, headers, body) =>
+      this.#open(url, { ...call, url: url.href, method, headers }, body).then(({ status, headers, stream }) => ({
+        status,
+        headers,
+        body: stream,
+      })),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const connections of this.#idle.values()) for (const connection of connections) connection.close();
+    this.#idle.clear();
+    for (const { dispatcher } of this.#dispatchers.values()) dispatcher.destroy().catch(() => {});
+    this.#dispatchers.clear();
+    this.#tokenClient?.close();
+  }
+
+  async #followed<R extends { readonly status: number; readonly headers: ReadonlyMap<string, string> }>(
+    call: HttpCall,
+    send: (
+      url: URL,
+      method: string,
+      headers: Record<string, string>,
+      body: string | Uint8Array | undefined,
+    ) => Promise<R>,
+  ): Promise<R> {
+    let url = parseUrl(call.url);
+    let method = call.method ?? 'GET';
+    let body = call.body;
+    const origin = url.origin;
+    for (let hop = 0; ; hop++) {
+      const headers: Record<string, string> = { 'user-agent': USER_AGENT, ...call.headers };
+      // Credentials are for the configured origin, not for wherever it sends us.
+      if (url.origin === origin) Object.assign(headers, await this.#credentials(url));
+      const reply = await send(url, method, headers, body);
+      const location = reply.headers.get('location');
+      const isRedirect = [301, 302, 303, 307, 308].includes(reply.status) && location !== undefined;
+      if (!isRedirect || !this.#config.followRedirects) return reply;
+      if (hop + 1 >= MAX_REDIRECTS) throw new OperatingError('redirects', `stopped after ${MAX_REDIRECTS} redirects`);
+      url = parseUrl(location, url);
+      if (reply.status < 307 && method !== 'GET' && method !== 'HEAD') {
+        method = 'GET';
+        body = undefined;
+      }
+    }
+  }
+
+  async #credentials(url: URL): Promise<Record<string, string>> {
+    const headers = configuredHeaders(this.#config, this.#environment.disk);
+    if (this.#tokens) headers['authorization'] = await this.#tokens.authorization();
+    if (!headers['authorization'] && (url.username || url.password)) {
+      const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+      headers['authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`;
+    }
+    return headers;
+  }
+
+  #proxy(url: URL): string | undefined {
+    return proxyFor(url, this.#config.proxy, this.#environment.environment ?? {});
+  }
+
+  async #raw(url: URL, call: HttpCall, body: string | Uint8Array | undefined): Promise<HttpReply> {
+    const port = url.port === '' ? 80 : Number(url.port);
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const key = call.socketPath ?? `${host}:${port}`;
+    const idle = this.#idle.get(key);
+    const origin = { host, port, ...(call.socketPath ? { socketPath: call.socketPath } : {}) };
+    const connection = idle?.pop() ?? new RawConnection(origin, this.#environment.clock);
+    const reply = await connection.send(requestBytes(url, call, body), {
+      timeoutMs: call.timeoutMs,
+      maxBodyBytes: call.maxBodyBytes,
+      isHead: call.method === 'HEAD',
+    });
+    this.#park(key, connection);
+    return reply;
+  }
+
+  #park(key: string, connection: RawConnection): void {
+    const idle = this.#idle.get(key);
+    if (this.#closed || (idle && idle.length >= MAX_IDLE_PER_ORIGIN)) connection.close();
+    else if (idle) idle.push(connection);
+    else this.#idle.set(key, [connection]);
+  }
+
+  async #full(url: URL, call: HttpCall, body: string | Uint8Array | undefined): Promise<HttpReply> {
+    const { clock } = this.#environment;
+    const controller = new AbortController();
+    const timer = clock.after(call.timeoutMs, () =>
+      controller.abort(new OperatingError('timeout', 'context deadline exceeded')),
+    );
+    const signal = call.signal ? AbortSignal.any([call.signal, controller.signal]) : controller.signal;
+    try {
+      const { status, headers, stream } = await this.#open(url, { ...call, signal }, body);
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for await (const chunk of stream) {
+        size += chunk.length;
+        if (size > call.maxBodyBytes) throw tooLarge();
+        chunks.push(chunk);
+      }
+      return { status, statusText: '', headers, body: Buffer.concat(chunks, size) };
+    } catch (error) {
+      throw signal.aborted ? signal.reason : worded(error, url);
+    } finally {
+      timer.cancel();
+      // Whatever is left of the reply is not wanted.
+      controller.abort();
+    }
+  }
+
+  async #open(
+    url: URL,
+    call: HttpCall,
+    body: string | Uint8Array | undefined,
+  ): Promise<{ status: number; headers: Map<string, string>; stream: AsyncIterable<Uint8Array> }> {
+    const bare = new URL(url);
+    bare.username = '';
+    bare.password = '';
+    try {
+      const reply = await undiciRequest(bare, {
+        dispatcher: this.#dispatcher(url, call.socketPath),
+        method: (call.method ?? 'GET') as Dispatcher.HttpMethod,
+        headers: { ...call.headers },
+        headersTimeout: call.timeoutMs,
+        bodyTimeout: 0,
+        ...(body === undefined ? {} : { body }),
+        ...(call.signal ? { signal: call.signal } : {}),
+      });
+      const headers = new Map<string, string>();
+      for (const [name, value] of Object.entries(reply.headers)) {
+        if (value !== undefined) headers.set(name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value);
+      }
+      return { status: reply.statusCode, headers, stream: reply.body };
+    } catch (error) {
+      throw call.signal?.aborted ? call.signal.reason : worded(error, url);
+    }
+  }
+
+  /** One dispatcher per way to get there; made anew when a certificate or key file has changed. */
+  #dispatcher(url: URL, socketPath: string | undefined): Dispatcher {
+    const proxy = this.#proxy(url);
+    const key = socketPath ? `unix:${socketPath}` : (proxy ?? 'direct');
+    const tls = this.#tlsOptions(this.#config.tls);
+    const secrets = JSON.stringify(tls);
+    const known = this.#dispatchers.get(key);
+    if (known?.secrets === secrets) return known.dispatcher;
+    known?.dispatcher.close().catch(() => {});
+    const common = { allowH2: this.#config.enableHttp2, connections: null };
+    const connectHeaders = Object.fromEntries(
+      Object.entries(this.#config.proxy.connectHeaders).map(([name, values]) => [name, values.join(', ')]),
+    );
+    const dispatcher =
+      proxy === undefined
+        ? new Agent({ ...common, connect: { ...tls, ...(socketPath ? { socketPath } : {}) } })
+        : new ProxyAgent({ ...common, uri: proxy, requestTls: tls, proxyTls: tls, headers: connectHeaders });
+    this.#dispatchers.set(key, { secrets, dispatcher });
+    return dispatcher;
+  }
+
+  #tlsOptions(tls: TlsConfig | undefined): Record<string, unknown> {
+    if (!tls) return {};
+    const read = (file: string | undefined) =>
+      file === undefined ? undefined : Buffer.from(this.#environment.disk.readFile(file)).toString('utf8');
+    const ca = tls.ca ?? read(tls.caFile);
+    const cert = tls.cert ?? read(tls.certFile);
+    const key = tls.key ?? read(tls.keyFile);
+    return {
+      rejectUnauthorized: !tls.insecureSkipVerify,
+      ...(ca && { ca }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+      ...(tls.serverName && { servername: tls.serverName }),
+      ...(tls.minVersion && { minVersion: tls.minVersion }),
+      ...(tls.maxVersion && { maxVersion: tls.maxVersion }),
+    };
+  }
+}
+
+function parseUrl(text: string, base?: URL): URL {
+  if (!URL.canParse(text, base?.href)) throw new OperatingError('url', `parse ${JSON.stringify(text)}: invalid URL`);
+  const url = new URL(text, base);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new OperatingError('url', `unsupported protocol scheme ${JSON.stringify(url.protocol.slice(0, -1))}`);
+  }
+  return url;
+}
+
+/** A request as it goes over the wire. Header values with line breaks are refused: they would be other headers. */
+export function requestBytes(url: URL, call: HttpCall, body: string | Uint8Array | undefined): Uint8Array {
+  let head = `${call.method ?? 'GET'} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`;
+  for (const [name, value] of Object.entries(call.headers ?? {})) {
+    if (/[\r\n\0]/.test(value) || !/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) {
+      throw new OperatingError('header', `invalid header field ${JSON.stringify(name)}`);
+    }
+    head += `${name}: ${value}\r\n`;
+  }
+  if (body === undefined) return Buffer.from(`${head}\r\n`, 'latin1');
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  return Buffer.concat([Buffer.from(`${head}content-length: ${bytes.length}\r\n\r\n`, 'latin1'), bytes]);
+}
+
+/** Errors of undici, TLS and sockets in Go's words. */
+function worded(error: unknown, url: URL): Error {
+  if (error instanceof OperatingError) return error;
+  const inner =
+    error instanceof Error && error.cause instanceof Error && !errorCode(error)?.startsWith('E') ? error.cause : error;
+  const code = errorCode(inner) ?? '';
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+  switch (code) {
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT':
+      return new OperatingError('timeout', 'context deadline exceeded', { cause: error });
+    case 'UND_ERR_SOCKET':
+      return new OperatingError('eof', 'EOF', { cause: error });
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return tlsError('x509: certificate signed by unknown authority', error);
+    case 'CERT_HAS_EXPIRED':
+      return tlsError('x509: certificate has expired or is not yet valid', error);
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return tlsError(`x509: certificate is not valid for ${url.hostname}`, error);
+  }
+  if (inner instanceof Error && code) return dialError(inner, { host: url.hostname, port });
+  return new OperatingError(code || 'network', errorText(error), { cause: error });
+}
+
+const tlsError = (message: string, cause: unknown) =>
+  new OperatingError('tls', `tls: failed to verify certificate: ${message}`, { cause });

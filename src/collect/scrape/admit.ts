@@ -1,0 +1,92 @@
+// From the labels on a page to the labels that are stored: target labels with honor_labels, metric relabeling, then the
+// checks that fail a whole scrape: names, label limits.
+
+import {
+  formatLabels,
+  isLegacyLabelName,
+  isLegacyMetricName,
+  type Labels,
+  labelValue,
+  METRIC_NAME,
+  withLabel,
+} from '#model/labels.ts';
+import { compileRules } from '../relabel/relabel.ts';
+import type { JobSpec } from './spec.ts';
+
+/** A label limit was exceeded; counted apart from other failures. */
+export class LabelLimitError extends Error {}
+
+/** Undefined: relabeling drops the series. Throws when the scrape must fail. */
+export type Admit = (exposed: Labels, target: Labels) => Labels | undefined;
+
+export function createAdmit(job: JobSpec): Admit {
+  const relabel = job.metricRelabelRules.length > 0 ? compileRules(job.metricRelabelRules) : (labels: Labels) => labels;
+  const join = job.honorLabels ? joinHonoring : joinOverriding;
+  return (exposed, target) => {
+    const labels = relabel(join(exposed, target));
+    if (labels === undefined || labels.length === 0) return undefined;
+    checkNames(labels, job);
+    checkLimits(labels, job);
+    return labels;
+  };
+}
+
+function joinHonoring(exposed: Labels, target: Labels): Labels {
+  let labels = exposed;
+  for (let i = 0; i < target.length; i += 2) {
+    if (labelValue(exposed, target[i]!) === '') labels = withLabel(labels, target[i]!, target[i + 1]!);
+  }
+  return labels;
+}
+
+function joinOverriding(exposed: Labels, target: Labels): Labels {
+  let labels = exposed;
+  let conflicts: [string, string][] | undefined;
+  for (let i = 0; i < target.length; i += 2) {
+    const name = target[i]!;
+    const own = labelValue(exposed, name);
+    if (own !== '') (conflicts ??= []).push([name, own]);
+    labels = withLabel(labels, name, target[i + 1]!);
+  }
+  if (!conflicts) return labels;
+  conflicts.sort((a, b) => a[0].length - b[0].length);
+  for (const [name, value] of conflicts) {
+    let renamed = `exported_${name}`;
+    while (labelValue(labels, renamed) !== '') renamed = `exported_${renamed}`;
+    labels = withLabel(labels, renamed, value);
+  }
+  return labels;
+}
+
+function checkNames(labels: Labels, job: JobSpec): void {
+  const metric = labelValue(labels, METRIC_NAME);
+  if (metric === '') throw new Error('missing metric name (__name__ label)');
+  if (job.nameValidation === 'utf8') return;
+  let valid = isLegacyMetricName(metric);
+  for (let i = 0; valid && i < labels.length; i += 2) valid = isLegacyLabelName(labels[i]!);
+  if (!valid) throw new Error(`invalid metric name or label names: ${formatLabels(labels)}`);
+}
+
+function checkLimits(labels: Labels, job: JobSpec): void {
+  const { labels: count, labelNameLength, labelValueLength } = job.limits;
+  if (count === 0 && labelNameLength === 0 && labelValueLength === 0) return;
+  const metric = labelValue(labels, METRIC_NAME).slice(0, 50);
+  if (count > 0 && labels.length / 2 > count) {
+    throw new LabelLimitError(
+      `label_limit exceeded (metric: ${metric}, number of labels: ${labels.length / 2}, limit: ${count})`,
+    );
+  }
+  for (let i = 0; i < labels.length; i += 2) {
+    const [name, value] = [labels[i]!, labels[i + 1]!];
+    if (labelNameLength > 0 && Buffer.byteLength(name) > labelNameLength) {
+      throw new LabelLimitError(
+        `label_name_length_limit exceeded (metric: ${metric}, label name: ${name.slice(0, 50)}, length: ${Buffer.byteLength(name)}, limit: ${labelNameLength})`,
+      );
+    }
+    if (labelValueLength > 0 && Buffer.byteLength(value) > labelValueLength) {
+      throw new LabelLimitError(
+        `label_value_length_limit exceeded (metric: ${metric}, label name: ${name.slice(0, 50)}, value: ${JSON.stringify(value.slice(0, 50))}, length: ${Buffer.byteLength(value)}, limit: ${labelValueLength})`,
+      );
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// Fetches a target's page: one HTTP call, then the content encoding taken off, each within its limit, so that an endless
+// body or a bomb costs a bounded amount of memory and harms nobody else.
+
+import zlib from 'node:zlib';
+import { errorCode, OperatingError } from '#base/errors.ts';
+import type { HttpClient } from '#clients/http/client.ts';
+import { tooLarge } from '#clients/http/raw.ts';
+import { formatValue } from '#model/value.ts';
+import { acceptHeader } from '#wire/exposition/formats.ts';
+import type { JobSpec, TargetSpec } from './spec.ts';
+
+/** The largest page read when the job sets no body_size_limit. */
+export const MAX_PAGE_BYTES = 512 * 1024 * 1024;
+
+export type Page = { readonly body: Uint8Array; readonly contentType: string | undefined };
+
+/** Rejects with the error for the targets page. */
+export async function fetchPage(client: HttpClient, job: JobSpec, target: TargetSpec, sizeHint: number): Promise<Page> {
+  const limit = job.limits.bodySizeBytes || MAX_PAGE_BYTES;
+  const reply = await client
+    .call({
+      url: target.url,
+      headers: {
+        accept: acceptHeader(job.protocols, job.escaping),
+        'accept-encoding': job.enableCompression ? 'gzip,zstd,deflate' : 'identity',
+        'x-prometheus-scrape-timeout-seconds': formatValue(target.timeoutMs / 1000),
+      },
+      timeoutMs: target.timeoutMs,
+      // A page of exactly the limit is too large as well.
+      maxBodyBytes: limit - 1,
+      ...(target.socketPath ? { socketPath: target.socketPath } : {}),
+    })
+    .catch((error: unknown) => {
+      const code = errorCode(error);
+      if (code === 'body_too_large') throw error;
+      throw new OperatingError(code ?? 'network', `Get ${JSON.stringify(target.url)}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    });
+  if (reply.status !== 200) {
+    const text = reply.statusText || STATUS_TEXTS[reply.status] || '';
+    throw new OperatingError('status', `server returned HTTP status ${reply.status}${text ? ` ${text}` : ''}`);
+  }
+  const encoding = reply.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  return { body: decode(reply.body, encoding, limit, sizeHint), contentType: reply.headers.get('content-type') };
+}
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+function decode(body: Buffer, encoding: string, limit: number, sizeHint: number): Uint8Array {
+  // One chunk that holds the whole page saves growing and joining.
+  const options = { maxOutputLength: limit - 1, chunkSize: Math.max(16_384, Math.min(sizeHint + 4096, 1 << 26)) };
+  try {
+    switch (encoding) {
+      case '':
+      case 'identity':
+        return body;
+      case 'gzip':
+      case 'x-gzip':
+        return zlib.gunzipSync(body, options);
+      case 'deflate':
+        // Some servers send raw deflate under this name.
+        return (body[0]! & 0x0f) === 8 ? zlib.inflateSync(body, options) : zlib.inflateRawSync(body, options);
+      case 'zstd':
+        return zlib.zstdDecompressSync(body, options);
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    throw new OperatingError('encoding', `${encoding}: ${decodeText(error)}`, { cause: error });
+  }
+  throw new OperatingError('encoding', `unsupported Content-Encoding ${JSON.stringify(encoding)}`);
+}
+
+const decodeText = (error: unknown) =>
+  errorCode(error) === 'Z_BUF_ERROR' ? 'unexpected EOF' : messageOf(error) || 'invalid data';
+
+/** Without the causes: the message already says in Prometheus' words what the system said in its own. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
