@@ -105,6 +105,14 @@ export class Block implements SeriesChunkSource {
     return folderBytes(this.#disk, this.folder);
   }
 
+  /** Opens every file, so that reading goes on when the block's folder is removed meanwhile. */
+  hold(): void {
+    // Asking for the hashes opens the index as well.
+    this.#hashes = this.hashes;
+    this.#tombstones = this.tombstones;
+    this.segments.hold();
+  }
+
   close(): void {
     this.#index?.close();
     this.#segments?.close();

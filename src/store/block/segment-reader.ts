@@ -50,6 +50,11 @@ export class SegmentReader {
     return segment;
   }
 
+  /** Opens all segments. */
+  hold(): void {
+    for (let i = 0; i < this.#segments.length; i++) this.#open(i);
+  }
+
   pathOf(ref: number): string {
     return this.#segments[Math.floor(ref / SEGMENT_SCALE)]?.path ?? 'chunks';
   }

@@ -44,7 +44,8 @@ function build(folder: string, random: Random, blocks: number): Map<string, Expe
     }
     const series = [...labelSets.values()].sort(compareLabels).map((labels) => {
       const samples = new SampleColumns();
-      for (let k = 0; k < 5 + random.below(240); k++) samples.push(min + k * 15_000 + b, random.below(1000));
+      const length = 5 + random.below(230);
+      for (let k = 0; k < length; k++) samples.push(min + k * 15_000 + b, random.below(1000));
       const key = formatLabels(labels);
       let entry = expected.get(key);
       if (!entry) {

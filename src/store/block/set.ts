@@ -55,9 +55,7 @@ export class BlockSet {
     const present = new Set(names);
     for (const [name, entry] of this.#open) {
       if (present.has(name)) continue;
-      this.#open.delete(name);
-      entry.gone = true;
-      if (entry.users === 0) entry.block.close();
+      this.#retire(name, entry);
     }
     for (const name of names) {
       const known = this.#open.get(name);
@@ -89,10 +87,16 @@ export class BlockSet {
     );
     for (const [name, entry] of this.#open) {
       if (!parents.has(name) && !entry.block.meta.compaction.deletable) continue;
-      this.#open.delete(name);
-      entry.gone = true;
-      if (entry.users === 0) entry.block.close();
+      this.#retire(name, entry);
     }
+  }
+
+  /** Not served from now on; walks that are under way go on with the files they hold. */
+  #retire(name: string, entry: OpenBlock): void {
+    this.#open.delete(name);
+    entry.gone = true;
+    if (entry.users === 0) entry.block.close();
+    else entry.block.hold();
   }
 
   /** In order of time. */
