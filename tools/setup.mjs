@@ -78,7 +78,7 @@ if (fs.existsSync(at('web', 'index.html'))) {
   step(
     'the web application',
     'build/web/.setup',
-    ['web', 'src/query/parse', 'src/serve/types.ts', 'package-lock.json'],
+    ['web', 'src/view', 'tools/build-web.ts', 'package-lock.json'],
     () => {
       run(runtime, [at('tools', 'build-web.ts')]);
     },

@@ -2,16 +2,21 @@
 // them; `up` differs by what it runs when nobody configured anything.
 
 import os from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base/clock.ts';
+import { nodeDisk } from '#base/disk/node.ts';
 import type { ParsedCommand } from '#base/flags.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { statusRoutes } from '#serve/status.ts';
+import { webRoutes } from '#serve/web.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
 import type { ShardData } from './shard.ts';
 import { buildInfo, VERSION } from './version.ts';
+
+const WEB_FOLDER = fileURLToPath(new URL('../../build/web', import.meta.url));
 
 export const runServer = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
 export const runUp = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
@@ -67,6 +72,7 @@ async function run(flags: ServerFlags): Promise<number> {
         shards: pool.states(),
       }),
     }),
+    ...webRoutes({ folder: WEB_FOLDER, disk: nodeDisk }),
   ];
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
   await pool.start();

@@ -1,0 +1,139 @@
+// Serves the browser application: the page for every address it knows, its assets with names that carry their hash, for
+// ever cacheable and already compressed. The page refers to its assets relative to the address it was asked at, so it
+// works below any prefix, also one that only a proxy knows.
+
+import { createHash } from 'node:crypto';
+import type { Disk } from '#base/disk/disk.ts';
+import type { HttpRequest, HttpResponse, Route } from './http.ts';
+
+/** First segments of addresses that are the application's pages. */
+export const PAGES = [
+  '',
+  'agent',
+  'alert-groups',
+  'alert-history',
+  'alertmanager',
+  'alertmanager-discovery',
+  'alerts',
+  'cardinality',
+  'classic',
+  'config',
+  'd',
+  'dashboards',
+  'flags',
+  'graph',
+  'metric-browser',
+  'push',
+  'push-groups',
+  'queries',
+  'query',
+  'route-tester',
+  'rules',
+  'service-discovery',
+  'shards',
+  'silences',
+  'status',
+  'targets',
+  'tsdb-status',
+] as const;
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  json: 'application/json',
+  map: 'application/json',
+  png: 'image/png',
+  svg: 'image/svg+xml',
+  woff2: 'font/woff2',
+};
+const ENCODINGS = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+const SECURITY = {
+  'content-security-policy':
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'same-origin',
+};
+
+export type WebOptions = {
+  /** The folder that tools/build-web.ts fills. */
+  readonly folder: string;
+  readonly disk: Disk;
+};
+
+export function webRoutes({ folder, disk }: WebOptions): Route[] {
+  const files = new Set(listFiles(disk, folder));
+  const page = (request: HttpRequest) => indexPage(disk, folder, request);
+  return [
+    {
+      methods: ['GET'],
+      pattern: '/*path',
+      handler: (request) => {
+        const path = request.path.replace(/^\//, '');
+        if (path !== 'index.html' && files.has(path)) return asset(disk, folder, files, path, request);
+        const isPage =
+          (PAGES as readonly string[]).includes(path.split('/')[0]!) &&
+          !/^(alertmanager|push)\/(api|metrics|-)/.test(path);
+        if (isPage && files.has('index.html')) return page(request);
+        return {
+          status: 404,
+          headers: { 'content-type': 'text/plain; charset=utf-8' },
+          body: isPage ? 'the browser application is not built; `npm run setup` builds it\n' : '404 page not found\n',
+        };
+      },
+    },
+  ];
+}
+
+function listFiles(disk: Disk, folder: string, below = ''): string[] {
+  return disk
+    .list(below === '' ? folder : `${folder}/${below}`)
+    .flatMap(({ name, isFolder }) => (isFolder ? listFiles(disk, folder, `${below}${name}/`) : [below + name]));
+}
+
+function indexPage(disk: Disk, folder: string, request: HttpRequest): HttpResponse {
+  const depth = request.path.split('/').length - 2;
+  const up = depth <= 0 ? './' : '../'.repeat(depth);
+  const html = Buffer.from(disk.readFile(`${folder}/index.html`))
+    .toString('utf8')
+    .replaceAll(/(src|href)="\.\//g, `$1="${up}`);
+  const etag = `"${createHash('sha256').update(html).digest('base64url').slice(0, 22)}"`;
+  const headers = { ...SECURITY, 'content-type': TYPES.html!, 'cache-control': 'no-cache', etag };
+  if (request.headers['if-none-match'] === etag) return { status: 304, headers };
+  return { status: 200, headers, body: html };
+}
+
+function asset(
+  disk: Disk,
+  folder: string,
+  files: ReadonlySet<string>,
+  path: string,
+  request: HttpRequest,
+): HttpResponse {
+  const accepted = String(request.headers['accept-encoding'] ?? '');
+  const chosen = ENCODINGS.find(([name, suffix]) => files.has(path + suffix) && accepts(accepted, name));
+  const isHashed = path.startsWith('assets/');
+  return {
+    status: 200,
+    headers: {
+      'content-type': TYPES[path.split('.').at(-1)!] ?? 'application/octet-stream',
+      'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'public, max-age=3600',
+      'x-content-type-options': 'nosniff',
+      ...(ENCODINGS.some(([, suffix]) => files.has(path + suffix)) ? { vary: 'Accept-Encoding' } : {}),
+      ...(chosen ? { 'content-encoding': chosen[0] } : {}),
+    },
+    body: disk.readFile(`${folder}/${path}${chosen?.[1] ?? ''}`),
+  };
+}
+
+/** Whether an Accept-Encoding header takes an encoding; `q=0` refuses it. */
+function accepts(header: string, name: string): boolean {
+  return header.split(',').some((part) => {
+    const [encoding, ...parameters] = part.trim().split(/\s*;\s*/);
+    return encoding?.toLowerCase() === name && !parameters.some((parameter) => /^q=0(\.0*)?$/i.test(parameter));
+  });
+}

@@ -1,0 +1,24 @@
+// Starts the browser application.
+
+import '@mantine/core/styles.css';
+import './shell/shell.css';
+import { MantineProvider } from '@mantine/core';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import { createQueryClient } from './base/queries.ts';
+import { THEME, variables } from './shell/theme.ts';
+
+const root = document.getElementById('root');
+if (!root) throw new Error('BUG: index.html has no #root');
+
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider theme={THEME} cssVariablesResolver={variables} defaultColorScheme="auto">
+      <QueryClientProvider client={createQueryClient()}>
+        <App />
+      </QueryClientProvider>
+    </MantineProvider>
+  </StrictMode>,
+);
