@@ -1,0 +1,233 @@
+// The remote_write section of prometheus.yml, every field of 3.14, and the plain data that a remote is made from. The cloud
+// providers' own ways to sign requests are refused by name: they need their software kits.
+
+import {
+  anything,
+  boolean,
+  duration,
+  integer,
+  list,
+  map,
+  object,
+  oneOf,
+  optional,
+  record,
+  type Schema,
+  size,
+  string,
+  withDefault,
+} from '#base/config/schema.ts';
+import {
+  checkHttpClient,
+  type HttpClientConfig,
+  httpClientFields,
+  httpClientFrom,
+  type RawHttpClient,
+} from '#clients/http/config.ts';
+import { relabelConfigs } from '../relabel/config.ts';
+import type { RelabelRule } from '../relabel/relabel.ts';
+import type { WriteVersion } from './batches.ts';
+
+const DEFAULT_DISK_BYTES = 16 * 1024 ** 3;
+
+const queueFields = object(
+  {
+    capacity: withDefault(integer(1), 10_000),
+    max_shards: withDefault(integer(1), 50),
+    min_shards: withDefault(integer(1), 1),
+    max_samples_per_send: withDefault(integer(1), 2000),
+    batch_send_deadline: withDefault(duration(), 5000),
+    min_backoff: withDefault(duration(), 30),
+    max_backoff: withDefault(duration(), 5000),
+    retry_on_http_429: withDefault(boolean(), false),
+    sample_age_limit: withDefault(duration(), 0),
+    /** Ours: how much an outage may pile up on disk, in all shards together. */
+    max_disk_size: withDefault(size(), DEFAULT_DISK_BYTES),
+  },
+  (queue, report) => {
+    if (queue.min_shards > queue.max_shards) report('min_shards', 'min_shards must not be above max_shards');
+  },
+);
+
+const metadataFields = object({
+  send: withDefault(boolean(), true),
+  send_interval: withDefault(duration(), 60_000),
+  max_samples_per_send: withDefault(integer(1), 2000),
+  max_samples_per_send_bytes: optional(size()),
+});
+
+const url: Schema<string> = map(string(), (text) => {
+  if (text === '') throw new Error('url for remote_write is empty');
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new Error(`expected a URL that begins with http:// or https://, got ${JSON.stringify(text)}`);
+  }
+  return text;
+});
+
+/** Headers that the protocol itself sets. */
+const RESERVED = new Set([
+  'authorization',
+  'host',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'user-agent',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'www-authenticate',
+  'accept-encoding',
+  'x-prometheus-remote-write-version',
+  'x-prometheus-remote-read-version',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-content-sha256',
+]);
+
+const CLOUD = (name: string) =>
+  `${name} is not supported: sign requests with a proxy of the provider and give its address as url`;
+
+export const remoteWriteSection = object(
+  {
+    url,
+    remote_timeout: withDefault(duration(), 30_000),
+    headers: record(string()),
+    write_relabel_configs: relabelConfigs,
+    name: withDefault(string(), ''),
+    send_exemplars: withDefault(boolean(), false),
+    send_native_histograms: withDefault(boolean(), false),
+    round_robin_dns: withDefault(boolean(), false),
+    protobuf_message: withDefault(
+      oneOf('prometheus.WriteRequest', 'io.prometheus.write.v2.Request'),
+      'prometheus.WriteRequest',
+    ),
+    failed_request_logging: withDefault(boolean(), false),
+    queue_config: optional(queueFields),
+    metadata_config: optional(metadataFields),
+    sigv4: optional(anything()),
+    azuread: optional(anything()),
+    google_iam: optional(anything()),
+    ...httpClientFields,
+  },
+  (value, report) => {
+    checkHttpClient(value as unknown as RawHttpClient, report as (field: string, message: string) => void);
+    for (const name of Object.keys(value.headers)) {
+      if (name.toLowerCase() === 'authorization') {
+        report(
+          'headers',
+          'authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam parameter',
+        );
+      } else if (RESERVED.has(name.toLowerCase()))
+        report('headers', `${name} is a reserved header. It must not be changed`);
+    }
+    if (value.sigv4 !== undefined) report('sigv4', CLOUD('sigv4'));
+    if (value.azuread !== undefined) report('azuread', CLOUD('azuread'));
+    if (value.google_iam !== undefined) report('google_iam', CLOUD('google_iam'));
+    if (value.round_robin_dns) {
+      report(
+        'round_robin_dns',
+        'round_robin_dns is not supported: connections follow the addresses that DNS gives first',
+      );
+    }
+  },
+);
+export type RemoteWriteSection = typeof remoteWriteSection extends Schema<infer T> ? T : never;
+
+/** Remotes have names that differ: theirs, or a number made from their content. */
+export const remoteWriteSections = list(remoteWriteSection);
+
+/** A remote as shards run it; plain data, so that it crosses threads. */
+export type RemoteConfig = {
+  /** For metrics and for the queue's folder. */
+  readonly name: string;
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly relabel: readonly RelabelRule[];
+  readonly sendExemplars: boolean;
+  readonly sendHistograms: boolean;
+  readonly version: WriteVersion;
+  readonly logFailed: boolean;
+  readonly queue: {
+    readonly capacity: number;
+    readonly maxShards: number;
+    readonly minShards: number;
+    readonly maxPerSend: number;
+    readonly deadlineMs: number;
+    readonly minBackoffMs: number;
+    readonly maxBackoffMs: number;
+    readonly retryOnTooManyRequests: boolean;
+    readonly ageLimitMs: number;
+    readonly maxDiskBytes: number;
+  };
+  readonly metadata: { readonly send: boolean; readonly intervalMs: number; readonly maxPerSend: number };
+  readonly http: HttpClientConfig;
+};
+
+const DEFAULT_QUEUE = {
+  capacity: 10_000,
+  max_shards: 50,
+  min_shards: 1,
+  max_samples_per_send: 2000,
+  batch_send_deadline: 5000,
+  min_backoff: 30,
+  max_backoff: 5000,
+  retry_on_http_429: false,
+  sample_age_limit: 0,
+  max_disk_size: DEFAULT_DISK_BYTES,
+};
+
+export function remoteConfigs(
+  sections: readonly RemoteWriteSection[],
+  resolve: (file: string) => string,
+): readonly RemoteConfig[] {
+  const names = new Set<string>();
+  return sections.map((section) => {
+    const config = remoteConfig(section, resolve);
+    let { name } = config;
+    for (let i = 2; names.has(name); i++) name = `${config.name}-${i}`;
+    names.add(name);
+    return { ...config, name };
+  });
+}
+
+function remoteConfig(section: RemoteWriteSection, resolve: (file: string) => string): RemoteConfig {
+  const queue = section.queue_config ?? DEFAULT_QUEUE;
+  return {
+    name: section.name || nameOf(section.url),
+    url: section.url,
+    timeoutMs: section.remote_timeout,
+    headers: section.headers,
+    relabel: section.write_relabel_configs,
+    sendExemplars: section.send_exemplars,
+    sendHistograms: section.send_native_histograms,
+    version: section.protobuf_message === 'prometheus.WriteRequest' ? 1 : 2,
+    logFailed: section.failed_request_logging,
+    queue: {
+      capacity: queue.capacity,
+      maxShards: queue.max_shards,
+      minShards: queue.min_shards,
+      maxPerSend: queue.max_samples_per_send,
+      deadlineMs: queue.batch_send_deadline,
+      minBackoffMs: queue.min_backoff,
+      maxBackoffMs: queue.max_backoff,
+      retryOnTooManyRequests: queue.retry_on_http_429,
+      ageLimitMs: queue.sample_age_limit,
+      maxDiskBytes: queue.max_disk_size,
+    },
+    metadata: {
+      send: section.metadata_config?.send ?? true,
+      intervalMs: section.metadata_config?.send_interval ?? 60_000,
+      maxPerSend: section.metadata_config?.max_samples_per_send ?? 2000,
+    },
+    http: httpClientFrom(section as unknown as RawHttpClient, resolve),
+  };
+}
+
+/** A remote without name is called by a number from its address, so that its queue is found again after a restart. */
+function nameOf(address: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,302 @@
+// Records of the disk queue (docs/format/remote-queue.md): what one batch brings for one remote, with the labels of every
+// series that the segment has not named yet. A record is a protobuf message whose label fields are those of remote write
+// 1.0, so that they are copied into requests as they are.
+
+import type { Exemplar, Metadata } from '#model/batch.ts';
+import type { Labels } from '#model/labels.ts';
+import { ProtoReader, ProtoWriter } from '#wire/protobuf.ts';
+import { readHistogram, type SentHistogram, writeHistogram } from '#wire/remote/histogram.ts';
+import { METRIC_TYPES } from '#wire/remote/sink.ts';
+import { readPairs, writePairs } from '#wire/remote/write-v1.ts';
+
+const SERIES = 1;
+const IDS = 2;
+const TIMES = 3;
+const VALUES = 4;
+const STARTS = 5;
+const HISTOGRAM = 6;
+const EXEMPLAR = 7;
+const METADATA = 8;
+
+export type Row = { readonly id: number; readonly timestamp: number; readonly start: number };
+
+/** Builds one record; columns are gathered first and written by `finish`. */
+export class RecordWriter {
+  readonly #writer = new ProtoWriter(64 * 1024);
+  #ids = new Uint32Array(1024);
+  #times = new Float64Array(1024);
+  #starts = new Float64Array(1024);
+  #words = new Uint32Array(2048);
+  #rows = 0;
+  #hasStarts = false;
+  #others = 0;
+
+  reset(): void {
+    this.#writer.reset();
+    this.#rows = 0;
+    this.#others = 0;
+    this.#hasStarts = false;
+  }
+
+  /** Samples, histograms and exemplars so far. */
+  get points(): number {
+    return this.#rows + this.#others;
+  }
+
+  get isEmpty(): boolean {
+    return this.points === 0 && this.#writer.pos === 0;
+  }
+
+  series(id: number, labels: Labels): void {
+    const at = this.#writer.begin(SERIES);
+    writePairs(this.#writer, 1, labels);
+    this.#writer.tag(2, 0);
+    this.#writer.rawVarint(id);
+    this.#writer.end(at);
+  }
+
+  sample(id: number, timestamp: number, start: number, low: number, high: number): void {
+    if (this.#rows === this.#ids.length) this.#grow();
+    const row = this.#rows++;
+    this.#ids[row] = id;
+    this.#times[row] = timestamp;
+    this.#starts[row] = start;
+    this.#words[row * 2] = low;
+    this.#words[row * 2 + 1] = high;
+    if (start !== 0) this.#hasStarts = true;
+  }
+
+  histogram(id: number, histogram: SentHistogram): void {
+    this.#others++;
+    const at = this.#writer.begin(HISTOGRAM);
+    this.#writer.varint(1, id);
+    const inner = this.#writer.begin(2);
+    writeHistogram(this.#writer, histogram);
+    this.#writer.end(inner);
+    this.#writer.end(at);
+  }
+
+  exemplar(id: number, exemplar: Exemplar): void {
+    this.#others++;
+    const at = this.#writer.begin(EXEMPLAR);
+    this.#writer.varint(1, id);
+    this.#writer.double(2, exemplar.value);
+    this.#writer.varint(3, exemplar.timestamp);
+    writePairs(this.#writer, 4, exemplar.labels);
+    this.#writer.end(at);
+  }
+
+  metadata(family: string, metadata: Metadata): void {
+    const at = this.#writer.begin(METADATA);
+    this.#writer.varint(1, METRIC_TYPES.indexOf(metadata.type));
+    this.#writer.string(2, family);
+    this.#writer.string(4, metadata.help);
+    this.#writer.string(5, metadata.unit);
+    this.#writer.end(at);
+  }
+
+  /** The record; valid until `reset`. */
+  finish(): Uint8Array {
+    const writer = this.#writer;
+    if (this.#rows > 0) {
+      this.#deltas(IDS, this.#ids);
+      this.#deltas(TIMES, this.#times);
+      writer.tag(VALUES, 2);
+      writer.rawVarint(this.#rows * 8);
+      writer.raw(new Uint8Array(this.#words.buffer, 0, this.#rows * 8));
+      if (this.#hasStarts) this.#deltas(STARTS, this.#starts);
+    }
+    return writer.finish();
+  }
+
+  #deltas(field: number, column: Uint32Array | Float64Array): void {
+    const at = this.#writer.begin(field);
+    let previous = 0;
+    for (let i = 0; i < this.#rows; i++) {
+      this.#writer.rawSint(column[i]! - previous);
+      previous = column[i]!;
+    }
+    this.#writer.end(at);
+  }
+
+  #grow(): void {
+    const size = this.#ids.length * 2;
+    const copy = <T extends Uint32Array | Float64Array>(next: T, old: T): T => {
+      next.set(old as never);
+      return next;
+    };
+    this.#ids = copy(new Uint32Array(size), this.#ids);
+    this.#times = copy(new Float64Array(size), this.#times);
+    this.#starts = copy(new Float64Array(size), this.#starts);
+    this.#words = copy(new Uint32Array(size * 2), this.#words);
+  }
+}
+
+export type QueuedSeries = {
+  /** Label fields as remote write 1.0 has them in a TimeSeries. */
+  readonly encoded: Uint8Array;
+  labels: Labels | undefined;
+};
+
+export const labelsOfQueued = (series: QueuedSeries): Labels => {
+  series.labels ??= readPairs(new ProtoReader(series.encoded), 1);
+  return series.labels;
+};
+
+/** A record read back; the columns have `rows` entries. */
+export type QueuedBatch = {
+  readonly rows: number;
+  readonly ids: Uint32Array;
+  readonly times: Float64Array;
+  readonly starts: Float64Array | undefined;
+  /** Two words for each value, low first. */
+  readonly words: Uint32Array;
+  readonly histograms: readonly { readonly id: number; readonly histogram: SentHistogram }[];
+  readonly exemplars: readonly { readonly id: number; readonly exemplar: Exemplar }[];
+  readonly metadata: readonly { readonly family: string; readonly metadata: Metadata }[];
+};
+
+/** Decodes a record; series that it names go into `series`. With `onlySeries` everything else is stepped over. */
+export function readRecord(bytes: Uint8Array, series: Map<number, QueuedSeries>, onlySeries = false): QueuedBatch {
+  const reader = new ProtoReader(bytes);
+  let ids: Float64Array | undefined;
+  let times: Float64Array | undefined;
+  let starts: Float64Array | undefined;
+  let words = new Uint32Array(0);
+  const histograms: { id: number; histogram: SentHistogram }[] = [];
+  const exemplars: { id: number; exemplar: Exemplar }[] = [];
+  const metadata: { family: string; metadata: Metadata }[] = [];
+  while (reader.more()) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field !== SERIES && onlySeries) {
+      reader.skip(tag);
+      continue;
+    }
+    switch (field) {
+      case SERIES:
+        readSeries(reader, series);
+        break;
+      case IDS:
+        ids = readDeltas(reader);
+        break;
+      case TIMES:
+        times = readDeltas(reader);
+        break;
+      case VALUES: {
+        const view = reader.view();
+        words = new Uint32Array(view.slice().buffer);
+        break;
+      }
+      case STARTS:
+        starts = readDeltas(reader);
+        break;
+      case HISTOGRAM:
+        histograms.push(readQueuedHistogram(reader));
+        break;
+      case EXEMPLAR:
+        exemplars.push(readExemplar(reader));
+        break;
+      case METADATA:
+        metadata.push(readMetadata(reader));
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  const rows = ids?.length ?? 0;
+  if ((times?.length ?? 0) !== rows || words.length !== rows * 2 || (starts && starts.length !== rows)) {
+    reader.fail('columns of unequal length');
+  }
+  return {
+    rows,
+    ids: Uint32Array.from(ids ?? []),
+    times: times ?? new Float64Array(0),
+    starts,
+    words,
+    histograms,
+    exemplars,
+    metadata,
+  };
+}
+
+function readSeries(reader: ProtoReader, series: Map<number, QueuedSeries>): void {
+  const outer = reader.open();
+  const start = reader.pos;
+  let end = start;
+  let id = 0;
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 2) id = reader.uint32();
+    else {
+      reader.skip(tag);
+      end = reader.pos;
+    }
+  }
+  reader.close(outer);
+  series.set(id, { encoded: reader.bytes.slice(start, end), labels: undefined });
+}
+
+function readDeltas(reader: ProtoReader): Float64Array {
+  const outer = reader.open();
+  const values = new Float64Array(reader.limit - reader.pos);
+  let count = 0;
+  let value = 0;
+  while (reader.more()) values[count++] = value += reader.sint64();
+  reader.close(outer);
+  return values.subarray(0, count);
+}
+
+function readQueuedHistogram(reader: ProtoReader): { id: number; histogram: SentHistogram } {
+  const outer = reader.open();
+  let id = 0;
+  let histogram: SentHistogram | undefined;
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) id = reader.uint32();
+    else if (tag >>> 3 === 2) {
+      const message = reader.open();
+      histogram = readHistogram(reader);
+      reader.close(message);
+    } else reader.skip(tag);
+  }
+  reader.close(outer);
+  return { id, histogram: histogram ?? reader.fail('a histogram record without histogram') };
+}
+
+function readExemplar(reader: ProtoReader): { id: number; exemplar: Exemplar } {
+  const outer = reader.open();
+  const start = reader.pos;
+  const labels = readPairs(reader, 4);
+  reader.pos = start;
+  let id = 0;
+  let value = 0;
+  let timestamp = 0;
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) id = reader.uint32();
+    else if (tag >>> 3 === 2) value = reader.double();
+    else if (tag >>> 3 === 3) timestamp = reader.int64();
+    else reader.skip(tag);
+  }
+  reader.close(outer);
+  return { id, exemplar: { labels, value, timestamp } };
+}
+
+function readMetadata(reader: ProtoReader): { family: string; metadata: Metadata } {
+  const outer = reader.open();
+  let type = 0;
+  let family = '';
+  let help = '';
+  let unit = '';
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) type = reader.int32();
+    else if (tag >>> 3 === 2) family = reader.string();
+    else if (tag >>> 3 === 4) help = reader.string();
+    else if (tag >>> 3 === 5) unit = reader.string();
+    else reader.skip(tag);
+  }
+  reader.close(outer);
+  return { family, metadata: { type: METRIC_TYPES[type] ?? 'unknown', help, unit } };
+}
