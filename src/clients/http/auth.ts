@@ -65,13 +65,13 @@ export class TokenSource {
   async authorization(): Promise<string> {
     const secret = this.#config.clientSecret ? readSecret(this.#config.clientSecret, this.#disk) : '';
     if (this.#token !== '' && secret === this.#secret && this.#clock.now() < this.#expires) return this.#token;
-    this.#inFlight ??= this.#fetch(secret).finally(() => {
+    this.#inFlight ??= this.#renew(secret).finally(() => {
       this.#inFlight = undefined;
     });
     return this.#inFlight;
   }
 
-  async #fetch(secret: string): Promise<string> {
+  async #renew(secret: string): Promise<string> {
     const { clientId, scopes, endpointParams, tokenUrl, grantType } = this.#config;
     const form = new URLSearchParams({ grant_type: grantType });
     const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };

@@ -2,10 +2,13 @@
 // refused with the way around, never ignored.
 
 import { list, type Schema } from '#base/config/schema.ts';
+import { dnsProvider } from './dns/dns.ts';
+import { fileProvider } from './file/file.ts';
+import { httpProvider } from './http/http.ts';
 import type { Provider, ResolvePath } from './provider.ts';
 import { staticProvider } from './static/static.ts';
 
-export const PROVIDERS: readonly Provider<unknown>[] = [staticProvider];
+export const PROVIDERS: readonly Provider<unknown>[] = [staticProvider, fileProvider, httpProvider, dnsProvider];
 
 const ABSENT = [
   'aws',

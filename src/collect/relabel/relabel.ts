@@ -67,12 +67,10 @@ export function relabelSteps(
   labels: Labels,
 ): { readonly rule: RelabelRule; readonly output: Labels; readonly keep: boolean }[] {
   const steps: { rule: RelabelRule; output: Labels; keep: boolean }[] = [];
-  let current = labels;
+  let current: Labels | undefined = labels;
   for (const rule of rules) {
-    const output = compileRule(rule)(current);
-    steps.push({ rule, output: output ?? [], keep: output !== undefined });
-    if (output === undefined) break;
-    current = output;
+    current = current && compileRule(rule)(current);
+    steps.push({ rule, output: current ?? [], keep: current !== undefined });
   }
   return steps;
 }

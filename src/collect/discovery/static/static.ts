@@ -1,6 +1,6 @@
 // Targets written into the configuration file.
 
-import { list, map, object, record, type Schema, string } from '#base/config/schema.ts';
+import { list, map, object, record, type Schema, string, withDefault } from '#base/config/schema.ts';
 import type { TargetGroup } from '#model/target.ts';
 import { provider } from '../provider.ts';
 
@@ -14,10 +14,11 @@ export const staticGroup: Schema<StaticGroup> = object({ targets: list(string())
 
 /** Label names are any UTF-8 text but the empty one. */
 export function labelSet(): Schema<Readonly<Record<string, string>>> {
-  return map(record(string()), (labels) => {
+  const checked = map(record(string()), (labels) => {
     for (const name of Object.keys(labels)) if (name === '') throw new Error('"" is not a valid label name');
     return labels;
   });
+  return withDefault(checked, {});
 }
 
 export const targetGroup = (group: StaticGroup, source: string): TargetGroup => ({
