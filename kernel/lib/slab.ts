@@ -1,0 +1,94 @@
+// Memory of a shard's head: blocks of fixed size classes with a free list each, cut from an arena that the host extends.
+// The host keeps enough arena ahead of every call, so that allocation never fails inside one.
+
+const CLASSES = 128;
+
+let heads: usize = 0;
+let next: usize = 0;
+let end: usize = 0;
+/** Bytes of the blocks handed out and not freed. */
+export let slabUsed: u64 = 0;
+
+export function slabHeadBytes(): u32 {
+  return CLASSES * 4;
+}
+
+export function slabInit(freeLists: usize): void {
+  heads = freeLists;
+  memory.fill(heads, 0, CLASSES * 4);
+}
+
+/** Gives the arena a region. What was left of the one before goes to the free lists, unless the new one continues it. */
+export function slabExtend(address: usize, bytes: u32): void {
+  if (address != end + 16 && address != end) {
+    let left = end - next;
+    while (left >= 16) {
+      let index = classOf(<u32>left);
+      if (<usize>sizeOf(index) > left) index--;
+      push(next, index);
+      next += <usize>sizeOf(index);
+      left = end - next;
+    }
+    next = address;
+  }
+  end = address + <usize>bytes;
+}
+
+export function slabFree(): u32 {
+  return <u32>(end - next);
+}
+
+// Classes 1..32: steps of 16 up to 512; 33..60: steps of 128 up to 4096; then two per power of two.
+// @ts-ignore: decorator
+@inline
+function classOf(bytes: u32): u32 {
+  if (bytes <= 512) return (bytes + 15) >> 4;
+  if (bytes <= 4096) return 32 + ((bytes - 512 + 127) >> 7);
+  const log = 31 - clz<u32>(bytes - 1);
+  const half: u32 = (<u32>1 << log) + (<u32>1 << (log - 1));
+  return 61 + ((log - 12) << 1) + (bytes <= half ? 0 : 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function sizeOf(index: u32): u32 {
+  if (index <= 32) return index << 4;
+  if (index <= 60) return 512 + ((index - 32) << 7);
+  const log = ((index - 61) >> 1) + 12;
+  return (index - 61) & 1 ? <u32>1 << (log + 1) : (<u32>1 << log) + (<u32>1 << (log - 1));
+}
+
+/** What a block for `bytes` really holds. */
+export function slabRoom(bytes: u32): u32 {
+  return sizeOf(classOf(bytes));
+}
+
+// @ts-ignore: decorator
+@inline
+function push(address: usize, index: u32): void {
+  const head = heads + (<usize>index << 2);
+  store<u32>(address, load<u32>(head));
+  store<u32>(head, <u32>address);
+}
+
+export function slabAlloc(bytes: u32): usize {
+  const index = classOf(bytes);
+  const head = heads + (<usize>index << 2);
+  const found = load<u32>(head);
+  const size = sizeOf(index);
+  slabUsed += size;
+  if (found) {
+    store<u32>(head, load<u32>(<usize>found));
+    return <usize>found;
+  }
+  if (next + <usize>size > end) unreachable();
+  const address = next;
+  next += <usize>size;
+  return address;
+}
+
+export function slabRelease(address: usize, bytes: u32): void {
+  const index = classOf(bytes);
+  slabUsed -= sizeOf(index);
+  push(address, index);
+}
