@@ -1,0 +1,58 @@
+// What a shard refuses to grow beyond: series in all, per metric, per target, and memory. A limit of 0 is none. Limits of
+// the whole program are given as each shard's share.
+
+import { labelValue, METRIC_NAME, type Labels } from '#model/labels.ts';
+
+export type HeadLimits = {
+  readonly series: number;
+  readonly seriesPerMetric: number;
+  readonly seriesPerTarget: number;
+  /** The label that names a target. */
+  readonly targetLabel: string;
+  /** Memory of the shard above which no series is made. */
+  readonly memoryBytes: number;
+};
+
+export const NO_LIMITS: HeadLimits = {
+  series: 0,
+  seriesPerMetric: 0,
+  seriesPerTarget: 0,
+  targetLabel: 'instance',
+  memoryBytes: 0,
+};
+
+export const LIMIT_NAMES = ['series', 'seriesPerMetric', 'seriesPerTarget', 'memory'] as const;
+export type LimitName = (typeof LIMIT_NAMES)[number];
+export type LimitHit = { readonly limit: LimitName; readonly detail: string };
+
+export type LimitState = {
+  readonly series: number;
+  readonly usedBytes: number;
+  /** How many series have pair `index` of the new labels. */
+  countOfPair(index: number): number;
+};
+
+/** Why one more series with these labels is refused, if it is. */
+export function checkLimits(limits: HeadLimits, labels: Labels, state: LimitState): LimitHit | undefined {
+  if (limits.series > 0 && state.series >= limits.series) {
+    return { limit: 'series', detail: `the limit of ${limits.series} series is reached` };
+  }
+  if (limits.memoryBytes > 0 && state.usedBytes >= limits.memoryBytes) {
+    return { limit: 'memory', detail: `${state.usedBytes} bytes are in use, the watermark is ${limits.memoryBytes}` };
+  }
+  for (let i = 0; i < labels.length; i += 2) {
+    const name = labels[i]!;
+    const perMetric = name === METRIC_NAME ? limits.seriesPerMetric : 0;
+    const perTarget = name === limits.targetLabel ? limits.seriesPerTarget : 0;
+    if (perMetric > 0 && state.countOfPair(i / 2) >= perMetric) {
+      const detail = `metric ${labels[i + 1]} has reached the limit of ${perMetric} series`;
+      return { limit: 'seriesPerMetric', detail };
+    }
+    if (perTarget > 0 && state.countOfPair(i / 2) >= perTarget) {
+      const metric = labelValue(labels, METRIC_NAME);
+      const detail = `target ${labels[i + 1]} has reached the limit of ${perTarget} series at metric ${metric}`;
+      return { limit: 'seriesPerTarget', detail };
+    }
+  }
+  return undefined;
+}
