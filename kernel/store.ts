@@ -554,6 +554,17 @@ export function forgetLog(): void {
   }
 }
 
+/** Between two generations of the log: open chunks of rows [from, to) become closed ones that can be opened again. */
+export function shelveRows(from: u32, to: u32): void {
+  for (let slot = from; slot < to; slot++) {
+    const row = rowOf(slot);
+    const encoding = load<u8>(row, R_ENCODING);
+    if (!isAlive(row) || (encoding != 1 && encoding != 4)) continue;
+    closeOpen(row);
+    store<u8>(closedChunk, 2, C_FLAGS);
+  }
+}
+
 /** Opens again what was open when it was logged, in rows [from, to). */
 export function reopenRows(from: u32, to: u32, times: usize, values: usize, starts: usize, state: usize, range: f64): void {
   for (let slot = from; slot < to; slot++) {

@@ -73,7 +73,5 @@ export class ExemplarRing {
 }
 
 function sameExemplar(a: Exemplar, b: Exemplar): boolean {
-  return (
-    a.timestamp === b.timestamp && Object.is(a.value, b.value) && labelsKey(a.labels) === labelsKey(b.labels)
-  );
+  return a.timestamp === b.timestamp && Object.is(a.value, b.value) && labelsKey(a.labels) === labelsKey(b.labels);
 }

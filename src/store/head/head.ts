@@ -12,9 +12,10 @@ import {
   type SeriesRef,
   seriesRef,
 } from '#model/batch.ts';
-import type { Labels } from '#model/labels.ts';
-import type { ShardLog } from '../log/log.ts';
+import { hashLabels, type Labels, shardOf } from '#model/labels.ts';
 import { KIND } from '../log/format.ts';
+import type { ShardLog } from '../log/log.ts';
+import { Deletions } from './deletions.ts';
 import { ExemplarRing } from './exemplars.ts';
 import { OpenHistograms } from './histograms.ts';
 import { HeadMemory, MAX_ROWS } from './kernel.ts';
@@ -24,7 +25,6 @@ import { HeadWriter } from './log-writer.ts';
 import { MetadataTable } from './metadata.ts';
 import type { HeadCounters } from './metrics.ts';
 import { SeriesTable } from './table.ts';
-import { Deletions } from './deletions.ts';
 
 export type HeadOptions = {
   readonly shard: number;
@@ -126,6 +126,11 @@ export class Head {
     if (batch.exemplars) this.#appendExemplars(batch.exemplars, target, rejections, log);
     if (batch.metadata) this.#setMetadata(batch.metadata, log);
     return { refs, rejections, created };
+  }
+
+  /** Whether a label set belongs to this shard of `shards`. */
+  owns(labels: Labels, shards: number): boolean {
+    return shardOf(hashLabels(labels), shards) === this.#options.shard;
   }
 
   #isKnown(ref: SeriesRef): boolean {

@@ -55,15 +55,7 @@ export type StoreKernel = {
   ): number;
   closeChunk(slot: number): number;
   closeLate(slot: number): number;
-  chunksOf(
-    slot: number,
-    min: number,
-    max: number,
-    out: number,
-    room: number,
-    state: number,
-    late: number,
-  ): number;
+  chunksOf(slot: number, min: number, max: number, out: number, room: number, state: number, late: number): number;
   truncateRows(from: number, to: number, min: number, epoch: number, dead: number): void;
   oldestSegment(from: number, to: number): number;
   pinnedRows(from: number, to: number, segment: number, out: number): number;
@@ -80,6 +72,7 @@ export type StoreKernel = {
     range: number,
   ): void;
   timesOf(from: number, to: number, out: number): void;
+  shelveRows(from: number, to: number): void;
   nextOooEpoch(): number;
   beginSeries(): void;
   seriesBytes(slot: number): number;
@@ -140,6 +133,7 @@ export const ROW = {
   labels: 84,
   labelCount: 88,
   logId: 92,
+  outOfOrderFirst: 104,
   oooCount: 112,
   selected: 116,
   created: 120,

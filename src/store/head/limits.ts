@@ -1,7 +1,7 @@
 // What a shard refuses to grow beyond: series in all, per metric, per target, and memory. A limit of 0 is none. Limits of
 // the whole program are given as each shard's share.
 
-import { labelValue, METRIC_NAME, type Labels } from '#model/labels.ts';
+import { type Labels, labelValue, METRIC_NAME } from '#model/labels.ts';
 
 export type HeadLimits = {
   readonly series: number;

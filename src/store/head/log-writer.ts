@@ -98,7 +98,7 @@ export class HeadWriter {
     writeLabels(out, exemplar.labels);
     out.number(exemplar.value);
     out.signed(exemplar.timestamp);
-    log.samples.add(KIND.exemplars, out.take());
+    log.keep.add(KIND.exemplars, out.take());
   }
 
   metadata(family: string, metadata: Metadata, log: ShardLog): void {

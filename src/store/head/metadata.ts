@@ -11,7 +11,8 @@ export class MetadataTable {
   /** Whether that was news. */
   set(family: string, metadata: Metadata): boolean {
     const known = this.#families.get(family);
-    if (known && known.type === metadata.type && known.help === metadata.help && known.unit === metadata.unit) return false;
+    if (known && known.type === metadata.type && known.help === metadata.help && known.unit === metadata.unit)
+      return false;
     this.#families.delete(family);
     this.#families.set(family, { type: metadata.type, help: metadata.help, unit: metadata.unit });
     if (this.#families.size > MAX_FAMILIES) {

@@ -203,7 +203,8 @@ export class SeriesTable {
   postings(pair: number): Uint32Array {
     const u32 = this.#memory.shard.u32;
     const count = u32[(pair + PAIR.count) >>> 2]!;
-    if (u32[(pair + PAIR.room) >>> 2] === 0) return u32.subarray((pair + PAIR.postings) >>> 2, ((pair + PAIR.postings) >>> 2) + 1);
+    if (u32[(pair + PAIR.room) >>> 2] === 0)
+      return u32.subarray((pair + PAIR.postings) >>> 2, ((pair + PAIR.postings) >>> 2) + 1);
     const list = u32[(pair + PAIR.postings) >>> 2]! >>> 2;
     const slots = u32.subarray(list, list + count);
     if (u32[(pair + PAIR.unsorted) >>> 2]) {
@@ -217,6 +218,10 @@ export class SeriesTable {
     return this.#memory.shard.u32[(pair + PAIR.count) >>> 2]!;
   }
 
+  valueBytes(pair: number): number {
+    return this.#memory.shard.u32[(pair + PAIR.length) >>> 2]!;
+  }
+
   createdWithPair(pair: number): number {
     return this.#memory.shard.u32[(pair + PAIR.created) >>> 2]!;
   }
@@ -226,7 +231,12 @@ export class SeriesTable {
     const { kernel } = this.#memory;
     if (!this.#ranked) {
       const { pairs } = this.counts();
-      this.#sortWith(pairs, false, (from) => void kernel.pairsAll(from), (sorted) => kernel.rankPairs(sorted, pairs));
+      this.#sortWith(
+        pairs,
+        false,
+        (from) => void kernel.pairsAll(from),
+        (sorted) => kernel.rankPairs(sorted, pairs),
+      );
       this.#ranked = true;
     }
     let result = slots;

@@ -21,7 +21,7 @@ export const KIND = {
   late: 6,
   /** samples: native histograms. */
   histograms: 7,
-  /** samples: exemplars. */
+  /** keep: exemplars. */
   exemplars: 8,
 } as const;
 
@@ -30,7 +30,7 @@ export const SEGMENT_HEADER_BYTES = 16;
 export const RECORD_MARK = 0xc5;
 /** Mark, kind, body length (32 bits), CRC-32C (32 bits) of kind, length and body. */
 export const RECORD_HEADER_BYTES = 10;
-export const MAX_BODY_BYTES = 2 * 1024 * 1024;
+export const MAX_BODY_BYTES = 1280 * 1024;
 export const COMPLETE_FILE = 'complete';
 
 export const shardFolder = (shard: number, shards: number): string => `${shard}-of-${shards}`;

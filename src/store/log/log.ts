@@ -3,14 +3,7 @@
 
 import type { Disk } from '#base/disk/disk.ts';
 import { replaceFile } from '#base/disk/durable.ts';
-import {
-  COMPLETE_FILE,
-  generationFolder,
-  parseGeneration,
-  parseSegment,
-  type Stream,
-  segmentFile,
-} from './format.ts';
+import { COMPLETE_FILE, generationFolder, parseGeneration, parseSegment, type Stream, segmentFile } from './format.ts';
 import { StreamWriter } from './writer.ts';
 
 export type LogOptions = {
@@ -70,10 +63,8 @@ export class ShardLog {
     this.samples.sync();
   }
 
-  /** Ends the generation and begins the next one. */
+  /** Ends the generation and begins the next one. What has not been flushed is dropped. */
   next(): void {
-    this.flush();
-    this.sync();
     const before = [this.keep, this.samples, this.#generation] as const;
     this.#generation++;
     try {
@@ -82,8 +73,22 @@ export class ShardLog {
       [this.keep, this.samples, this.#generation] = before;
       throw error;
     }
-    before[0].close();
-    before[1].close();
+    for (const stream of [before[0], before[1]]) {
+      stream.discard();
+      stream.sync();
+      stream.close();
+    }
+  }
+
+  /** Deletes the current generation, which must not hold anything acknowledged, and begins another. */
+  abandon(): void {
+    const folder = `${this.folder}/${generationFolder(this.#generation)}`;
+    for (const stream of [this.keep, this.samples]) {
+      stream.discard();
+      stream.close();
+    }
+    this.#disk.remove(folder);
+    [this.keep, this.samples] = this.#open();
   }
 
   /** The current generation holds everything: marks it and deletes those before it. */

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { SimClock } from '#base/clock-sim.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { silentLogger } from '#base/log.ts';
+import { seeded } from '#base/random.ts';
+import { labelsOf } from '#model/labels.ts';
+import { Registry } from '#model/registry.ts';
+import { DEFAULT_STORE_OPTIONS, type StoreOptions } from './options.ts';
+import { openShardStore, type ShardStore } from './shard.ts';
+import { batchOf, contents, newMemory, type Row } from './shard-twin.ts';
+
+const NOW = 1_700_000_000_000;
+
+function temporaryFolder(t: { after(f: () => void): void }): string {
+  const folder = mkdtempSync(`${tmpdir()}/pharos-shard-`);
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function open(
+  folder: string,
+  options: Partial<StoreOptions> = {},
+  { shard = 0, shards = 1, clock = new SimClock(NOW) } = {},
+): ShardStore {
+  return openShardStore({
+    disk: nodeDisk,
+    clock,
+    registry: new Registry(),
+    logger: silentLogger,
+    memory: newMemory(),
+    folder,
+    shard,
+    shards,
+    options: { ...DEFAULT_STORE_OPTIONS, maxAheadMs: 0, ...options },
+  });
+}
+
+/** What the store should hold after the rows. */
+function expected(rows: readonly Row[]): Map<string, string[]> {
+  const byTime = new Map<string, Map<number, string>>();
+  for (const { labels, time, value } of rows) {
+    const name = labels[1]!;
+    const rest = [];
+    for (let i = 2; i < labels.length; i += 2) rest.push(`${labels[i]}="${labels[i + 1]}"`);
+    const key = rest.length > 0 ? `${name}{${rest.join(', ')}}` : name;
+    let samples = byTime.get(key);
+    if (!samples) byTime.set(key, (samples = new Map()));
+    if (!samples.has(time)) samples.set(time, String(value));
+  }
+  return new Map(
+    [...byTime]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, samples]) => [key, [...samples].sort(([a], [b]) => a - b).map(([t, v]) => `${t} ${v}`)]),
+  );
+}
+
+function walk(series: number, steps: number, seed = 3): Row[][] {
+  const random = seeded(seed);
+  const sets = Array.from({ length: series }, (_, i) =>
+    labelsOf({ __name__: `m${i % 7}`, instance: `host-${i % 11}`, n: String(i) }),
+  );
+  const values = sets.map(() => random.below(1000));
+  return Array.from({ length: steps }, (_, step) =>
+    sets.map((labels, i) => ({
+      labels,
+      time: NOW + step * 15_000,
+      value: (values[i]! += i % 3 === 0 ? random.next() : random.below(20)),
+    })),
+  );
+}
+
+test('what was appended is read back, before and after a restart without a goodbye', async (t) => {
+  const folder = temporaryFolder(t);
+  const batches = walk(50, 300);
+  const clock = new SimClock(NOW);
+  const first = open(
+    folder,
+    { sampleSegmentBytes: 20_000, keepSegmentBytes: 50_000, maxSampleBytes: 60_000 },
+    { clock },
+  );
+  for (const [i, rows] of batches.entries()) {
+    const result = await first.append(batchOf(rows));
+    assert.deepEqual(result.rejections, []);
+    if (i % 40 === 0) await clock.advance(2500);
+  }
+  const want = expected(batches.flat());
+  assert.deepEqual(contents(first), want);
+
+  // The process dies: nothing is closed.
+  const second = open(folder);
+  await second.ready();
+  assert.deepEqual(contents(second), want);
+
+  // And appending goes on where it was.
+  const more = walk(50, 400).slice(300);
+  for (const rows of more) assert.deepEqual((await second.append(batchOf(rows))).rejections, []);
+  const all = expected([...batches.flat(), ...more.flat()]);
+  assert.deepEqual(contents(second), all);
+  const third = open(folder);
+  await third.ready();
+  assert.deepEqual(contents(third), all);
+  await third.close();
+  const fourth = open(folder);
+  await fourth.ready();
+  assert.deepEqual(contents(fourth), all);
+});

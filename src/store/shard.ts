@@ -1,0 +1,270 @@
+// The store of one shard: head, log and blocks of its series. What is appended is in the log before it is acknowledged; what the
+// log of earlier runs holds is brought back while new batches and queries wait. A disk that refuses to write makes it read-only
+// until a checkpoint of everything in memory succeeds.
+
+import { type Clock, every, type Timer } from '#base/clock.ts';
+import type { Disk } from '#base/disk/disk.ts';
+import { errorCode, errorText, OperatingError } from '#base/errors.ts';
+import type { KernelMemory } from '#base/kernel.ts';
+import type { Logger } from '#base/log.ts';
+import type { Appender, AppendResult, Exemplar, Metadata, Rejection, SampleBatch } from '#model/batch.ts';
+import type { Labels } from '#model/labels.ts';
+import { compileMatchers, type Matcher } from '#model/matcher.ts';
+import type { SeriesChunks, ShardSource, TimeRange } from '#model/query.ts';
+import type { Registry } from '#model/registry.ts';
+import { BlockSet } from './block/set.ts';
+import { type Cardinality, cardinality } from './head/cardinality.ts';
+import { Head, NO_MAX_TIME } from './head/head.ts';
+import { labelNamesOf, labelValuesOf } from './head/label-index.ts';
+import { headCounters } from './head/metrics.ts';
+import { matchSlots } from './head/postings.ts';
+import { HeadSource, selectHead } from './head/select.ts';
+import { LogKeeper } from './keeper.ts';
+import { mergeSelections } from './merge-select.ts';
+import type { StoreOptions } from './options.ts';
+import { mergeSorted } from './sorted.ts';
+import { storeMetrics } from './store-metrics.ts';
+
+export type ShardStoreParts = {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly memory: KernelMemory;
+  /** The data folder that all shards share. */
+  readonly folder: string;
+  readonly shard: number;
+  readonly shards: number;
+  readonly options: StoreOptions;
+};
+
+/** Opens the folder and begins to load. `ready()` says when everything can be seen. */
+export function openShardStore(parts: ShardStoreParts): ShardStore {
+  parts.disk.makeFolder(parts.folder);
+  return new ShardStore(parts);
+}
+
+export class ShardStore implements Appender, ShardSource {
+  readonly head: Head;
+  readonly blocks: BlockSet;
+  readonly #parts: ShardStoreParts;
+  readonly #keeper: LogKeeper;
+  readonly #loaded: Promise<void>;
+  #isLoaded = false;
+  #options: StoreOptions;
+  #commit: Promise<void> | undefined;
+  readonly #timers: Timer[] = [];
+  #closed = false;
+
+  constructor(parts: ShardStoreParts) {
+    const { disk, clock, registry, logger, memory, folder, shard, shards, options } = parts;
+    this.#parts = parts;
+    this.#options = options;
+    this.head = new Head(memory, { ...options, shard }, headCounters(registry), clock);
+    this.blocks = new BlockSet(disk, folder, memory, logger, {
+      shard,
+      shards,
+      ...(options.indexCacheBytes === undefined ? {} : { cacheBytes: options.indexCacheBytes }),
+    });
+    this.blocks.reload();
+    this.head.minValidTime = this.#blocksEnd();
+    this.#keeper = new LogKeeper(parts, this.head);
+    storeMetrics(registry, this, this.#keeper);
+    this.#loaded = this.#load();
+  }
+
+  /** Where the newest block that was cut from a head ends. */
+  #blocksEnd(): number {
+    let end = NO_MAX_TIME;
+    for (const { meta } of this.blocks.blocks) {
+      if (!meta.compaction.hints?.includes('from-out-of-order')) end = Math.max(end, meta.maxTime);
+    }
+    return end;
+  }
+
+  async #load(): Promise<void> {
+    const { clock, options } = this.#parts;
+    await this.#keeper.load();
+    this.#isLoaded = true;
+    if (this.#closed) return;
+    if (options.fsyncIntervalMs > 0) {
+      this.#timers.push(every(clock, options.fsyncIntervalMs, () => this.#keeper.sync()));
+    }
+    this.#timers.push(every(clock, 2000, () => this.#keeper.maintain()));
+    this.#timers.push(every(clock, 5000, () => this.#keeper.recover()));
+  }
+
+  /** Resolves when everything that was stored can be seen. */
+  ready(): Promise<void> {
+    return this.#loaded;
+  }
+
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+  get isReadOnly(): boolean {
+    return this.#keeper.isReadOnly;
+  }
+  /** How much of the log has been read and how much there is. */
+  get progress(): { readonly doneBytes: number; readonly totalBytes: number } {
+    return this.#keeper.progress;
+  }
+  get options(): StoreOptions {
+    return this.#options;
+  }
+  get memory(): WebAssembly.Memory {
+    return this.#parts.memory.memory;
+  }
+
+  /** New limits and window, from the next batch on. */
+  configure(options: StoreOptions): void {
+    this.#options = options;
+    this.head.configure({ ...options, shard: this.#parts.shard });
+  }
+
+  async append(batch: SampleBatch): Promise<AppendResult> {
+    if (!this.#isLoaded) await this.#loaded;
+    if (this.#closed) throw new OperatingError('closed', 'cannot append: the store is closed');
+    if (this.#keeper.isReadOnly) return refuseAll(batch, this.#keeper.reason);
+    let result: AppendResult;
+    try {
+      result = this.head.append(batch, this.#keeper.log);
+    } catch (error) {
+      if (errorCode(error) !== 'memory_full') throw error;
+      result = refuseAll(batch, errorText(error));
+    }
+    // Everything that is appended before the commit runs shares its write.
+    this.#commit ??= Promise.resolve().then(() => {
+      this.#commit = undefined;
+      this.#keeper.commit();
+    });
+    await this.#commit;
+    return this.#keeper.isReadOnly ? refuseAll(batch, this.#keeper.reason) : result;
+  }
+
+  *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Generator<SeriesChunks> {
+    const blocks = this.blocks.range;
+    const inBlocks = blocks !== undefined && blocks.min <= range.max && blocks.max >= range.min;
+    const { min, max } = this.headRange;
+    const inHead = min <= range.max && max >= range.min;
+    if (!inBlocks && inHead) yield* selectHead(this.head, matchers, range, sorted);
+    else if (inBlocks && !inHead) yield* this.blocks.select(matchers, range);
+    else if (inBlocks) {
+      yield* mergeSelections(this.blocks.select(matchers, range), selectHead(this.head, matchers, range, true));
+    }
+  }
+
+  /** First and last time in the head; min above max when it is empty. */
+  get headRange(): TimeRange {
+    const { minTime, maxTime, minOutOfOrderTime, maxOutOfOrderTime } = this.head;
+    return { min: Math.min(minTime, minOutOfOrderTime), max: Math.max(maxTime, maxOutOfOrderTime) };
+  }
+
+  #inHead(range: TimeRange): boolean {
+    return this.headRange.min <= range.max && this.headRange.max >= range.min;
+  }
+
+  series(matchers: readonly Matcher[], range: TimeRange): readonly Labels[] {
+    const inBlocks = this.blocks.series(matchers, range);
+    if (!this.#inHead(range)) return inBlocks;
+    const found = new Map(inBlocks.map((labels) => [labels.join('\xff'), labels]));
+    for (const { labels } of selectHead(this.head, matchers, range, false)) found.set(labels.join('\xff'), labels);
+    return [...found.values()];
+  }
+
+  labelNames(matchers: readonly Matcher[], range: TimeRange): readonly string[] {
+    const inBlocks = this.blocks.labelNames(matchers, range);
+    return this.#inHead(range) ? mergeSorted(inBlocks, labelNamesOf(this.head.table, matchers)) : inBlocks;
+  }
+
+  labelValues(name: string, matchers: readonly Matcher[], range: TimeRange): readonly string[] {
+    const inBlocks = this.blocks.labelValues(name, matchers, range);
+    return this.#inHead(range) ? mergeSorted(inBlocks, labelValuesOf(this.head.table, name, matchers)) : inBlocks;
+  }
+
+  exemplars(
+    matchers: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): readonly { readonly labels: Labels; readonly exemplars: readonly Exemplar[] }[] {
+    const tests = matchers.map(compileMatchers);
+    return this.head.exemplars.select((labels) => tests.some((test) => test(labels)), range);
+  }
+
+  metadata(): Iterable<[string, Metadata]> {
+    return this.head.metadata.entries();
+  }
+
+  /** Hides the samples of matching series in a range of the head. Blocks have tombstones of their own. */
+  async delete(matchers: readonly Matcher[], range: TimeRange): Promise<void> {
+    await this.#loaded;
+    const { head } = this;
+    const until = { min: range.min, max: Math.min(range.max, Math.max(this.headRange.max, range.min)) };
+    for (const slot of matchSlots(head.table, matchers)) {
+      head.deletions.add(slot, until);
+      head.writer.deleted(slot, head.deletions.of(slot), this.#keeper.log);
+    }
+    this.#keeper.commit();
+    if (this.#keeper.isReadOnly) throw new OperatingError('read_only', `cannot delete: ${this.#keeper.reason}`);
+  }
+
+  cardinality(limit: number): Cardinality {
+    return cardinality(this.head, limit);
+  }
+
+  /** The range that is due to become a block: the head is half a range longer than it. */
+  compactable(): TimeRange | undefined {
+    const { chunkRangeMs } = this.#options;
+    const { minTime, maxTime } = this.head;
+    if (minTime > maxTime || maxTime - minTime <= chunkRangeMs * 1.5) return undefined;
+    const start = Math.floor(minTime / chunkRangeMs) * chunkRangeMs;
+    return { min: start, max: start + chunkRangeMs - 1 };
+  }
+
+  /** The head for who writes a block of it. */
+  source(): HeadSource {
+    return new HeadSource(this.head);
+  }
+
+  /** Everything before `min` is in blocks: drops it from the head and the log. */
+  async truncate(min: number): Promise<void> {
+    await this.#loaded;
+    this.blocks.reload();
+    await this.#keeper.truncate(min, -1);
+  }
+
+  /** Begins a compaction of out-of-order samples: what is there now has the epoch that is returned. */
+  beginOutOfOrder(): number {
+    const { kernel } = this.head.memory;
+    const slots = this.head.table.counts().slots;
+    this.head.memory.ahead(slots * 64 + 1024 * 1024);
+    for (let slot = 0; slot < slots; slot++) if (this.head.table.isAlive(slot)) kernel.closeLate(slot);
+    return kernel.nextOooEpoch();
+  }
+
+  /** Out-of-order samples up to an epoch are in blocks: drops them. */
+  async endOutOfOrder(epoch: number): Promise<void> {
+    this.blocks.reload();
+    await this.#keeper.truncate(NO_MAX_TIME, epoch);
+  }
+
+  /** Writes what is in memory only, so that the next start reads little. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#loaded;
+    this.#closed = true;
+    for (const timer of this.#timers) timer.cancel();
+    await this.#keeper.close();
+    this.blocks.close();
+  }
+}
+
+function refuseAll(batch: SampleBatch, detail: string): AppendResult {
+  const rejections: Rejection[] = [];
+  for (let index = 0; index < batch.refs.length; index++) {
+    rejections.push({ kind: 'sample', index, reason: 'readOnly', detail });
+  }
+  for (let index = 0; index < (batch.histograms?.length ?? 0); index++) {
+    rejections.push({ kind: 'histogram', index, reason: 'readOnly', detail });
+  }
+  return { refs: new Float64Array(batch.series.length).fill(Number.NaN), rejections, created: 0 };
+}
