@@ -1,0 +1,89 @@
+// From what was pushed to what is exposed: one family per name over all groups, in Prometheus' order.
+
+import type { MetricType } from '#model/batch.ts';
+import type { FamilySample, MetricFamily } from '#model/family.ts';
+import { compareText, type Labels } from '#model/labels.ts';
+import { formatValue } from '#model/value.ts';
+import type { PushedMetric, PushType } from './state.ts';
+
+export type Exposed = {
+  readonly name: string;
+  readonly type: PushType;
+  readonly help: string;
+  readonly metrics: PushedMetric[];
+};
+
+const MODEL_TYPES: Readonly<Record<PushType, MetricType>> = {
+  counter: 'counter',
+  gauge: 'gauge',
+  untyped: 'unknown',
+  summary: 'summary',
+  histogram: 'histogram',
+  gaugehistogram: 'gaugehistogram',
+};
+
+export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
+  return [...families]
+    .filter((family) => family.metrics.length > 0)
+    .sort((a, b) => compareText(a.name, b.name))
+    .map(({ name, type, help, metrics }) => ({
+      name,
+      type: MODEL_TYPES[type],
+      help,
+      samples: [...metrics].sort(compareMetrics).flatMap(samplesOf),
+    }));
+}
+
+/** Fewer labels first, then by the values in order, which is the order of Prometheus' own pages. */
+function compareMetrics(a: PushedMetric, b: PushedMetric): number {
+  if (a.labels.length !== b.labels.length) return a.labels.length - b.labels.length;
+  for (let i = 1; i < a.labels.length; i += 2) {
+    const order = compareText(a.labels[i]!, b.labels[i]!);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function samplesOf({ labels, value }: PushedMetric): FamilySample[] {
+  switch (value.kind) {
+    case 'number':
+      return [{ suffix: '', labels, value: value.number }];
+    case 'summary':
+      return [
+        ...value.quantiles.map(([quantile, number]) => ({
+          suffix: '',
+          labels: [...labels, 'quantile', formatBound(quantile)],
+          value: number,
+        })),
+        { suffix: '_sum', labels, value: value.sum },
+        { suffix: '_count', labels, value: value.count },
+      ];
+    case 'histogram':
+      return histogramSamples(labels, value);
+  }
+}
+
+function histogramSamples(
+  labels: Labels,
+  value: Extract<PushedMetric['value'], { kind: 'histogram' }>,
+): FamilySample[] {
+  const samples: FamilySample[] = value.buckets.map(([bound, count]) => ({
+    suffix: '_bucket',
+    labels: [...labels, 'le', formatBound(bound)],
+    value: count,
+  }));
+  if (value.buckets.at(-1)?.[0] !== Infinity)
+    samples.push({ suffix: '_bucket', labels: [...labels, 'le', '+Inf'], value: value.count });
+  samples.push({ suffix: '_sum', labels, value: value.sum }, { suffix: '_count', labels, value: value.count });
+  if (value.native) samples.push({ suffix: '', labels, value: Number.NaN, histogram: value.native });
+  return samples;
+}
+
+/** As Go prints floats in labels: shortest, with an exponent where it is shorter. */
+function formatBound(bound: number): string {
+  if (!Number.isFinite(bound)) return formatValue(bound);
+  const magnitude = Math.abs(bound);
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e21))
+    return bound.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+  return String(bound);
+}
