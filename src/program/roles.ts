@@ -2,6 +2,8 @@
 
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
 import { SERVER_FLAGS, UP_FLAGS } from './flags.ts';
+import { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
+import { PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
 export type RunRole = (command: ParsedCommand<any>) => Promise<number>;
@@ -28,5 +30,15 @@ export const ROLES: Readonly<Record<string, Role>> = {
     summary: "Collects, stores, answers queries; takes Prometheus' configuration and flags",
     flags: SERVER_FLAGS,
     load: async () => (await import('./server.ts')).runServer,
+  },
+  pushgateway: {
+    summary: "Takes pushed metrics; Pushgateway's paths and flags",
+    flags: PUSHGATEWAY_FLAGS,
+    load: async () => (await import('./pushgateway.ts')).runPushgateway,
+  },
+  'node-exporter': {
+    summary: "Measures this host; node_exporter's names and flags",
+    flags: NODE_EXPORTER_FLAGS,
+    load: async () => (await import('./node-exporter.ts')).runNodeExporter,
   },
 };

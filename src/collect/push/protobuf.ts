@@ -1,0 +1,273 @@
+// Length-delimited protobuf (io.prometheus.client.MetricFamily) into pushed families; the numbers are the fields of that message.
+
+import type { CounterReset, Histogram, Span } from '#model/histogram.ts';
+import { BYTES, ProtoReader, tagOf } from '#wire/protobuf.ts';
+import type { PushedFamily, PushedValue, PushType } from './state.ts';
+import { type ParsedPush, PushError } from './text.ts';
+
+const TYPES: readonly PushType[] = ['counter', 'gauge', 'summary', 'untyped', 'histogram', 'gaugehistogram'];
+
+export function parsePushProtobuf(bytes: Uint8Array): ParsedPush {
+  const families = new Map<string, PushedFamily>();
+  let hasTimestamps = false;
+  const reader = new ProtoReader(bytes);
+  while (reader.more()) {
+    const outer = reader.open();
+    const family = readFamily(reader, () => {
+      hasTimestamps = true;
+    });
+    reader.close(outer);
+    if (family.name === '') throw new PushError('cannot read the push: a metric family has no name');
+    families.set(family.name, family);
+  }
+  return { families: [...families.values()], hasTimestamps };
+}
+
+function readFamily(reader: ProtoReader, timestamped: () => void): PushedFamily {
+  let [name, help] = ['', ''];
+  let type: PushType = 'counter';
+  const metrics: { labels: string[]; value: PushedValue }[] = [];
+  while (reader.more()) {
+    const tag = reader.tag();
+    switch (tag >>> 3) {
+      case 1:
+        name = reader.string();
+        break;
+      case 2:
+        help = reader.string();
+        break;
+      case 3:
+        type = TYPES[reader.int32()] ?? 'untyped';
+        break;
+      case 4: {
+        const outer = reader.open();
+        metrics.push(readMetric(reader, timestamped));
+        reader.close(outer);
+        break;
+      }
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { name, help, type, metrics };
+}
+
+function readMetric(reader: ProtoReader, timestamped: () => void): { labels: string[]; value: PushedValue } {
+  const labels: string[] = [];
+  let value: PushedValue = { kind: 'number', number: 0 };
+  while (reader.more()) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field === 6) {
+      reader.int64();
+      timestamped();
+      continue;
+    }
+    if ((tag & 7) !== BYTES) {
+      reader.skip(tag);
+      continue;
+    }
+    const outer = reader.open();
+    if (field === 1) readPair(reader, labels);
+    else if (field === 2 || field === 3 || field === 5) value = { kind: 'number', number: readNumber(reader) };
+    else if (field === 4) value = readSummary(reader);
+    else if (field === 7) value = readHistogram(reader);
+    reader.close(outer);
+  }
+  return { labels, value };
+}
+
+function readPair(reader: ProtoReader, labels: string[]): void {
+  let [name, value] = ['', ''];
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag === tagOf(1, BYTES)) name = reader.string();
+    else if (tag === tagOf(2, BYTES)) value = reader.string();
+    else reader.skip(tag);
+  }
+  labels.push(name, value);
+}
+
+function readNumber(reader: ProtoReader): number {
+  let number = 0;
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) number = reader.double();
+    else reader.skip(tag);
+  }
+  return number;
+}
+
+function readSummary(reader: ProtoReader): PushedValue {
+  let [count, sum] = [0, 0];
+  const quantiles: [number, number][] = [];
+  while (reader.more()) {
+    const tag = reader.tag();
+    switch (tag >>> 3) {
+      case 1:
+        count = reader.uint64();
+        break;
+      case 2:
+        sum = reader.double();
+        break;
+      case 3:
+        quantiles.push(readTwo(reader));
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { kind: 'summary', count, sum, quantiles };
+}
+
+/** A message of two doubles. */
+function readTwo(reader: ProtoReader): [number, number] {
+  const pair: [number, number] = [0, 0];
+  const outer = reader.open();
+  while (reader.more()) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field === 1 || field === 2) pair[field - 1] = reader.double();
+    else reader.skip(tag);
+  }
+  reader.close(outer);
+  return pair;
+}
+
+type Native = {
+  schema: number | undefined;
+  zeroThreshold: number;
+  zeroCount: number;
+  integer: boolean;
+  positiveSpans: Span[];
+  negativeSpans: Span[];
+  positive: number[];
+  negative: number[];
+};
+
+function readHistogram(reader: ProtoReader): PushedValue {
+  let [count, sum, floatCount] = [0, 0, 0];
+  const buckets: [number, number][] = [];
+  const native: Native = {
+    schema: undefined,
+    zeroThreshold: 0,
+    zeroCount: 0,
+    integer: true,
+    positiveSpans: [],
+    negativeSpans: [],
+    positive: [],
+    negative: [],
+  };
+  while (reader.more()) {
+    const tag = reader.tag();
+    switch (tag >>> 3) {
+      case 1:
+        count = reader.uint64();
+        break;
+      case 2:
+        sum = reader.double();
+        break;
+      case 3:
+        buckets.push(readBucket(reader));
+        break;
+      case 4:
+        floatCount = reader.double();
+        break;
+      default:
+        if (!readNative(reader, tag, native)) reader.skip(tag);
+    }
+  }
+  // Only one of the two counts is sent; a float count makes a float histogram.
+  if (floatCount > 0) {
+    count = floatCount;
+    native.integer = false;
+  }
+  const isNative = native.schema !== undefined && native.positiveSpans.length + native.negativeSpans.length > 0;
+  const value: PushedValue = { kind: 'histogram', count, sum, buckets };
+  return isNative ? { ...value, native: nativeOf(native, count, sum) } : value;
+}
+
+/** Cumulative count, upper bound, cumulative count as a float. */
+function readBucket(reader: ProtoReader): [number, number] {
+  let [bound, count] = [0, 0];
+  const outer = reader.open();
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) count = reader.uint64();
+    else if (tag >>> 3 === 2) bound = reader.double();
+    else if (tag >>> 3 === 4) count = reader.double();
+    else reader.skip(tag);
+  }
+  reader.close(outer);
+  return [bound, count];
+}
+
+function readNative(reader: ProtoReader, tag: number, native: Native): boolean {
+  switch (tag >>> 3) {
+    case 5:
+      native.schema = reader.sint32();
+      return true;
+    case 6:
+      native.zeroThreshold = reader.double();
+      return true;
+    case 7:
+      native.zeroCount = reader.uint64();
+      return true;
+    case 8:
+      native.zeroCount = reader.double();
+      return true;
+    case 9:
+      native.negativeSpans.push(readSpan(reader));
+      return true;
+    case 10:
+      addDeltas(reader, tag, native.negative);
+      return true;
+    case 11:
+      reader.repeated(tag, () => native.negative.push(reader.double()));
+      return true;
+    case 12:
+      native.positiveSpans.push(readSpan(reader));
+      return true;
+    case 13:
+      addDeltas(reader, tag, native.positive);
+      return true;
+    case 14:
+      reader.repeated(tag, () => native.positive.push(reader.double()));
+      return true;
+    default:
+      return false;
+  }
+}
+
+function addDeltas(reader: ProtoReader, tag: number, counts: number[]): void {
+  reader.repeated(tag, () => counts.push((counts.at(-1) ?? 0) + reader.sint64()));
+}
+
+function readSpan(reader: ProtoReader): Span {
+  let [offset, length] = [0, 0];
+  const outer = reader.open();
+  while (reader.more()) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) offset = reader.sint32();
+    else if (tag >>> 3 === 2) length = reader.uint32();
+    else reader.skip(tag);
+  }
+  reader.close(outer);
+  return { offset, length };
+}
+
+function nativeOf(native: Native, count: number, sum: number): Histogram {
+  return {
+    integer: native.integer,
+    schema: native.schema!,
+    zeroThreshold: native.zeroThreshold,
+    zeroCount: native.zeroCount,
+    count,
+    sum,
+    positiveSpans: native.positiveSpans,
+    negativeSpans: native.negativeSpans,
+    positiveBuckets: Float64Array.from(native.positive),
+    negativeBuckets: Float64Array.from(native.negative),
+    counterReset: 'unknown' satisfies CounterReset,
+  };
+}

@@ -1,0 +1,50 @@
+// The flags of the node exporter: node_exporter's own, and those of its collectors from their table.
+
+import type { Flag, FlagTable } from '#base/flags.ts';
+import { NODE_FLAGS } from '#exporters/node/flags.ts';
+import { NODE_COLLECTORS } from '#exporters/node/registry.ts';
+import { LOG_FLAGS, webFlags } from './flags.ts';
+
+const OWN_FLAGS = {
+  ...webFlags(':9100'),
+  'web.telemetry-path': { kind: 'text', default: '/metrics', help: 'Path under which to expose metrics.' },
+  'web.disable-exporter-metrics': {
+    kind: 'boolean',
+    default: false,
+    help: 'Leave out the metrics of the exporter itself.',
+  },
+  'web.max-requests': {
+    kind: 'integer',
+    default: 40,
+    min: 0,
+    help: 'Maximum number of parallel scrape requests. Use 0 to disable.',
+  },
+  'collector.disable-defaults': {
+    kind: 'boolean',
+    default: false,
+    help: 'Set all collectors to disabled by default.',
+  },
+  ...LOG_FLAGS,
+} as const satisfies FlagTable;
+
+/** The flags of the collectors, and one switch for each collector. */
+export const COLLECTOR_FLAGS: FlagTable = {
+  ...Object.fromEntries(
+    Object.entries(NODE_FLAGS).map(([name, spec]): [string, Flag] => [
+      name,
+      spec.kind === 'switch'
+        ? { kind: 'boolean', default: spec.default === 'true', help: spec.help }
+        : spec.kind === 'list'
+          ? { kind: 'texts', help: spec.help }
+          : { kind: 'text', default: spec.default, help: spec.help },
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(NODE_COLLECTORS).map(([name, entry]): [string, Flag] => [
+      `collector.${name}`,
+      { kind: 'boolean', default: entry.byDefault, help: `Collect ${name}.` },
+    ]),
+  ),
+};
+
+export const NODE_EXPORTER_FLAGS = { ...OWN_FLAGS, ...COLLECTOR_FLAGS } as typeof OWN_FLAGS & FlagTable;
