@@ -1,0 +1,212 @@
+// The push gateway as a program: beside Debian's Pushgateway 1.5, across crashes, and as replicas over etcd.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import zlib from 'node:zlib';
+import { peer } from './peers.ts';
+import { answers, freePort, PHAROS, start, temporaryFolder } from './programs.ts';
+
+const upstream = peer('prometheus-pushgateway', 'prometheus-pushgateway');
+const etcd = peer('etcd', 'etcd-server');
+
+async function startOurs(
+  t: TestContext,
+  ...flags: string[]
+): Promise<{ url: string; stop(signal: NodeJS.Signals): Promise<void> }> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const running = await start(
+    t,
+    PHAROS,
+    ['pushgateway', `--web.listen-address=${url.slice(7)}`, ...flags],
+    answers(`${url}/-/ready`),
+  );
+  return { url, stop: (signal) => running.stop(signal) };
+}
+
+type Step = {
+  method: string;
+  path: string;
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+  differs?: string;
+};
+
+/** Pushes whose status and text must agree. `differs` says why ours (which follows 1.11) does not. */
+const STEPS: readonly Step[] = [
+  { method: 'POST', path: '/metrics/job/a', body: 'x 1\n' },
+  { method: 'POST', path: '/metrics/job/a', body: 'x 1' },
+  { method: 'POST', path: '/metrics/job/a', body: 'z 1\n# TYPE w counter\nw{q="1"} 2\n' },
+  { method: 'PUT', path: '/metrics/job/put', body: 'p1 1\np2 2\n' },
+  { method: 'PUT', path: '/metrics/job/put', body: 'p1 3\n' },
+  { method: 'PUT', path: '/metrics/job/emptied', body: 'e1 3\n' },
+  { method: 'PUT', path: '/metrics/job/emptied', body: '' },
+  { method: 'POST', path: '/metrics/job/b', body: '# TYPE x counter\nx 1\n' },
+  { method: 'POST', path: '/metrics/job/c', body: 'x 1 123\n' },
+  { method: 'POST', path: '/metrics/job/d', body: 'y{a="b"} 1\ny{a="b"} 2\n' },
+  { method: 'POST', path: '/metrics/job/own', body: 'k{job="other",instance="i"} 1\n' },
+  { method: 'POST', path: '/metrics/job/own/instance/j', body: 'k{instance="i"} 1\n' },
+  {
+    method: 'PUT',
+    path: '/metrics/job@base64/L3g/inst/yy',
+    body: '# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 3\nh_sum 4.5\nh_count 3\n# TYPE s summary\ns{quantile="0.5"} 1\ns_sum 3\ns_count 2\n',
+  },
+  { method: 'POST', path: '/metrics/job/zip', body: zlib.gzipSync('gz 1\n'), headers: { 'content-encoding': 'gzip' } },
+  { method: 'POST', path: '/metrics/job/gone', body: 'gone 1\n' },
+  { method: 'DELETE', path: '/metrics/job/gone' },
+  { method: 'DELETE', path: '/metrics/job/never' },
+  { method: 'PUT', path: '/metrics/job/a/x', body: '' },
+  { method: 'POST', path: '/metrics/job@base64/a_%40', body: 'y 1\n' },
+  { method: 'POST', path: '/metrics/job/foo/l@base64/=', body: 'y 1\n' },
+  { method: 'POST', path: '/metrics/job/foo/__l/v', body: 'y 1\n' },
+  { method: 'POST', path: '/metrics/job/foo/1l/v', body: 'y 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x{a=b} 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x abc\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x{a="\\q"} 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x{a="b} 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x{a="1",a="2"} 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: '# TYPE x foo\nx 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x 1\n# TYPE x gauge\n' },
+  { method: 'POST', path: '/metrics/job/e', body: '# HELP x a\n# HELP x b\nx 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x 1 2 3\n' },
+  { method: 'POST', path: '/metrics/job/e', body: 'x 1 now\n' },
+  { method: 'POST', path: '/metrics/job/e', body: '# TYPE x summary\nx{quantile="a"} 1\n' },
+  { method: 'POST', path: '/metrics/job/e', body: '3x 1\n' },
+  {
+    method: 'POST',
+    path: '/metrics/job/tabs',
+    body: '# HELP t a \\\\ b\n\n  t  { a = "b" , c="d\\n" , }   +Inf  \nt{a="c"} NaN\n',
+  },
+  {
+    method: 'POST',
+    path: '/metrics/job/e',
+    body: '{"quoted"} 1\n',
+    differs: '1.5 does not know names in braces; ours refuses the name, as UTF-8 names are off or it is legal',
+  },
+];
+
+/** Texts without protobuf's way of printing a metric; which of two types is called wrong is chance upstream. */
+const comparable = (text: string) =>
+  text.replace(/ \{ label:.*\} (?=is not|was collected)/g, ' {...} ').replace(/is not a [A-Z]+/, 'is not a TYPE');
+
+/** One connection for each request: a gateway that refuses a push may do so before it has read the body. */
+function send(
+  url: string,
+  method: string,
+  body: string | Buffer,
+  headers: Record<string, string>,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const length = String(Buffer.byteLength(body));
+    const request = http.request(url, { method, agent: false, headers: { ...headers, 'content-length': length } });
+    request.on('error', reject);
+    request.on('response', async (response) => {
+      let text = '';
+      for await (const chunk of response.setEncoding('utf8')) text += chunk;
+      resolve({ status: response.statusCode ?? 0, text });
+    });
+    request.end(body);
+  });
+}
+
+async function run(url: string): Promise<string[]> {
+  const results: string[] = [];
+  for (const { method, path: where, body, headers, differs } of STEPS) {
+    if (differs) continue;
+    const response = await send(url + where, method, body ?? '', headers ?? {});
+    results.push(`${method} ${where} ${response.status} ${comparable(response.text)}`);
+  }
+  return results;
+}
+
+/** The pushed part of the page; times only as never or some time. */
+async function pushedLines(url: string): Promise<string[]> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => /^(# TYPE )?(x|y|z|w|h|s|k|t|p1|p2|e1|gz|gone|push_)/.test(line))
+    .map((line) => line.replace(/^(push_\w+\{.*\}) (?!0$).*/, '$1 SOME TIME'));
+}
+
+test('answers and shows what Pushgateway does', { skip: upstream.skip }, async (t) => {
+  const ours = await startOurs(t);
+  const theirs = `http://127.0.0.1:${await freePort()}`;
+  await start(t, upstream.path, [`--web.listen-address=${theirs.slice(7)}`], answers(`${theirs}/-/ready`));
+  assert.deepEqual(await run(ours.url), await run(theirs));
+  assert.deepEqual(await pushedLines(ours.url), await pushedLines(theirs));
+});
+
+test('what was persisted survives a crash; a damaged file is put aside', async (t) => {
+  const file = path.join(temporaryFolder(t), 'push');
+  const flags = [`--persistence.file=${file}`, '--persistence.interval=1ms'];
+  const first = await startOurs(t, ...flags);
+  await fetch(`${first.url}/metrics/job/kept`, { method: 'PUT', body: 'kept{a="NaN"} NaN\n' });
+  while (!fs.existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await first.stop('SIGKILL');
+  const second = await startOurs(t, ...flags);
+  assert.match(await (await fetch(`${second.url}/metrics`)).text(), /^kept\{a="NaN",instance="",job="kept"\} NaN$/m);
+  await second.stop('SIGKILL');
+  fs.writeFileSync(file, fs.readFileSync(file).subarray(0, 60));
+  const third = await startOurs(t, ...flags);
+  assert.doesNotMatch(await (await fetch(`${third.url}/metrics`)).text(), /kept/);
+  assert.equal(fs.statSync(`${file}.unreadable`).size, 60);
+});
+
+test('a push that is too large is refused and the gateway goes on', async (t) => {
+  const { url } = await startOurs(t, '--push.max-body-size=1MB');
+  const body = `# ${'x'.repeat(100 * 1024 * 1024)}\n`;
+  const status = await fetch(`${url}/metrics/job/large`, { method: 'POST', body }).then(
+    (response) => response.status,
+    () => 'closed',
+  );
+  assert.ok(status === 413 || status === 'closed', `status ${status}`);
+  const small = await fetch(`${url}/metrics/job/small`, { method: 'POST', body: 'small 1\n' });
+  assert.equal(small.status, 200);
+});
+
+test('replicas share every push through etcd', { skip: etcd.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  const client = `http://127.0.0.1:${await freePort()}`;
+  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  await start(
+    t,
+    etcd.path,
+    [
+      `--data-dir=${folder}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+      `--initial-cluster=default=${peerUrl}`,
+      '--unsafe-no-fsync',
+    ],
+    answers(`${client}/health`),
+  );
+  const flags = [`--push.etcd.endpoints=${client}`];
+  const [a, b] = await Promise.all([startOurs(t, ...flags), startOurs(t, ...flags)]);
+  // Adding up on two replicas at once: every push counts exactly once.
+  const pushes = Array.from({ length: 20 }, (_, i) =>
+    fetch(`${(i % 2 === 0 ? a : b).url}/metrics/job/sum?merge=add&push_id=p${i}`, {
+      method: 'POST',
+      body: '# TYPE jobs_total counter\njobs_total 1\n',
+    }),
+  );
+  for (const response of await Promise.all(pushes)) assert.equal(response.status, 200, await response.clone().text());
+  await fetch(`${b.url}/metrics/job/sum?push_id=p3`, {
+    method: 'POST',
+    body: '# TYPE jobs_total counter\njobs_total 1\n',
+  });
+  const total = async (url: string) =>
+    /^jobs_total\{.*\} (\d+)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
+  for (const url of [a.url, b.url]) {
+    while ((await total(url)) !== '20') await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await a.stop('SIGKILL');
+  assert.equal(await total(b.url), '20');
+  const late = await startOurs(t, ...flags);
+  assert.equal(await total(late.url), '20');
+  await fetch(`${late.url}/metrics/job/sum`, { method: 'DELETE' });
+  while ((await total(b.url)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+});
