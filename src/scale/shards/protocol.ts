@@ -14,6 +14,13 @@ export type SeriesQuery = {
   readonly limit: number;
 };
 
+export type TargetFamily = {
+  readonly job: string;
+  readonly target: string;
+  readonly family: string;
+  readonly metadata: Metadata;
+};
+
 // A type alias, not an interface: it has to fit the index signature of Api.
 export type ShardApi = {
   /** Hands over a line to another shard; replaces the one there was. */
@@ -32,6 +39,10 @@ export type ShardApi = {
     readonly metric: string | undefined;
     readonly limit: number;
   }): Promise<ReadonlyMap<string, readonly Metadata[]>>;
+  /** Makes exactly these targets the ones that the shard's thread scrapes. */
+  setTargets(assignments: readonly Assignment[]): void;
+  targetStatuses(): readonly TargetStatus[];
+  targetFamilies(): readonly TargetFamily[];
   metrics(): readonly MetricFamily[];
   /** Finishes what is under way and makes everything durable; nothing is taken afterwards. */
   drain(): Promise<void>;

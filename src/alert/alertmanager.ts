@@ -1,0 +1,514 @@
+// The alertmanager: takes alerts, groups them by the routing tree, and tells receivers. It holds the parts together over
+// reloads and restarts: alerts, silences, the notification log and the groups' timers are kept in journals.
+
+import path from 'node:path';
+import { type Clock, every, type Timer } from '#base/clock.ts';
+import type { Disk } from '#base/disk/disk.ts';
+import type { Logger } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
+import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
+import type { HttpClientConfig } from '#clients/http/config.ts';
+import type { Alert, AlertSink } from '#model/alert.ts';
+import type { Labels } from '#model/labels.ts';
+import type { Registry } from '#model/registry.ts';
+import { Inhibitor } from './inhibit/inhibit.ts';
+import { Journal } from './journal.ts';
+import { DEFAULT_TEMPLATES } from './notify/default-templates.ts';
+import { type LogEntry, NotificationLog } from './notify/log.ts';
+import { type NotificationEvent, notifyMetrics, Pipeline } from './notify/pipeline.ts';
+import type { Notification, Receiver } from './notify/receiver.ts';
+import { renderer } from './notify/render.ts';
+import type { AlertmanagerConfig } from './route/config.ts';
+import { type Flush, Groups, type GroupView } from './route/groups.ts';
+import { buildTree, type Route } from './route/tree.ts';
+import { type Silence, Silences, silenceState } from './silence/silences.ts';
+import { AlertStore, alertName, isResolved, type KnownAlert } from './store.ts';
+import { alertmanagerFunctions } from './template/alertmanager.ts';
+import { parseTemplates, type TemplateSet } from './template/template.ts';
+
+export type AlertmanagerOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly folder: string;
+  readonly externalUrl: string;
+  readonly retentionMs: number;
+  readonly gcIntervalMs: number;
+  readonly maintenanceIntervalMs: number;
+  readonly startDelayMs: number;
+  readonly maxSilences: number;
+  readonly maxSilenceBytes: number;
+  readonly alertsPerName: number;
+  readonly maxGroups: number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
+export type AlertState = 'active' | 'suppressed' | 'unprocessed';
+export type AlertStatus = {
+  readonly state: AlertState;
+  readonly silencedBy: readonly string[];
+  readonly inhibitedBy: readonly string[];
+  readonly mutedBy: readonly string[];
+};
+
+/** One line of the history that people search. */
+export type HistoryEntry = {
+  readonly at: number;
+  readonly receiver: string;
+  readonly integration: string;
+  readonly groupKey: string;
+  readonly reason: string;
+  readonly ok: boolean;
+  readonly message: string;
+  readonly alerts: readonly {
+    readonly fingerprint: string;
+    readonly name: string;
+    readonly labels: Labels;
+    readonly resolved: boolean;
+  }[];
+};
+
+export type Acknowledgement = {
+  readonly fingerprint: string;
+  readonly by: string;
+  readonly comment: string;
+  readonly at: number;
+};
+
+const HISTORY_LIMIT = 10_000;
+/** How often alerts that changed are written; a restart may see them this much older. */
+const ALERTS_SAVE_MS = 5000;
+
+type Running = {
+  readonly config: AlertmanagerConfig;
+  readonly tree: Route;
+  readonly groups: Groups;
+  readonly pipeline: Pipeline;
+  readonly inhibitor: Inhibitor;
+  readonly receivers: ReadonlyMap<string, Receiver>;
+  readonly templates: TemplateSet;
+  readonly unsubscribe: () => void;
+  readonly clients: readonly HttpClient[];
+};
+
+export class Alertmanager implements AlertSink {
+  readonly alerts: AlertStore;
+  readonly silences: Silences;
+  readonly startedAt: number;
+  readonly #options: AlertmanagerOptions;
+  readonly #metrics;
+  readonly #notifications: NotificationLog;
+  readonly #journals: {
+    readonly silences: Journal<Silence>;
+    readonly notifications: Journal<LogEntry>;
+    readonly alerts: Journal<KnownAlert>;
+    readonly flushes: Journal<number>;
+    readonly history: Journal<HistoryEntry>;
+    readonly acknowledgements: Journal<Acknowledgement>;
+  };
+  readonly #timers: Timer[] = [];
+  readonly #muted = new Map<string, readonly string[]>();
+  readonly #seenByGroups = new Set<string>();
+  #running: Running | undefined;
+  #unsaved = new Map<string, KnownAlert>();
+  #historySequence = 0;
+
+  constructor(options: AlertmanagerOptions) {
+    const { clock, disk, logger, folder, registry } = options;
+    this.#options = options;
+    this.startedAt = clock.now();
+    disk.makeFolder(folder);
+    const journal = <V>(name: string) => new Journal<V>(path.join(folder, `${name}.journal`), disk, clock, logger);
+    this.#journals = {
+      silences: journal('silences'),
+      notifications: journal('notifications'),
+      alerts: journal('alerts'),
+      flushes: journal('flushes'),
+      history: journal('history'),
+      acknowledgements: journal('acknowledgements'),
+    };
+    for (const key of this.#journals.history.entries())
+      this.#historySequence = Math.max(this.#historySequence, Number(key[0]) + 1);
+    const limits = { maxSilences: options.maxSilences, maxSizeBytes: options.maxSilenceBytes };
+    this.silences = new Silences(this.#journals.silences, limits, options.retentionMs, options.random);
+    this.#notifications = new NotificationLog(this.#journals.notifications, options.retentionMs);
+    this.alerts = new AlertStore(options.alertsPerName);
+    for (const alert of this.#journals.alerts.values()) this.alerts.put(alert, clock.now());
+    this.alerts.subscribe((alert) => this.#unsaved.set(alert.fingerprint, alert));
+    this.#unsaved.clear();
+    this.#metrics = {
+      notify: notifyMetrics(registry),
+      received: registry.counterVec('alertmanager_alerts_received_total', 'The total number of received alerts.', [
+        'status',
+        'version',
+      ]),
+      invalid: registry.counterVec(
+        'alertmanager_alerts_invalid_total',
+        'The total number of received alerts that were invalid.',
+        ['version'],
+      ),
+      limited: registry.counterVec(
+        'alertmanager_alerts_limited_total',
+        'The total number of alerts that were dropped due to per alert name limit.',
+        ['alertname'],
+      ),
+    };
+    this.#registerGauges(registry);
+    this.#timers.push(
+      every(clock, ALERTS_SAVE_MS, () => this.save()),
+      every(clock, options.gcIntervalMs, () => this.collect()),
+      every(clock, Math.min(options.maintenanceIntervalMs, 60_000), () => {
+        this.silences.collect(this.#firing(), clock.now());
+        this.#notifications.collect(clock.now());
+      }),
+    );
+  }
+
+  /** Puts a configuration in force. Throws, changing nothing, if its templates cannot be read. */
+  apply(config: AlertmanagerConfig): void {
+    const { clock, disk, logger, random, externalUrl } = this.#options;
+    const templates = this.#loadTemplates(config);
+    const clients: HttpClient[] = [];
+    const render = renderer(templates, externalUrl);
+    const context = {
+      clock,
+      disk,
+      logger,
+      externalUrl,
+      render,
+      http: (http: HttpClientConfig | undefined) => {
+        const client = createHttpClient(http, { clock, disk, environment: this.#options.environment });
+        clients.push(client);
+        return client;
+      },
+    };
+    const receivers = new Map(
+      config.receivers.map((spec): [string, Receiver] => [
+        spec.name,
+        {
+          name: spec.name,
+          labels: spec.labels,
+          integrations: spec.build.map(({ make, index }) => make(context, index)),
+        },
+      ]),
+    );
+    const inhibitor = new Inhibitor(config.inhibitRules);
+    const pipeline = new Pipeline({
+      clock,
+      random,
+      logger,
+      inhibitor,
+      silences: this.silences,
+      log: this.#notifications,
+      intervals: config.intervals,
+      receivers,
+      metrics: this.#metrics.notify,
+      renderRouteLabels: (flush, alerts) => renderRouteLabels(flush, alerts, render, logger),
+      waitForTurn: async () => {},
+      onNotified: (event) => this.#remember(event),
+      onMuted: (flush, names) => {
+        if (names.length === 0) this.#muted.delete(flush.groupKey);
+        else this.#muted.set(flush.groupKey, names);
+      },
+    });
+    const tree = buildTree(config.route);
+    const before = this.#running;
+    before?.groups.stop();
+    before?.unsubscribe();
+    for (const client of before?.clients ?? []) client.close();
+    this.#muted.clear();
+    const groups = new Groups(tree, {
+      clock,
+      logger,
+      notify: (flush, signal) => pipeline.run(flush, signal),
+      notBefore: before ? 0 : this.startedAt + this.#options.startDelayMs,
+      resumeAt: new Map(this.#journals.flushes.entries()),
+      maxGroups: this.#options.maxGroups,
+      onFlushPlanned: (key, at) => {
+        if (at === undefined) this.#journals.flushes.delete(key);
+        else this.#journals.flushes.set(key, at);
+      },
+    });
+    // Sources of inhibition first, so that nothing they mute leaks out.
+    for (const alert of this.alerts.all()) inhibitor.update(alert);
+    const unsubscribe = this.alerts.subscribe((alert) => {
+      inhibitor.update(alert);
+      groups.add(alert);
+      this.#seenByGroups.add(alert.fingerprint);
+    });
+    this.#running = { config, tree, groups, pipeline, inhibitor, receivers, templates, unsubscribe, clients };
+  }
+
+  get config(): AlertmanagerConfig | undefined {
+    return this.#running?.config;
+  }
+  get tree(): Route | undefined {
+    return this.#running?.tree;
+  }
+  get receivers(): readonly Receiver[] {
+    return [...(this.#running?.receivers.values() ?? [])];
+  }
+
+  /** From the rules of the same process. */
+  send(alerts: readonly Alert[]): void {
+    const now = this.#options.clock.now();
+    for (const alert of alerts) this.receive(alert, alert.endsAt === 0, now);
+  }
+
+  /** Takes one valid alert. `timedOut`: its end is our guess. */
+  receive(alert: Alert, timedOut: boolean, now: number): void {
+    const endsAt = alert.endsAt === 0 ? now + (this.config?.global.resolve_timeout ?? 300_000) : alert.endsAt;
+    const known = { ...alert, endsAt, updatedAt: now, timedOut };
+    this.#metrics.received.with(endsAt <= now ? 'resolved' : 'firing', 'v2').add();
+    if (!this.alerts.put(known, now)) this.#metrics.limited.with(alertName(alert)).add();
+  }
+
+  countInvalid(count: number): void {
+    this.#metrics.invalid.with('v2').add(count);
+  }
+
+  status(alert: KnownAlert): AlertStatus {
+    const now = this.#options.clock.now();
+    const inhibition = this.#running?.inhibitor.mutes(alert.labels, now);
+    const silencedBy = this.silences.muting(alert.labels, alert.annotations, now);
+    const inhibitedBy = inhibition ? [inhibition.by] : [];
+    const isSuppressed = silencedBy.length > 0 || inhibitedBy.length > 0;
+    const state: AlertState = isSuppressed
+      ? 'suppressed'
+      : this.#seenByGroups.has(alert.fingerprint)
+        ? 'active'
+        : 'unprocessed';
+    return { state, silencedBy, inhibitedBy, mutedBy: [] };
+  }
+
+  /** Names of the intervals that keep a group quiet now. */
+  mutedBy(groupKey: string): readonly string[] {
+    return this.#muted.get(groupKey) ?? [];
+  }
+
+  groups(): readonly GroupView[] {
+    return this.#running?.groups.view() ?? [];
+  }
+
+  acknowledge(acknowledgement: Acknowledgement): void {
+    this.#journals.acknowledgements.set(acknowledgement.fingerprint, acknowledgement);
+  }
+  unacknowledge(fingerprint: string): void {
+    this.#journals.acknowledgements.delete(fingerprint);
+  }
+  acknowledgement(fingerprint: string): Acknowledgement | undefined {
+    return this.#journals.acknowledgements.get(fingerprint);
+  }
+
+  /** Newest first. */
+  history(): readonly HistoryEntry[] {
+    return [...this.#journals.history.values()].reverse();
+  }
+
+  /** What would happen to an alert with these labels now: where it would go, what would keep it quiet, what would be said. */
+  dryRun(labels: Labels, annotations: Labels): unknown {
+    const running = this.#running;
+    if (!running) return [];
+    const now = this.#options.clock.now();
+    const alert: KnownAlert = {
+      labels,
+      annotations,
+      startsAt: now,
+      endsAt: 0,
+      generatorUrl: '',
+      fingerprint: '',
+      updatedAt: now,
+      timedOut: false,
+    };
+    return {
+      inhibition: running.inhibitor.mutes(labels, now),
+      silences: this.silences.muting(labels, annotations, now),
+      routes: this.#dryRoutes(running, alert, now),
+    };
+  }
+
+  #dryRoutes(running: Running, alert: KnownAlert, now: number): unknown {
+    const probe = new Groups(running.tree, {
+      clock: this.#options.clock,
+      logger: this.#options.logger,
+      notify: async () => true,
+      notBefore: Number.MAX_SAFE_INTEGER / 2,
+      maxGroups: 0,
+    });
+    probe.add(alert);
+    const views = probe.view();
+    probe.stop();
+    const render = renderer(running.templates, this.#options.externalUrl);
+    return views.map(({ route, groupKey, labels }) => {
+      const notification: Notification = {
+        receiver: route.settings.receiver,
+        groupKey,
+        groupLabels: labels,
+        routeLabels: {},
+        alerts: [alert],
+        reason: 'first notification',
+        now,
+        truncated: 0,
+        previous: {},
+      };
+      const rendered = render(notification);
+      return {
+        receiver: route.settings.receiver,
+        integrations:
+          running.receivers.get(route.settings.receiver)?.integrations.map((i) => `${i.kind}[${i.index}]`) ?? [],
+        route: route.key,
+        groupKey,
+        groupWaitMs: route.settings.groupWaitMs,
+        mutedBy: running.pipeline.mutedIntervals({ route, now })?.names ?? [],
+        subject: rendered.text('{{ template "__subject" . }}'),
+        message: rendered.text('{{ template "__text_alert_list" .Alerts.Firing }}'),
+      };
+    });
+  }
+
+  /** Forgets resolved alerts everywhere. */
+  collect(): void {
+    const now = this.#options.clock.now();
+    for (const alert of this.alerts.collect(now)) {
+      this.#journals.alerts.delete(alert.fingerprint);
+      this.#journals.acknowledgements.delete(alert.fingerprint);
+      this.#unsaved.delete(alert.fingerprint);
+      this.#seenByGroups.delete(alert.fingerprint);
+    }
+    this.#running?.inhibitor.collect(now);
+    this.silences.collect(this.#firing(), now);
+  }
+
+  /** Writes alerts that changed. */
+  save(): void {
+    for (const [key, alert] of this.#unsaved) this.#journals.alerts.set(key, alert);
+    this.#unsaved = new Map();
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.cancel();
+    // The planned flushes stay in their journal: stopping is no reason to forget them.
+    const planned = [...this.#journals.flushes.entries()];
+    this.#running?.groups.stop();
+    for (const [key, at] of planned) if (!this.#journals.flushes.has(key)) this.#journals.flushes.set(key, at);
+    this.#running?.unsubscribe();
+    for (const client of this.#running?.clients ?? []) client.close();
+    this.save();
+    for (const journal of Object.values(this.#journals)) journal.close();
+  }
+
+  *#firing(): Iterable<KnownAlert> {
+    const now = this.#options.clock.now();
+    for (const alert of this.alerts.all()) if (!isResolved(alert, now)) yield alert;
+  }
+
+  #remember(event: NotificationEvent): void {
+    const { history } = this.#journals;
+    history.set(String(this.#historySequence++), {
+      at: event.at,
+      receiver: event.receiver,
+      integration: event.integration,
+      groupKey: event.groupKey,
+      reason: event.reason,
+      ok: event.delivery.ok,
+      message: event.delivery.ok ? '' : event.delivery.message,
+      alerts: event.alerts.map((alert) => ({
+        fingerprint: alert.fingerprint,
+        name: alertName(alert),
+        labels: alert.labels,
+        resolved: isResolved(alert, event.at),
+      })),
+    });
+    while (history.size > HISTORY_LIMIT) history.delete(history.entries().next().value![0]);
+  }
+
+  #loadTemplates(config: AlertmanagerConfig): TemplateSet {
+    const { disk, clock } = this.#options;
+    const texts = config.templates
+      .flatMap((pattern) => matchingFiles(pattern, disk))
+      .map((file) => ({
+        name: path.basename(file),
+        text: new TextDecoder().decode(disk.readFile(file)),
+      }));
+    return parseTemplates([{ name: 'default.tmpl', text: DEFAULT_TEMPLATES }, ...texts], {
+      functions: alertmanagerFunctions(clock),
+    });
+  }
+
+  #registerGauges(registry: Registry): void {
+    const { clock } = this.#options;
+    registry.collected('alertmanager_alerts', 'How many alerts by state.', 'gauge', () => {
+      const counts: Record<AlertState, number> = { active: 0, suppressed: 0, unprocessed: 0 };
+      for (const alert of this.#firing()) counts[this.status(alert).state]++;
+      return Object.entries(counts).map(([state, value]) => ({ labels: ['state', state], value }));
+    });
+    registry.collected('alertmanager_silences', 'How many silences by state.', 'gauge', () => {
+      const counts = { active: 0, pending: 0, expired: 0 };
+      for (const silence of this.silences.all()) counts[silenceState(silence, clock.now())]++;
+      return Object.entries(counts).map(([state, value]) => ({ labels: ['state', state], value }));
+    });
+    registry.collected(
+      'alertmanager_dispatcher_aggregation_groups',
+      'Number of active aggregation groups.',
+      'gauge',
+      () => [{ value: this.#running?.groups.size ?? 0 }],
+    );
+    registry.collected(
+      'alertmanager_dispatcher_aggregation_group_limit_reached_total',
+      'Alerts not routed because of the limit on groups.',
+      'counter',
+      () => [{ value: this.#running?.groups.limited ?? 0 }],
+    );
+  }
+}
+
+function renderRouteLabels(
+  flush: Flush,
+  alerts: readonly KnownAlert[],
+  render: ReturnType<typeof renderer>,
+  logger: Logger,
+): Readonly<Record<string, string>> {
+  const { labels, receiver } = flush.route.settings;
+  const entries = Object.entries(labels);
+  if (entries.length === 0) return {};
+  const rendered = render({
+    receiver,
+    groupKey: flush.groupKey,
+    groupLabels: flush.groupLabels,
+    routeLabels: labels,
+    alerts,
+    reason: 'first notification',
+    now: flush.now,
+    truncated: 0,
+    previous: {},
+  });
+  return Object.fromEntries(
+    entries.flatMap(([name, template]) => {
+      try {
+        return [[name, rendered.text(template)]];
+      } catch (error) {
+        logger.error('cannot render a route label', { label: name, err: error });
+        return [];
+      }
+    }),
+  );
+}
+
+/** Files that a pattern names: `*` and `?` in its last part. */
+function matchingFiles(pattern: string, disk: Disk): string[] {
+  const name = path.basename(pattern);
+  if (!/[*?]/.test(name)) return disk.exists(pattern) ? [pattern] : [];
+  const test = new RegExp(
+    `^${name
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replace(/\*/g, '.*')
+      .replace(/\?/g, '.')}$`,
+  );
+  const folder = path.dirname(pattern);
+  return disk
+    .list(folder)
+    .filter((entry) => !entry.isFolder && test.test(entry.name))
+    .map((entry) => path.join(folder, entry.name));
+}
