@@ -2,6 +2,7 @@
 // their calls here; program/shard.ts answers them.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { Assignment, TargetStatus } from '#collect/scrape/spec.ts';
 import type { AppendResult, Exemplar, Metadata, SampleBatch } from '#model/batch.ts';
 import type { MetricFamily } from '#model/family.ts';
 import type { Labels } from '#model/labels.ts';
