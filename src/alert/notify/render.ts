@@ -1,0 +1,71 @@
+// From a notification to texts: the data that templates see, and the two ways to expand them.
+
+import type { Labels } from '#model/labels.ts';
+import { isResolved } from '../store.ts';
+import { commonPairs, notificationData } from '../template/alertmanager.ts';
+import type { TemplateSet } from '../template/template.ts';
+import { RenderError } from './kind.ts';
+import type { Notification } from './receiver.ts';
+
+/** The notification as webhooks send it and templates see it. */
+export type NotificationView = {
+  readonly status: 'firing' | 'resolved';
+  readonly alerts: readonly AlertView[];
+  readonly groupLabels: Labels;
+  readonly commonLabels: Labels;
+  readonly commonAnnotations: Labels;
+  readonly externalUrl: string;
+};
+
+export type AlertView = {
+  readonly status: 'firing' | 'resolved';
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly generatorUrl: string;
+  readonly fingerprint: string;
+};
+
+export type Rendered = {
+  readonly view: NotificationView;
+  /** Expands a template as plain text. */
+  readonly text: (template: string) => string;
+  /** Expands a template with HTML's contextual escaping. */
+  readonly html: (template: string) => string;
+};
+
+export function viewOf(notification: Notification, externalUrl: string): NotificationView {
+  const alerts = notification.alerts.map((alert): AlertView => {
+    const resolved = isResolved(alert, notification.now);
+    return { ...alert, status: resolved ? 'resolved' : 'firing', endsAt: resolved ? alert.endsAt : 0 };
+  });
+  return {
+    status: alerts.some((alert) => alert.status === 'firing') ? 'firing' : 'resolved',
+    alerts,
+    groupLabels: notification.groupLabels,
+    commonLabels: commonPairs(alerts.map((alert) => alert.labels)),
+    commonAnnotations: commonPairs(alerts.map((alert) => alert.annotations)),
+    externalUrl,
+  };
+}
+
+export function renderer(templates: TemplateSet, externalUrl: string): (notification: Notification) => Rendered {
+  return (notification) => {
+    const view = viewOf(notification, externalUrl);
+    const data = notificationData({
+      ...view,
+      receiver: notification.receiver,
+      reason: notification.reason,
+      routeLabels: Object.entries(notification.routeLabels).flat(),
+    });
+    const expand = (template: string, html: boolean): string => {
+      try {
+        return templates.expand(template, data, { html });
+      } catch (error) {
+        throw new RenderError(`cannot expand template: ${error instanceof Error ? error.message : error}`);
+      }
+    };
+    return { view, text: (template) => expand(template, false), html: (template) => expand(template, true) };
+  };
+}
