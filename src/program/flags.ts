@@ -62,6 +62,14 @@ export const LIFECYCLE_FLAGS = {
   'web.enable-lifecycle': { kind: 'boolean', default: false, help: 'Allow reload and shutdown by HTTP request.' },
 } as const satisfies FlagTable;
 
+export const RECEIVER_FLAGS = {
+  'web.enable-remote-write-receiver': {
+    kind: 'boolean',
+    default: false,
+    help: 'Accept samples by remote write at /api/v1/write.',
+  },
+} as const satisfies FlagTable;
+
 export const STORAGE_FLAGS = {
   'storage.tsdb.path': { kind: 'text', default: 'data/', help: 'Folder of the time series database.' },
   'storage.shards': {
@@ -72,7 +80,13 @@ export const STORAGE_FLAGS = {
   },
 } as const satisfies FlagTable;
 
-const COMMON = { ...webFlags('0.0.0.0:9090'), ...LIFECYCLE_FLAGS, ...STORAGE_FLAGS, ...LOG_FLAGS } as const;
+const COMMON = {
+  ...webFlags('0.0.0.0:9090'),
+  ...LIFECYCLE_FLAGS,
+  ...RECEIVER_FLAGS,
+  ...STORAGE_FLAGS,
+  ...LOG_FLAGS,
+} as const;
 
 export const SERVER_FLAGS = {
   'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },

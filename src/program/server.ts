@@ -1,52 +1,116 @@
-// The roles `server` and `up`: one process that collects, stores and answers. This file only builds the parts and wires
-// them; `up` differs by what it runs when nobody configured anything.
+// The roles `server` and `up`: one process that collects, stores and answers. This file only builds the parts, wires them
+// and says in which order they start and stop; `up` differs by what it runs when nobody configured anything.
 
 import os from 'node:os';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
+import { errorText } from '#base/errors.ts';
 import type { ParsedCommand } from '#base/flags.ts';
-import { Registry } from '#model/registry.ts';
+import { offsetSeedOf } from '#collect/targets.ts';
+import { mergeFamilies, Registry } from '#model/registry.ts';
+import { parseSelector } from '#query/parse/parser.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
+import { metricsRoute } from '#serve/metrics.ts';
+import { receiveRoutes } from '#serve/receive.ts';
+import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
+import { targetRoutes } from '#serve/targets.ts';
 import { webRoutes } from '#serve/web.ts';
+import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
+import { Collecting } from './collecting.ts';
+import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
+import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
 import type { ShardData } from './shard.ts';
 import { buildInfo, VERSION } from './version.ts';
 
-const WEB_FOLDER = fileURLToPath(new URL('../../build/web', import.meta.url));
-
 export const runServer = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
 export const runUp = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
+
+/** The package's folder: what is built or shipped lies below it. */
+const PACKAGE = path.join(import.meta.dirname, '..', '..');
 
 async function run(flags: ServerFlags): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
   const registry = new Registry();
   const startedAt = clock.now();
+  const external = externalUrl(flags, os.hostname());
+  const listen = splitAddress(flags['web.listen-address'][0]!);
   const shards = flags['storage.shards'] || os.availableParallelism();
   logger.info('starting Pharos', { version: VERSION, shards, node: process.versions.node });
+  registerProcessMetrics(registry, startedAt);
+
+  const load = (): ServerConfig => {
+    const file = flags['config.file'];
+    if (file !== '') return loadServerConfig(file, nodeDisk, process.env, {});
+    return parseServerConfig(defaultConfig(`localhost:${listen.port}`), 'built in', nodeDisk, process.env, {});
+  };
+  let config = load();
+  const reloads = { at: clock.now(), isGood: true };
+  const reloadGauges = {
+    good: registry.gauge(
+      'prometheus_config_last_reload_successful',
+      'Whether the last configuration reload attempt was successful.',
+    ),
+    at: registry.gauge(
+      'prometheus_config_last_reload_success_timestamp_seconds',
+      'Timestamp of the last successful configuration reload.',
+    ),
+  };
 
   let isReady = false;
-  const reload = async () => {
-    logger.info('configuration loaded', { file: flags['config.file'] });
+  const offsetSeed = offsetSeedOf(config.global.external_labels);
+  const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
+  const storeOptions = {
+    ...DEFAULT_STORE_OPTIONS,
+    outOfOrderWindowMs: config.storage?.tsdb?.out_of_order_time_window ?? 0,
+    maxExemplars: config.storage?.exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
   };
-  const signals = handleSignals(logger, () => {
-    reload().catch((error) =>
-      logger.error('cannot reload the configuration; the one before stays in force', { err: error }),
-    );
-  });
-  const pool = new ShardPool({
+  const pool: ShardPool = new ShardPool({
     shards,
     entry: new URL('./shard.ts', import.meta.url),
-    dataOf: (shard): ShardData => ({ shard, shards, folder: flags['storage.tsdb.path'], log: flags }),
-    onUp: async () => {},
+    dataOf: (shard): ShardData => ({
+      shard,
+      shards,
+      folder: flags['storage.tsdb.path'],
+      store: storeOptions,
+      offsetSeed,
+      log: { 'log.level': flags['log.level'], 'log.format': flags['log.format'] },
+    }),
+    onUp: (shard, client) => client.setTargets(collecting.assignedTo(shard)),
     clock,
     logger,
   });
-  const external = externalUrl(flags, os.hostname());
+
+  const apply = (next: ServerConfig) => {
+    collecting.targets.apply(next.jobs);
+    config = next;
+    reloads.at = clock.now();
+    reloads.isGood = true;
+    reloadGauges.good.set(1);
+    reloadGauges.at.set(reloads.at / 1000);
+  };
+  const reload = async () => {
+    try {
+      apply(load());
+      logger.info('configuration loaded', { file: flags['config.file'] });
+    } catch (error) {
+      reloads.isGood = false;
+      reloadGauges.good.set(0);
+      throw error;
+    }
+  };
+  const signals = handleSignals(logger, () => {
+    reload().catch((error) =>
+      logger.error('cannot reload the configuration; the one before stays in force', { err: errorText(error) }),
+    );
+  });
+
+  let nextReceiver = 0;
   const routes = [
     ...lifecycleRoutes({
       name: 'Prometheus Server',
@@ -64,26 +128,50 @@ async function run(flags: ServerFlags): Promise<number> {
         workingFolder: process.cwd(),
         hostname: os.hostname(),
         now: clock.now(),
-        reloadedWell: true,
-        reloadedAt: startedAt,
+        reloadedWell: reloads.isGood,
+        reloadedAt: reloads.at,
         corruptions: 0,
         threads: shards + 1,
         retention: '',
         shards: pool.states(),
       }),
     }),
-    ...webRoutes({ folder: WEB_FOLDER, disk: nodeDisk }),
+    ...targetRoutes({
+      targets: collecting.targets,
+      statuses: collecting.statuses,
+      families: collecting.families,
+      parseSelector,
+      configText: () => config.shown,
+      externalUrl: external.url.href.replace(/\/$/, ''),
+      listenPort: listen.port,
+    }),
+    ...receiveRoutes({
+      remoteWrite: flags['web.enable-remote-write-receiver'],
+      otlp: false,
+      sections: () => ({ influx: false, collectd: false }),
+      receive: (request) => {
+        const clients = pool.upClients();
+        const client = clients[nextReceiver++ % clients.length];
+        if (!client)
+          return Promise.resolve({ status: 503, headers: {}, body: 'no shard is up yet; try again in a moment\n' });
+        return client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] });
+      },
+    }),
+    metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
+    ...webRoutes({ folder: path.join(PACKAGE, 'build', 'web'), disk: nodeDisk }),
   ];
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
   await pool.start();
+  apply(config);
   isReady = true;
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
   const why = await signals.ended;
   logger.info('stopping', { reason: why });
   isReady = false;
+  collecting.targets.stop();
   await web.stop();
   await pool.stop();
-  logger.info('stopped');
+  logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;
 }

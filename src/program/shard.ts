@@ -3,16 +3,31 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert } from '#base/assert.ts';
 import { systemClock } from '#base/clock.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { OperatingError } from '#base/errors.ts';
 import { KernelMemory } from '#base/kernel.ts';
+import { systemRandom } from '#base/random.ts';
 import { type Client, Connection, serveApi } from '#base/thread.ts';
+import type { Answer, Received } from '#collect/receive/exchange.ts';
+import { RemoteWriteReceiver } from '#collect/receive/remote-write.ts';
+import { ScrapePool } from '#collect/scrape/pool.ts';
+import type { SampleBatch } from '#model/batch.ts';
+import { compareText } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
-import type { ShardApi } from '#scale/shards/protocol.ts';
+import { ShardedAppender } from '#scale/shards/append.ts';
+import type { SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
+import type { StoreOptions } from '#store/options.ts';
+import { openShardStore } from '#store/shard.ts';
 import { processLogger } from './process.ts';
 
+/** What a shard's thread starts with. */
 export type ShardData = {
   readonly shard: number;
   readonly shards: number;
   readonly folder: string;
+  readonly store: StoreOptions;
+  /** Decides when targets are scraped; see ScrapePool. */
+  readonly offsetSeed: number;
   readonly log: { readonly 'log.level': string; readonly 'log.format': string };
 };
 
@@ -22,21 +37,85 @@ const registry = new Registry();
 const memory = new KernelMemory();
 const peers = new Map<number, Client<ShardApi>>();
 
-registry.collected('pharos_shard_memory_bytes', 'Memory that kernels of the shard have reserved.', 'gauge', () => [
-  { value: memory.usedBytes },
-]);
-registry.collected('pharos_shard_heap_bytes', "JavaScript heap of the shard's thread.", 'gauge', () => [
-  { value: process.memoryUsage().heapUsed },
+const store = openShardStore({
+  disk: nodeDisk,
+  clock: systemClock,
+  registry,
+  logger,
+  memory,
+  folder: data.folder,
+  shard: data.shard,
+  shards: data.shards,
+  options: data.store,
+});
+
+const appender = new ShardedAppender(data.shards, (shard) => {
+  if (shard === data.shard) return store;
+  const peer = peers.get(shard);
+  if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
+  return { append: (batch) => peer.append(batch) };
+});
+
+const scrapes = new ScrapePool({
+  clock: systemClock,
+  disk: nodeDisk,
+  log: logger,
+  registry,
+  appender,
+  offsetSeed: data.offsetSeed,
+  environment: process.env,
+});
+
+const remoteWrite = new RemoteWriteReceiver({
+  appender,
+  clock: systemClock,
+  random: systemRandom,
+  registry,
+  log: logger,
+});
+
+registry.collected('pharos_shard_memory_bytes', 'Memory that the kernels of shards have reserved.', 'gauge', () => [
+  { labels: ['shard', String(data.shard)], value: memory.usedBytes },
 ]);
 
+/** Union of what several matcher sets select; no set at all selects everything. */
+function united<T>(
+  query: SeriesQuery,
+  select: (matchers: SeriesQuery['matchers'][number]) => readonly T[],
+  compare: (a: T, b: T) => number,
+): T[] {
+  const sets = query.matchers.length > 0 ? query.matchers : [[]];
+  if (sets.length === 1) {
+    const only = [...select(sets[0]!)];
+    return query.limit > 0 ? only.slice(0, query.limit) : only;
+  }
+  const sorted = sets.flatMap((matchers) => [...select(matchers)]).sort(compare);
+  const unique = sorted.filter((item, index) => index === 0 || compare(sorted[index - 1]!, item) !== 0);
+  return query.limit > 0 ? unique.slice(0, query.limit) : unique;
+}
+
 const api = {
-  connect({ shard, port }: { shard: number; port: MessagePort }) {
+  connect({ shard, port }: { shard: number; port: MessagePort }): void {
     serveApi(port, api);
     peers.set(shard, new Connection<ShardApi>(port).client);
   },
+  append: (batch: SampleBatch) => store.append(batch),
+  receive: (request: Received): Promise<Answer> => remoteWrite.receive(request),
+  setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
+  targetStatuses: () => scrapes.statuses(),
+  targetFamilies: () => [...scrapes.families()],
+  labelNames: async (query: SeriesQuery) => {
+    await store.ready();
+    return united(query, (matchers) => store.labelNames(matchers, query.range), compareText);
+  },
+  labelValues: async (query: SeriesQuery & { name: string }) => {
+    await store.ready();
+    return united(query, (matchers) => store.labelValues(query.name, matchers, query.range), compareText);
+  },
   metrics: () => registry.families(),
-  async drain() {
-    logger.debug('drained', { at: systemClock.now() });
+  async drain(): Promise<void> {
+    await scrapes.stop();
+    await store.close();
   },
 };
 

@@ -6,9 +6,9 @@ import { publicLabels } from '#collect/labels.ts';
 import { type RelabelRule, relabelSteps } from '#collect/relabel/relabel.ts';
 import type { TargetStatus } from '#collect/scrape/spec.ts';
 import type { ActiveTarget, Targets } from '#collect/targets.ts';
-import type { Metadata } from '#model/batch.ts';
 import { type Labels, labelsOf, labelsToRecord, labelValue } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
+import type { TargetFamily } from '#scale/shards/protocol.ts';
 import { ApiError, type HttpRequest, type Route, success } from './http.ts';
 
 export type TargetsOptions = {
@@ -24,13 +24,6 @@ export type TargetsOptions = {
   /** Where this server is reached from outside, and the port it listens on: links to local targets are made to work. */
   readonly externalUrl: string;
   readonly listenPort: number;
-};
-
-export type TargetFamily = {
-  readonly job: string;
-  readonly target: string;
-  readonly family: string;
-  readonly metadata: Metadata;
 };
 
 const NEVER = '0001-01-01T00:00:00Z';

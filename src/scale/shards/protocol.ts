@@ -2,6 +2,7 @@
 // their calls here; program/shard.ts answers them.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { Answer, Received } from '#collect/receive/exchange.ts';
 import type { Assignment, TargetStatus } from '#collect/scrape/spec.ts';
 import type { AppendResult, Exemplar, Metadata, SampleBatch } from '#model/batch.ts';
 import type { MetricFamily } from '#model/family.ts';
@@ -27,6 +28,8 @@ export type ShardApi = {
   /** Hands over a line to another shard; replaces the one there was. */
   connect(peer: { readonly shard: number; readonly port: MessagePort }): void;
   append(batch: SampleBatch): Promise<AppendResult>;
+  /** A request of a receiver: decoded here, its samples appended to whichever shards they belong to. */
+  receive(request: Received): Promise<Answer>;
   run(request: { readonly fragment: Fragment; readonly limits: QueryLimits }, signal: AbortSignal): Promise<Columns>;
   select(
     request: { readonly select: SelectRequest; readonly limits: QueryLimits },
