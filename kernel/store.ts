@@ -71,13 +71,13 @@ import {
   pairHash,
   pairOfLast,
   pairsAll,
-  R_CHUNK,
   R_ENCODING,
   R_FIRST,
   R_FLAGS,
   R_GENERATION,
   R_LOG_ID,
   R_MIN_TIME,
+  R_NEXT_AT,
   R_OOO_COUNT,
   R_OOO_FIRST,
   R_OOO_OPEN,
@@ -95,7 +95,7 @@ import {
   tableHeadBytes,
   tableInit,
 } from './lib/table';
-import { X_BIT_LENGTH, X_COUNT, X_LAST_TIME, X_STATE_BYTES, XOR_SLACK_BYTES, xorAppend, xorDecode } from './lib/xor';
+import { X_BIT_LENGTH, X_COUNT, X_LAST_TIME, X_STATE_BYTES, xorAppend, xorDecode, xorFinish, xorGather } from './lib/xor';
 
 export {
   xorDecode,
@@ -133,21 +133,20 @@ export {
 /** Encodes `count` samples at `chunk`, which has room for 40 bytes a sample. Returns the chunk's length in bytes. */
 export function xorEncode(times: usize, values: usize, starts: usize, count: u32, chunk: usize, state: usize): u32 {
   memory.fill(state, 0, X_STATE_BYTES);
-  store<u16>(chunk, 0);
   for (let i: u32 = 0; i < count; i++) {
     const offset = <usize>i << 3;
     const start: i64 = starts ? <i64>load<f64>(starts + offset) : 0;
     xorAppend(chunk, state, <i64>load<f64>(times + offset), load<u64>(values + offset), start, starts != 0);
   }
-  return (load<u32>(state, X_BIT_LENGTH) + 7) >> 3;
+  return xorFinish(chunk, state);
 }
 
-export function xorSlackBytes(): u32 {
-  return XOR_SLACK_BYTES;
-}
+/** Where an open chunk is gathered; MAX_OPEN_BYTES. */
+let openArea: usize = 0;
 
-/** `area`: 64 bytes of state and 4 kB behind; `hashes`: 4 bytes for each label that a series can have. */
+/** `area`: 64 bytes of state, 4 kB behind, and 8 kB for an open chunk; `hashes`: 4 bytes for each label that a series can have. */
 export function init(freeLists: usize, arena: usize, arenaBytes: u32, directory: usize, hashes: usize, area: usize): void {
+  openArea = area + 4096;
   slabInit(freeLists);
   slabExtend(arena, arenaBytes);
   tableInit(directory, hashes);
@@ -185,6 +184,22 @@ export function setNextLogId(id: u32): void {
   nextLogId = id;
 }
 
+const TOUCH_ROWS: u32 = 16;
+let touched: u64 = 0;
+
+/** Reads a word of each of the next rows, all at once: their cache misses overlap instead of following each other. */
+function touchRows(refs: usize, from: u32, to: u32): u64 {
+  let all: u64 = 0;
+  for (let i = from; i < to; i++) {
+    const slot = <u32>(<u64>load<f64>(refs + (<usize>i << 3)));
+    if (slot < rowCount) {
+      const row = rowOf(slot);
+      all ^= load<u64>(row) ^ load<u64>(row, R_NEXT_AT);
+    }
+  }
+  return all;
+}
+
 /**
  * Appends rows 0..n of three columns. A ref that is NaN is passed over. `limits` points to f64: lowest valid time, head's
  * highest time, out-of-order window, highest time allowed, chunk range. Writes refusals, closed chunks, series that are new in the log, and
@@ -219,8 +234,8 @@ export function append(
   let oooChunks: u32 = 0;
   let freshCount: u32 = 0;
   let lateCount: u32 = 0;
-  let min = i64.MAX_VALUE;
-  let max = i64.MIN_VALUE;
+  let lowest = i64.MAX_VALUE;
+  let newest = i64.MIN_VALUE;
   const first = n ? load<f64>(times) : 0;
   let flags: u32 = starts ? LOG_STARTS : 0;
   for (let i: u32 = 1; i < n; i++) {
@@ -232,6 +247,7 @@ export function append(
   let logAt: usize = 0;
   let oooAt: usize = 0;
   for (let i: u32 = 0; i < n; i++) {
+    if ((i & (TOUCH_ROWS - 1)) == 0) touched ^= touchRows(refs, i, min(n, i + TOUCH_ROWS));
     const ref = load<f64>(refs + (<usize>i << 3));
     if (!(ref >= 0)) {
       if (ref < 0) rejected = refuse(rejects, rejected, i, UNKNOWN_REF);
@@ -244,7 +260,7 @@ export function append(
       continue;
     }
     const row = rowOf(slot);
-    if (!isAlive(row) || (load<u32>(row, R_GENERATION) & 0x7fff) != (<u32>(whole >> 32) & 0x7fff)) {
+    if (!isAlive(row) || <u32>load<u16>(row, R_GENERATION) != (<u32>(whole >> 32) & 0x7fff)) {
       rejected = refuse(rejects, rejected, i, UNKNOWN_REF);
       continue;
     }
@@ -293,8 +309,8 @@ export function append(
       lateCount++;
       continue;
     }
-    if (time < min) min = time;
-    if (time > max) max = time;
+    if (time < lowest) lowest = time;
+    if (time > newest) newest = time;
     if (closedChunk) {
       store<u32>(closed + (<usize>closedCount << 3), slot);
       store<u32>(closed + (<usize>closedCount << 3), <u32>closedChunk, 4);
@@ -315,8 +331,8 @@ export function append(
     oooTaken++;
     if (!oooAt) oooAt = beginSamples(oooLog, LOG_TIMES, time);
     oooAt = putSample(oooAt, load<u32>(row, R_LOG_ID), time, value, 0);
-    if (time < min) min = time;
-    if (time > max) max = time;
+    if (time < lowest) lowest = time;
+    if (time > newest) newest = time;
     if (closedChunk) {
       store<u32>(closed + (<usize>closedCount << 3), slot);
       store<u32>(closed + (<usize>closedCount << 3), <u32>closedChunk, 4);
@@ -332,8 +348,8 @@ export function append(
   store<u32>(out, oooAt ? <u32>(oooAt - oooLog) : 0, O_OOO_LOG);
   store<u32>(out, oooTaken, O_OOO_TAKEN);
   store<u32>(out, ignored, O_IGNORED);
-  store<f64>(out, <f64>min, O_MIN);
-  store<f64>(out, <f64>max, O_MAX);
+  store<f64>(out, <f64>lowest, O_MIN);
+  store<f64>(out, <f64>newest, O_MAX);
   store<u32>(out, oooChunks, O_OOO_CHUNKS);
 }
 
@@ -423,7 +439,7 @@ export function chunksOf(slot: u32, min: f64, max: f64, out: usize, room: u32, s
     const to = <f64>load<i64>(row, X_LAST_TIME);
     if (to >= min && from <= max) {
       if (count == room) return -1;
-      entry(out, count++, <usize>load<u32>(row, R_CHUNK), (load<u32>(row, X_BIT_LENGTH) + 7) >> 3, encoding, from, to);
+      entry(out, count++, openArea, xorGather(row, openArea), encoding, from, to);
     }
   }
   const inOrder = count;
@@ -481,8 +497,8 @@ export function putOpenChunk(out: usize, slot: u32): usize {
     encoding | 32,
     load<i64>(row, R_MIN_TIME),
     load<i64>(row, X_LAST_TIME),
-    <usize>load<u32>(row, R_CHUNK),
-    (load<u32>(row, X_BIT_LENGTH) + 7) >> 3,
+    openArea,
+    xorGather(row, openArea),
   );
 }
 

@@ -1,17 +1,5 @@
-// Bits in memory, most significant first, addressed by a bit position from a base address. Writing needs 9 writable bytes
-// behind the position, reading 16 readable ones.
-
-/** Writes the low `count` bits (1..64) of `value` at bit `at`; bits behind them in the touched bytes become 0. */
-// @ts-ignore: decorator
-@inline
-export function putBits(base: usize, at: u32, value: u64, count: u32): void {
-  const byte = base + <usize>(at >> 3);
-  const used = at & 7;
-  const kept = <u64>(<u32>load<u8>(byte) & ((0xff00 >> used) & 0xff));
-  const aligned = value << <u64>(64 - count);
-  store<u64>(byte, bswap<u64>((kept << 56) | (aligned >> <u64>used)));
-  if (used + count > 64) store<u8>(byte + 8, <u8>((aligned << <u64>(64 - used)) >> 56));
-}
+// Bits in memory, most significant first, addressed by a bit position from a base address. Sixteen bytes behind the position
+// must be readable.
 
 /** At least 57 bits from position `at`, left-aligned. */
 // @ts-ignore: decorator

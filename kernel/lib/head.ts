@@ -1,11 +1,10 @@
 // Samples into rows: the rules of what is taken, the open chunk, closed chunks, and the buffer of what came out of order.
 
-import { slabAlloc, slabRelease, slabRoom } from './slab';
+import { slabAlloc, slabRelease } from './slab';
 import {
   F_HAS_TIME,
   F_HAS_VALUE,
   F_HISTOGRAM,
-  R_CHUNK,
   R_ENCODING,
   R_FIRST,
   R_FLAGS,
@@ -17,17 +16,19 @@ import {
   R_OOO_OPEN,
   R_OOO_ROOM,
   R_OOO_SEGMENT,
-  R_ROOM,
   R_SEGMENT,
   setFlags,
 } from './table';
 import {
-  X_BIT_LENGTH,
   X_COUNT,
   X_LAST_TIME,
   X_LAST_VALUE,
   X_STATE_BYTES,
-  XOR_SLACK_BYTES,
+  xorDrop,
+  xorFinish,
+  xorGather,
+  xorLength,
+  xorScatter,
   xorAppend,
   xorDecode,
 } from './xor';
@@ -47,6 +48,7 @@ export const ENCODING_STARTS: u8 = 4;
 const SAMPLES: u32 = 120;
 const MAX_BYTES: u32 = 1024 - 19;
 const OOO_ROOM: u32 = 32;
+const SPILL_BYTES: u32 = 8;
 
 /** Outcomes of a sample; those above TAKEN are reasons of refusal. */
 export const TAKEN: u32 = 0;
@@ -107,7 +109,7 @@ export function appendInOrder(row: usize, time: i64, value: u64, start: i64, ran
   let encoding = load<u8>(row, R_ENCODING);
   let count = <u32>load<u16>(row, X_COUNT);
   if (encoding != 0) {
-    const length = (load<u32>(row, X_BIT_LENGTH) + 7) >> 3;
+    const length = xorLength(row);
     let nextAt = load<i64>(row, R_NEXT_AT);
     if (count == SAMPLES / 4) {
       nextAt = chunkEnd(load<i64>(row, R_MIN_TIME), load<i64>(row, X_LAST_TIME), nextAt);
@@ -122,17 +124,13 @@ export function appendInOrder(row: usize, time: i64, value: u64, start: i64, ran
     encoding = start != 0 ? ENCODING_STARTS : ENCODING_XOR;
     store<u8>(row, encoding, R_ENCODING);
     store<u16>(row, 0, X_COUNT);
-    store<u32>(row, 0, X_BIT_LENGTH);
     store<i64>(row, time, R_MIN_TIME);
     store<i64>(row, rangeEnd(time, range), R_NEXT_AT);
     store<u32>(row, segment, R_SEGMENT);
     openCount++;
     chunksCreated++;
   } else if (load<u32>(row, R_SEGMENT) == 0) store<u32>(row, segment, R_SEGMENT);
-  const length = (load<u32>(row, X_BIT_LENGTH) + 7) >> 3;
-  const room = <u32>load<u16>(row, R_ROOM);
-  if (length + XOR_SLACK_BYTES > room) widen(row, length, room);
-  xorAppend(<usize>load<u32>(row, R_CHUNK), row, time, value, start, encoding == ENCODING_STARTS);
+  xorAppend(0, row, time, value, start, encoding == ENCODING_STARTS);
   setFlags(row, F_HAS_TIME | F_HAS_VALUE, F_HISTOGRAM);
 }
 
@@ -142,56 +140,37 @@ function chunkEnd(start: i64, last: i64, limit: i64): i64 {
   return <i64>(<f64>start + <f64>(limit - start) / Math.floor(n));
 }
 
-function widen(row: usize, length: u32, room: u32): void {
-  const wide = slabRoom(length + XOR_SLACK_BYTES + (length >> 2));
-  const fresh = slabAlloc(wide);
-  if (room) {
-    const old = <usize>load<u32>(row, R_CHUNK);
-    memory.copy(fresh, old, <usize>length);
-    slabRelease(old, room);
-  }
-  store<u32>(row, <u32>fresh, R_CHUNK);
-  store<u16>(row, <u16>wide, R_ROOM);
-}
-
-export function dropBuffer(row: usize): void {
-  const room = <u32>load<u16>(row, R_ROOM);
-  if (room) slabRelease(<usize>load<u32>(row, R_CHUNK), room);
-  store<u32>(row, 0, R_CHUNK);
-  store<u16>(row, 0, R_ROOM);
-}
-
 /** Turns the open chunk into a closed one, in `closedChunk`. */
 export function closeOpen(row: usize): void {
-  const length = (load<u32>(row, X_BIT_LENGTH) + 7) >> 3;
-  closedChunk = addChunk(
-    row,
-    <usize>load<u32>(row, R_CHUNK),
-    length,
-    load<u8>(row, R_ENCODING),
-    load<i64>(row, R_MIN_TIME),
-    load<i64>(row, X_LAST_TIME),
-  );
+  const length = xorLength(row);
+  const last = load<i64>(row, X_LAST_TIME);
+  const chunk = makeChunk(length, load<u8>(row, R_ENCODING), load<i64>(row, R_MIN_TIME), last);
+  xorGather(row, chunk + C_BYTES);
+  linkChunk(row, chunk);
+  closedChunk = chunk;
+  xorDrop(row);
   openCount--;
   store<u8>(row, 0, R_ENCODING);
-  store<u16>(row, 0, X_COUNT);
   store<u32>(row, 0, R_SEGMENT);
-  // A buffer that a sparse or noisy spell left large is not kept for ever.
-  if (<u32>load<u16>(row, R_ROOM) > 2 * length + 64) dropBuffer(row);
 }
 
 /** Links a closed chunk behind the others of the series. */
 export function addChunk(row: usize, bytes: usize, length: u32, encoding: u8, min: i64, max: i64): usize {
   const chunk = newChunk(bytes, length, encoding, min, max);
+  linkChunk(row, chunk);
+  return chunk;
+}
+
+function linkChunk(row: usize, chunk: usize): void {
   const last = <usize>load<u32>(row, R_LAST);
   if (last) store<u32>(last, <u32>chunk, C_NEXT);
   else store<u32>(row, <u32>chunk, R_FIRST);
   store<u32>(row, <u32>chunk, R_LAST);
-  return chunk;
 }
 
-function newChunk(bytes: usize, length: u32, encoding: u8, min: i64, max: i64): usize {
-  const chunk = slabAlloc(<u32>C_BYTES + length);
+/** A chunk whose bytes are still to be written; eight behind them may be touched. */
+function makeChunk(length: u32, encoding: u8, min: i64, max: i64): usize {
+  const chunk = slabAlloc(<u32>C_BYTES + length + SPILL_BYTES);
   store<u32>(chunk, 0, C_NEXT);
   store<u32>(chunk, length, C_LENGTH);
   store<i64>(chunk, min, C_MIN);
@@ -199,13 +178,18 @@ function newChunk(bytes: usize, length: u32, encoding: u8, min: i64, max: i64): 
   store<u8>(chunk, encoding, C_ENCODING);
   store<u8>(chunk, 0, C_FLAGS);
   store<u16>(chunk, 0, C_EPOCH);
-  memory.copy(chunk + C_BYTES, bytes, <usize>length);
   chunkCount++;
   return chunk;
 }
 
+function newChunk(bytes: usize, length: u32, encoding: u8, min: i64, max: i64): usize {
+  const chunk = makeChunk(length, encoding, min, max);
+  memory.copy(chunk + C_BYTES, bytes, <usize>length);
+  return chunk;
+}
+
 function freeChunk(chunk: usize): void {
-  slabRelease(chunk, <u32>C_BYTES + load<u32>(chunk, C_LENGTH));
+  slabRelease(chunk, <u32>C_BYTES + load<u32>(chunk, C_LENGTH) + SPILL_BYTES);
   chunkCount--;
 }
 
@@ -259,12 +243,11 @@ export function encodeOutOfOrder(row: usize, state: usize, chunk: usize): u32 {
   const count = <u32>load<u16>(row, R_OOO_COUNT);
   const list = <usize>load<u32>(row, R_OOO_OPEN);
   memory.fill(state, 0, X_STATE_BYTES);
-  store<u16>(chunk, 0);
   for (let i: u32 = 0; i < count; i++) {
     const entry = list + (<usize>i << 4);
     xorAppend(chunk, state, load<i64>(entry), load<u64>(entry, 8), 0, false);
   }
-  return (load<u32>(state, X_BIT_LENGTH) + 7) >> 3;
+  return xorFinish(chunk, state);
 }
 
 /** Turns the out-of-order buffer into a chunk, in `closedChunk`. */
@@ -306,11 +289,10 @@ export function dropBefore(row: usize, min: i64): void {
   if (encoding != 2 && encoding != 3 && load<u8>(row, R_FLAGS) & F_HAS_TIME && load<i64>(row, X_LAST_TIME) < min) {
     if (encoding != 0) {
       store<u8>(row, 0, R_ENCODING);
-      store<u16>(row, 0, X_COUNT);
       store<u32>(row, 0, R_SEGMENT);
       openCount--;
+      xorDrop(row);
     }
-    dropBuffer(row);
   }
 }
 
@@ -383,9 +365,7 @@ export function reopen(row: usize, times: usize, values: usize, starts: usize, s
   }
   store<i64>(row, nextAt, R_NEXT_AT);
   store<u8>(row, encoding, R_ENCODING);
-  dropBuffer(row);
-  widen(row, length, 0);
-  memory.copy(<usize>load<u32>(row, R_CHUNK), chunk + C_BYTES, <usize>length);
+  xorScatter(chunk + C_BYTES, row);
   let link = row + R_FIRST;
   let before: usize = 0;
   while (<usize>load<u32>(link) != chunk) {

@@ -231,7 +231,7 @@ export function beginSeries(): void {
 /** How many bytes `putSeries` may need. */
 export function seriesBytes(slot: u32): u32 {
   const row = rowOf(slot);
-  const count = load<u32>(row, R_LABEL_COUNT);
+  const count = <u32>load<u16>(row, R_LABEL_COUNT);
   let total: u32 = 16;
   for (let i: u32 = 0; i < count; i++) {
     const pair = <usize>load<u32>(<usize>load<u32>(row, R_LABELS) + (<usize>i << 2));
@@ -243,7 +243,7 @@ export function seriesBytes(slot: u32): u32 {
 /** Writes a series: its number, how many labels, and each as the number of a pair of this record, or 0 and a new pair. */
 export function putSeries(out: usize, slot: u32): usize {
   const row = rowOf(slot);
-  const count = load<u32>(row, R_LABEL_COUNT);
+  const count = <u32>load<u16>(row, R_LABEL_COUNT);
   out = putVarint(out, load<u32>(row, R_LOG_ID));
   out = putVarint(out, count);
   for (let i: u32 = 0; i < count; i++) {
@@ -290,7 +290,7 @@ export function seriesLeft(): u32 {
 export let takenSlot: u32 = 0;
 export let takenNew: bool = false;
 
-export function takeSeries(pairs: usize, maxPairs: u32, lengths: usize, bytes: usize, room: u32, shard: u32, shards: u32, second: u32): i32 {
+export function takeSeries(pairs: usize, maxPairs: u32, lengths: usize, bytes: usize, room: u32, shard: u32, shards: u32): i32 {
   if (cursor >= limit) return 0;
   const id = <u32>takeVarint();
   const count = <u32>takeVarint();
@@ -331,7 +331,7 @@ export function takeSeries(pairs: usize, maxPairs: u32, lengths: usize, bytes: u
   if (seriesHash() % shards != shard) takenSlot = 0;
   else {
     if (slot < 0) {
-      slot = seriesCreate(lengths, bytes, count, second);
+      slot = seriesCreate(lengths, bytes, count);
       takenNew = true;
     }
     takenSlot = <u32>(slot + 1);

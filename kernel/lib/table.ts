@@ -3,30 +3,26 @@
 
 import { slabAlloc, slabRelease, slabRoom } from './slab';
 
-// Row of a series. The first X_STATE_BYTES are the state of its open chunk.
-export const R_CHUNK: usize = 40; // u32, open chunk's buffer, 0: none
-export const R_ROOM: usize = 44; // u16, buffer's size
-export const R_FLAGS: usize = 46; // u8
-export const R_ENCODING: usize = 47; // u8, of the open chunk, 0: none open
-export const R_MIN_TIME: usize = 48; // i64, first sample of the open chunk
-export const R_NEXT_AT: usize = 56; // i64, when the open chunk ends at the latest
-export const R_FIRST: usize = 64; // u32, oldest closed chunk
-export const R_LAST: usize = 68; // u32, newest closed chunk
-export const R_GENERATION: usize = 72; // u32
-export const R_HASH: usize = 76; // u32
-export const R_HASH_NEXT: usize = 80; // u32, slot + 1; for a free row the next free slot + 1
-export const R_LABELS: usize = 84; // u32, addresses of pairs
-export const R_LABEL_COUNT: usize = 88; // u32
-export const R_LOG_ID: usize = 92; // u32, 0: not in the current generation of the log
-export const R_SEGMENT: usize = 96; // u32, sample segment with the open chunk's first sample, 0: none
-export const R_OOO_SEGMENT: usize = 100; // u32, the same for the out-of-order buffer
-export const R_OOO_FIRST: usize = 104; // u32, out-of-order chunks
-export const R_OOO_OPEN: usize = 108; // u32, out-of-order buffer: (i64 time, u64 value) sorted by time
-export const R_OOO_COUNT: usize = 112; // u16
-export const R_OOO_ROOM: usize = 114; // u16, entries
-export const R_SELECTED: usize = 116; // u32, second of the last query that touched it, 0: never
-export const R_CREATED: usize = 120; // u32, second
-export const R_SPARE: usize = 124; // u32
+// Row of a series. The first X_STATE_BYTES are the state of its open chunk; what every append needs comes first.
+export const R_FLAGS: usize = 56; // u8
+export const R_ENCODING: usize = 57; // u8, of the open chunk, 0: none open
+export const R_LABEL_COUNT: usize = 58; // u16
+export const R_LOG_ID: usize = 60; // u32, 0: not in the current generation of the log
+export const R_NEXT_AT: usize = 64; // i64, when the open chunk ends at the latest
+export const R_MIN_TIME: usize = 72; // i64, first sample of the open chunk
+export const R_SEGMENT: usize = 80; // u32, sample segment with the open chunk's first sample, 0: none
+export const R_GENERATION: usize = 84; // u16
+export const R_OOO_COUNT: usize = 86; // u16
+export const R_OOO_ROOM: usize = 88; // u16, entries
+export const R_FIRST: usize = 92; // u32, oldest closed chunk
+export const R_LAST: usize = 96; // u32, newest closed chunk
+export const R_HASH: usize = 100; // u32
+export const R_HASH_NEXT: usize = 104; // u32, slot + 1; for a free row the next free slot + 1
+export const R_LABELS: usize = 108; // u32, addresses of pairs
+export const R_OOO_SEGMENT: usize = 112; // u32, as R_SEGMENT for the out-of-order buffer
+export const R_OOO_FIRST: usize = 116; // u32, out-of-order chunks
+export const R_OOO_OPEN: usize = 120; // u32, out-of-order buffer: (i64 time, u64 value) sorted by time
+export const R_SELECTED: usize = 124; // u32, second of the last query that touched it, 0: never
 export const R_BYTES: usize = 128;
 
 export const F_ALIVE: u8 = 1;
@@ -158,7 +154,7 @@ export function seriesFind(lengths: usize, bytes: usize, count: u32): i32 {
   lastHash = hash;
   for (let next = load<u32>(seriesBuckets + (<usize>(hash & seriesMask) << 2)); next; ) {
     const row = rowOf(next - 1);
-    if (load<u32>(row, R_HASH) == hash && load<u32>(row, R_LABEL_COUNT) == count && sameLabels(row, lengths, bytes, count))
+    if (load<u32>(row, R_HASH) == hash && <u32>load<u16>(row, R_LABEL_COUNT) == count && sameLabels(row, lengths, bytes, count))
       return <i32>(next - 1);
     next = load<u32>(row, R_HASH_NEXT);
   }
@@ -294,7 +290,7 @@ function grow(old: usize, mask: u32, kind: u32): u32 {
 }
 
 /** Makes the series that `seriesFind` did not find. Returns its slot, or -1 if there is no slot left. */
-export function seriesCreate(lengths: usize, bytes: usize, count: u32, second: u32): i32 {
+export function seriesCreate(lengths: usize, bytes: usize, count: u32): i32 {
   let slot: u32;
   if (freeSlot) {
     slot = freeSlot - 1;
@@ -312,7 +308,7 @@ export function seriesCreate(lengths: usize, bytes: usize, count: u32, second: u
   }
   if (seriesCount > seriesMask) seriesMask = grow(seriesBuckets, seriesMask, 2);
   const row = rowOf(slot);
-  const generation = load<u32>(row, R_GENERATION);
+  const generation = <u32>load<u16>(row, R_GENERATION);
   memory.fill(row, 0, R_BYTES);
   const labels = slabAlloc(count == 0 ? 4 : count << 2);
   for (let i: u32 = 0; i < count; i++) {
@@ -324,12 +320,11 @@ export function seriesCreate(lengths: usize, bytes: usize, count: u32, second: u
     store<u32>(pair, load<u32>(pair, P_CREATED) + 1, P_CREATED);
     bytes += <usize>(nameLength + valueLength);
   }
-  store<u32>(row, generation, R_GENERATION);
+  store<u16>(row, <u16>generation, R_GENERATION);
   store<u8>(row, F_ALIVE, R_FLAGS);
   store<u32>(row, lastHash, R_HASH);
   store<u32>(row, <u32>labels, R_LABELS);
-  store<u32>(row, count, R_LABEL_COUNT);
-  store<u32>(row, second, R_CREATED);
+  store<u16>(row, <u16>count, R_LABEL_COUNT);
   const bucket = seriesBuckets + (<usize>(lastHash & seriesMask) << 2);
   store<u32>(row, load<u32>(bucket), R_HASH_NEXT);
   store<u32>(bucket, slot + 1);
@@ -379,12 +374,12 @@ export function seriesRemove(dead: usize): u32 {
     let link = seriesBuckets + (<usize>(load<u32>(row, R_HASH) & seriesMask) << 2);
     while (load<u32>(link) != slot + 1) link = rowOf(load<u32>(link) - 1) + R_HASH_NEXT;
     store<u32>(link, load<u32>(row, R_HASH_NEXT));
-    const count = load<u32>(row, R_LABEL_COUNT);
+    const count = <u32>load<u16>(row, R_LABEL_COUNT);
     slabRelease(<usize>load<u32>(row, R_LABELS), count == 0 ? 4 : count << 2);
     store<u32>(row, 0, R_LABELS);
-    store<u32>(row, 0, R_LABEL_COUNT);
+    store<u16>(row, 0, R_LABEL_COUNT);
     store<u8>(row, 0, R_FLAGS);
-    store<u32>(row, load<u32>(row, R_GENERATION) + 1, R_GENERATION);
+    store<u16>(row, <u16>((<u32>load<u16>(row, R_GENERATION) + 1) & 0x7fff), R_GENERATION);
     removed++;
   }
   if (removed == 0) return 0;
@@ -502,8 +497,8 @@ function compareBytes(a: usize, aLength: u32, b: usize, bLength: u32): i32 {
 }
 
 function compareRows(a: usize, b: usize): i32 {
-  const countA = load<u32>(a, R_LABEL_COUNT);
-  const countB = load<u32>(b, R_LABEL_COUNT);
+  const countA = <u32>load<u16>(a, R_LABEL_COUNT);
+  const countB = <u32>load<u16>(b, R_LABEL_COUNT);
   const listA = <usize>load<u32>(a, R_LABELS);
   const listB = <usize>load<u32>(b, R_LABELS);
   const shared = min(countA, countB);

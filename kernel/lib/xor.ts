@@ -2,9 +2,11 @@
 // and the value XORed with the one before. CHUNK_XOR_STARTS (ours) has a start time behind each value: a 0 bit if it
 // is that of the sample before, else a 1 bit and 64 bits; the first sample has the 64 bits alone.
 
-import { peekBits, putBits, takeBits } from './bits';
+import { peekBits, takeBits } from './bits';
+import { slabAlloc, slabRelease } from './slab';
 
-// Where an open chunk's state lies in the row of its series.
+// The state of an open chunk; the first bytes of its series' row. The last, not yet full word of the chunk is in it, so that
+// appending rarely touches the chunk's own memory.
 export const X_LAST_TIME: usize = 0; // i64
 export const X_TIME_DELTA: usize = 8; // i64
 export const X_LAST_VALUE: usize = 16; // bits of f64
@@ -13,41 +15,82 @@ export const X_BIT_LENGTH: usize = 32; // u32, of the chunk, header included
 export const X_COUNT: usize = 36; // u16
 export const X_LEADING: usize = 38; // u8, 255: none yet
 export const X_TRAILING: usize = 39; // u8
-export const X_STATE_BYTES: usize = 40;
+export const X_WORD: usize = 40; // u64, bits from the last multiple of 64 on, left-aligned
+export const X_PIECE: usize = 48; // u32, where full words go
+export const X_FIRST: usize = 52; // u32, first piece
+export const X_STATE_BYTES: usize = 56;
 
-/** No sample adds more: 4 + 64 bits of time, 13 + 64 of value, 65 of start; and what putBits may touch behind. */
-export const XOR_SLACK_BYTES: u32 = 48;
+/** Open chunks grow by pieces: a link to the next one and seven words. Nothing is moved or left over while they grow. */
+const PIECE_BYTES: u32 = 64;
+const PIECE_WORDS: u32 = 7;
 
-/** Appends a sample to the chunk at `chunk`, whose state is at `state`; XOR_SLACK_BYTES must be free behind it. */
-export function xorAppend(chunk: usize, state: usize, time: i64, value: u64, start: i64, withStart: bool): void {
+// The sample being written: the chunk's last word and where it is.
+let word: u64 = 0;
+let at: u32 = 0;
+let linear: usize = 0; // 0: into pieces
+let owner: usize = 0;
+
+// @ts-ignore: decorator
+@inline
+function put(value: u64, count: u32): void {
+  const used = at & 63;
+  const total = used + count;
+  if (total < 64) word |= value << <u64>(64 - total);
+  else {
+    const over = total - 64;
+    storeWord(word | (value >> <u64>over));
+    word = over == 0 ? 0 : value << <u64>(64 - over);
+  }
+  at += count;
+}
+
+/** Stores the word that ends at or after `at`. */
+function storeWord(full: u64): void {
+  const index = at >> 6;
+  if (linear) {
+    store<u64>(linear + (<usize>index << 3), bswap<u64>(full));
+    return;
+  }
+  const place = index % PIECE_WORDS;
+  let piece = <usize>load<u32>(owner, X_PIECE);
+  if (place == 0) {
+    const fresh = slabAlloc(PIECE_BYTES);
+    store<u32>(fresh, 0);
+    if (index == 0) store<u32>(owner, <u32>fresh, X_FIRST);
+    else store<u32>(piece, <u32>fresh);
+    store<u32>(owner, <u32>fresh, X_PIECE);
+    piece = fresh;
+  }
+  store<u64>(piece + 8 + (<usize>place << 3), bswap<u64>(full));
+}
+
+/** Appends a sample to the chunk with this state: in pieces, or from `base` on with room for 40 bytes if that is not 0. */
+export function xorAppend(base: usize, state: usize, time: i64, value: u64, start: i64, withStart: bool): void {
   const count = <u32>load<u16>(state, X_COUNT);
-  let at = load<u32>(state, X_BIT_LENGTH);
+  at = load<u32>(state, X_BIT_LENGTH);
+  word = load<u64>(state, X_WORD);
+  linear = base;
+  owner = state;
   if (count == 0) {
     at = 16;
-    at = putVarint(chunk, at, <u64>((time << 1) ^ (time >> 63)));
-    putBits(chunk, at, value, 64);
-    at += 64;
+    word = 0;
+    putVarint(<u64>((time << 1) ^ (time >> 63)));
+    put(value, 64);
     store<i64>(state, 0, X_TIME_DELTA);
     store<u8>(state, 0xff, X_LEADING);
     store<u8>(state, 0, X_TRAILING);
-    if (withStart) {
-      putBits(chunk, at, <u64>start, 64);
-      at += 64;
-    }
+    if (withStart) put(<u64>start, 64);
   } else {
     const delta = time - load<i64>(state, X_LAST_TIME);
-    if (count == 1) at = putVarint(chunk, at, <u64>delta);
-    else at = putTime(chunk, at, delta - load<i64>(state, X_TIME_DELTA));
+    if (count == 1) putVarint(<u64>delta);
+    else putTime(delta - load<i64>(state, X_TIME_DELTA));
     store<i64>(state, delta, X_TIME_DELTA);
-    at = putValue(chunk, at, state, value ^ load<u64>(state, X_LAST_VALUE));
+    putValue(state, value ^ load<u64>(state, X_LAST_VALUE));
     if (withStart) {
-      if (start == load<i64>(state, X_LAST_START)) {
-        putBits(chunk, at, 0, 1);
-        at += 1;
-      } else {
-        putBits(chunk, at, 1, 1);
-        putBits(chunk, at + 1, <u64>start, 64);
-        at += 65;
+      if (start == load<i64>(state, X_LAST_START)) put(0, 1);
+      else {
+        put(1, 1);
+        put(<u64>start, 64);
       }
     }
   }
@@ -55,47 +98,37 @@ export function xorAppend(chunk: usize, state: usize, time: i64, value: u64, sta
   store<u64>(state, value, X_LAST_VALUE);
   store<i64>(state, start, X_LAST_START);
   store<u32>(state, at, X_BIT_LENGTH);
+  store<u64>(state, word, X_WORD);
   store<u16>(state, <u16>(count + 1), X_COUNT);
-  store<u16>(chunk, <u16>(((count + 1) >> 8) | (((count + 1) & 0xff) << 8)));
 }
 
-function putVarint(chunk: usize, at: u32, value: u64): u32 {
+function putVarint(value: u64): void {
   while (value >= 0x80) {
-    putBits(chunk, at, (value & 0x7f) | 0x80, 8);
+    put((value & 0x7f) | 0x80, 8);
     value >>= 7;
-    at += 8;
   }
-  putBits(chunk, at, value, 8);
-  return at + 8;
+  put(value, 8);
 }
 
-function putTime(chunk: usize, at: u32, change: i64): u32 {
+function putTime(change: i64): void {
   if (change == 0) {
-    putBits(chunk, at, 0, 1);
-    return at + 1;
+    put(0, 1);
+    return;
   }
   const bits = <u64>change;
-  if (change >= -8191 && change <= 8192) {
-    putBits(chunk, at, 0x8000 | (bits & 0x3fff), 16);
-    return at + 16;
+  if (change >= -8191 && change <= 8192) put(0x8000 | (bits & 0x3fff), 16);
+  else if (change >= -65535 && change <= 65536) put(0xc0000 | (bits & 0x1ffff), 20);
+  else if (change >= -524287 && change <= 524288) put(0xe00000 | (bits & 0xfffff), 24);
+  else {
+    put(15, 4);
+    put(bits, 64);
   }
-  if (change >= -65535 && change <= 65536) {
-    putBits(chunk, at, 0xc0000 | (bits & 0x1ffff), 20);
-    return at + 20;
-  }
-  if (change >= -524287 && change <= 524288) {
-    putBits(chunk, at, 0xe00000 | (bits & 0xfffff), 24);
-    return at + 24;
-  }
-  putBits(chunk, at, 15, 4);
-  putBits(chunk, at + 4, bits, 64);
-  return at + 68;
 }
 
-function putValue(chunk: usize, at: u32, state: usize, change: u64): u32 {
+function putValue(state: usize, change: u64): void {
   if (change == 0) {
-    putBits(chunk, at, 0, 1);
-    return at + 1;
+    put(0, 1);
+    return;
   }
   let leading = <u32>clz<u64>(change);
   const trailing = <u32>ctz<u64>(change);
@@ -103,18 +136,76 @@ function putValue(chunk: usize, at: u32, state: usize, change: u64): u32 {
   const oldLeading = <u32>load<u8>(state, X_LEADING);
   const oldTrailing = <u32>load<u8>(state, X_TRAILING);
   if (oldLeading != 0xff && leading >= oldLeading && trailing >= oldTrailing) {
-    const bits = 64 - oldLeading - oldTrailing;
-    putBits(chunk, at, 2, 2);
-    putBits(chunk, at + 2, change >> <u64>oldTrailing, bits);
-    return at + 2 + bits;
+    put(2, 2);
+    put(change >> <u64>oldTrailing, 64 - oldLeading - oldTrailing);
+    return;
   }
   store<u8>(state, <u8>leading, X_LEADING);
   store<u8>(state, <u8>trailing, X_TRAILING);
   const bits = 64 - leading - trailing;
   // 64 significant bits are written as 0, which cannot occur otherwise.
-  putBits(chunk, at, <u64>(0x1800 | (leading << 6) | (bits & 63)), 13);
-  putBits(chunk, at + 13, change >> <u64>trailing, bits);
-  return at + 13 + bits;
+  put(<u64>(0x1800 | (leading << 6) | (bits & 63)), 13);
+  put(change >> <u64>trailing, bits);
+}
+
+/** Bytes of the chunk with this state. */
+// @ts-ignore: decorator
+@inline
+export function xorLength(state: usize): u32 {
+  return (load<u32>(state, X_BIT_LENGTH) + 7) >> 3;
+}
+
+/** Completes a chunk that was written from `base` on: its last word and the number of samples. */
+export function xorFinish(base: usize, state: usize): u32 {
+  const bits = load<u32>(state, X_BIT_LENGTH);
+  store<u64>(base + (<usize>(bits >> 6) << 3), bswap<u64>(load<u64>(state, X_WORD)));
+  const count = <u32>load<u16>(state, X_COUNT);
+  store<u16>(base, <u16>((count >> 8) | ((count & 0xff) << 8)));
+  return xorLength(state);
+}
+
+/** Copies a chunk out of its pieces to `out`, which has room for 8 bytes more than its length. Returns the length. */
+export function xorGather(state: usize, out: usize): u32 {
+  let left = load<u32>(state, X_BIT_LENGTH) >> 6;
+  let piece = <usize>load<u32>(state, X_FIRST);
+  let to = out;
+  while (left > 0) {
+    const words = min(left, PIECE_WORDS);
+    for (let i: u32 = 0; i < words; i++) store<u64>(to + (<usize>i << 3), load<u64>(piece + 8 + (<usize>i << 3)));
+    to += <usize>words << 3;
+    left -= words;
+    piece = <usize>load<u32>(piece);
+  }
+  return xorFinish(out, state);
+}
+
+/** Puts a whole chunk into pieces, for a state that `xorDecode` has left. */
+export function xorScatter(chunk: usize, state: usize): void {
+  linear = 0;
+  owner = state;
+  store<u32>(state, 0, X_PIECE);
+  store<u32>(state, 0, X_FIRST);
+  const words = load<u32>(state, X_BIT_LENGTH) >> 6;
+  for (let i: u32 = 0; i < words; i++) {
+    at = i << 6;
+    storeWord(bswap<u64>(load<u64>(chunk + (<usize>i << 3))));
+  }
+}
+
+/** Frees the pieces of a chunk. */
+export function xorDrop(state: usize): void {
+  if (load<u32>(state, X_BIT_LENGTH) >> 6) {
+    for (let piece = <usize>load<u32>(state, X_FIRST); piece; ) {
+      const following = <usize>load<u32>(piece);
+      slabRelease(piece, PIECE_BYTES);
+      piece = following;
+    }
+  }
+  store<u32>(state, 0, X_PIECE);
+  store<u32>(state, 0, X_FIRST);
+  store<u32>(state, 0, X_BIT_LENGTH);
+  store<u64>(state, 0, X_WORD);
+  store<u16>(state, 0, X_COUNT);
 }
 
 /**
@@ -224,6 +315,9 @@ export function xorDecode(chunk: usize, bytes: u32, times: usize, values: usize,
     store<u16>(state, <u16>count, X_COUNT);
     store<u8>(state, <u8>leading, X_LEADING);
     store<u8>(state, <u8>trailing, X_TRAILING);
+    const used = at & 63;
+    const last = used == 0 ? 0 : takeBits(chunk, at & ~63, used) << <u64>(64 - used);
+    store<u64>(state, last, X_WORD);
   }
   return <i32>count;
 }

@@ -260,7 +260,6 @@ function applySeries(
   stage(head, body);
   const { kernel, areas } = head.memory;
   kernel.openSeries(areas.record, body.length);
-  const second = head.second;
   for (;;) {
     head.table.reserveForReplay();
     const id = kernel.takeSeries(
@@ -271,7 +270,6 @@ function applySeries(
       MAX_SERIES_BYTES,
       options.shard,
       options.shards,
-      second,
     );
     if (id === 0) break;
     if (id < 0) return false;

@@ -171,7 +171,7 @@ export class Head {
         this.counters.limits[hit.limit].add();
         return { reason: 'seriesLimit', detail: hit.detail };
       }
-      slot = this.table.create(count, this.second);
+      slot = this.table.create(count);
     }
     return seriesRef(this.#options.shard, this.table.generationOf(slot), slot);
   }

@@ -14,7 +14,7 @@ export type StoreKernel = {
   counts(out: number): void;
   seriesFind(lengths: number, bytes: number, count: number): number;
   seriesHash(): number;
-  seriesCreate(lengths: number, bytes: number, count: number, second: number): number;
+  seriesCreate(lengths: number, bytes: number, count: number): number;
   seriesRemove(dead: number): number;
   pairFind(bytes: number, nameLength: number, valueLength: number, hash: number): number;
   pairHash(bytes: number, nameLength: number, valueLength: number): number;
@@ -86,7 +86,6 @@ export type StoreKernel = {
     room: number,
     shard: number,
     shards: number,
-    second: number,
   ): number;
   takenSlotOf(): number;
   takenIsNew(): number;
@@ -123,23 +122,16 @@ export type StoreKernel = {
 
 /** Offsets in a row that the host reads; the rest is the kernel's alone (kernel/lib/table.ts). */
 export const ROW = {
-  lastTime: 0,
-  lastValue: 16,
-  flags: 46,
-  encoding: 47,
-  minTime: 48,
-  first: 64,
-  generation: 72,
-  labels: 84,
-  labelCount: 88,
-  logId: 92,
-  outOfOrderFirst: 104,
-  oooCount: 112,
-  selected: 116,
-  created: 120,
+  flags: 56,
+  labelCount: 58,
+  logId: 60,
+  generation: 84,
+  first: 92,
+  labels: 108,
+  outOfOrderFirst: 116,
+  selected: 124,
 } as const;
 export const FLAG_ALIVE = 1;
-export const FLAG_HISTOGRAM = 8;
 
 /** Offsets in a name and in a label pair. */
 export const NAME = { first: 8, pairs: 12, length: 16, bytes: 20 } as const;
@@ -207,7 +199,7 @@ export class HeadMemory {
     const freeLists = shard.region(this.kernel.slabHeadBytes());
     const directory = shard.region(this.kernel.tableHeadBytes());
     const hashes = shard.region(MAX_LABELS * 4);
-    const encoder = shard.region(64 + 4096);
+    const encoder = shard.region(4096 + 8192);
     this.areas = {
       refs: shard.region(MAX_ROWS * 8),
       times: shard.region(MAX_ROWS * 8),

@@ -30,17 +30,18 @@ export class HeadWriter {
 
   /** Series that have just got their number in the log. */
   series(slots: Uint32Array, log: ShardLog): void {
-    const { kernel, areas, shard } = this.#memory;
+    const { kernel, areas } = this.#memory;
     let at = areas.record;
     let labels = 0;
     kernel.beginSeries();
     for (const slot of slots) {
-      labels += shard.u32[((kernel.rowOf(slot) >>> 0) + ROW.labelCount) >>> 2]!;
+      const own = this.#table.labelCountOf(slot);
+      labels += own;
       const full = at - areas.record + kernel.seriesBytes(slot) > MAX_RECORD_BYTES || labels > MAX_RECORD_PAIRS;
       if (full && at > areas.record) {
         this.#emit(KIND.series, at, log);
         at = areas.record;
-        labels = shard.u32[((kernel.rowOf(slot) >>> 0) + ROW.labelCount) >>> 2]!;
+        labels = own;
         kernel.beginSeries();
       }
       at = kernel.putSeries(at, slot) >>> 0;

@@ -99,10 +99,10 @@ export class SeriesTable {
   }
 
   /** Makes the staged series, which `find` has just not found. */
-  create(count: number, second: number): number {
+  create(count: number): number {
     const { kernel, areas } = this.#memory;
     this.#reserve();
-    const slot = kernel.seriesCreate(areas.lengths, areas.bytes, count, second);
+    const slot = kernel.seriesCreate(areas.lengths, areas.bytes, count);
     if (slot < 0) throw new OperatingError('memory_full', 'cannot create series: the shard has no slot left');
     this.#ranked = false;
     return slot;
@@ -130,14 +130,21 @@ export class SeriesTable {
 
   generationOf(slot: number): number {
     const { kernel, shard } = this.#memory;
-    return shard.u32[((kernel.rowOf(slot) >>> 0) + ROW.generation) >>> 2]! & 0x7fff;
+    const at = (kernel.rowOf(slot) >>> 0) + ROW.generation;
+    return shard.u8[at]! | (shard.u8[at + 1]! << 8);
+  }
+
+  labelCountOf(slot: number): number {
+    const { kernel, shard } = this.#memory;
+    const at = (kernel.rowOf(slot) >>> 0) + ROW.labelCount;
+    return shard.u8[at]! | (shard.u8[at + 1]! << 8);
   }
 
   labelsOf(slot: number): Labels {
     const { kernel, shard } = this.#memory;
     const u32 = shard.u32;
     const row = kernel.rowOf(slot) >>> 0;
-    const count = u32[(row + ROW.labelCount) >>> 2]!;
+    const count = this.labelCountOf(slot);
     const list = u32[(row + ROW.labels) >>> 2]! >>> 2;
     const labels: string[] = new Array(count * 2);
     for (let i = 0; i < count; i++) {

@@ -92,7 +92,7 @@ function setUp() {
   const kernel = loadKernel<Kernel>('store', memory);
   const [times, values, starts] = [memory.region(8 * 256), memory.region(8 * 256), memory.region(8 * 256)];
   const chunk = memory.region(40 * 256 + 64);
-  const state = memory.region(64);
+  const state = memory.region(128);
   return { memory, kernel, times, values, starts, chunk, state };
 }
 
