@@ -109,6 +109,10 @@ export class ShardStore implements Appender, ShardSource {
   get progress(): { readonly doneBytes: number; readonly totalBytes: number } {
     return this.#keeper.progress;
   }
+  /** What the log takes on disk. */
+  get logBytes(): number {
+    return this.#keeper.diskBytes;
+  }
   get options(): StoreOptions {
     return this.#options;
   }

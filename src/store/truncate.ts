@@ -16,9 +16,7 @@ export async function truncateHead(head: Head, min: number, epoch: number): Prom
   head.counters.chunksRemoved.add(Math.max(0, chunksBefore - head.table.counts().closedChunks));
   head.counters.truncations.add();
   head.deletions.truncate(min, (slot) => head.table.isAlive(slot));
-  if (head.minTime < min) head.minTime = head.table.counts().series === 0 ? NO_MIN_TIME : min;
-  if (head.minTime === NO_MIN_TIME) head.maxTime = Math.max(head.maxTime, NO_MAX_TIME);
-  if (epoch >= 0) await findLateTimes(head);
+  await findTimes(head, min, epoch >= 0);
 }
 
 /** In one go, because a ref must not die between an append's look-up and its samples. */
@@ -34,15 +32,26 @@ function removeEmpty(head: Head): void {
   kernel.slabRelease(dead, bytes);
 }
 
-async function findLateTimes(head: Head): Promise<void> {
+/** The first samples that are left, and if asked for the last out-of-order one. New samples come in meanwhile. */
+async function findTimes(head: Head, cutAt: number, isLateCut: boolean): Promise<void> {
   const { kernel, areas } = head.memory;
-  let [min, max] = [NO_MIN_TIME, NO_MAX_TIME];
+  const isCut = head.minTime < cutAt;
+  let [first, min, max] = [NO_MIN_TIME, NO_MIN_TIME, NO_MAX_TIME];
   await inSlices(head.table.counts().slots, SLICE_ROWS, (from, to) => {
     head.memory.shard.f64.set([NO_MIN_TIME, NO_MAX_TIME, NO_MIN_TIME, NO_MAX_TIME], areas.out / 8);
     kernel.timesOf(from, to, areas.out);
-    min = Math.min(min, head.memory.shard.f64[areas.out / 8 + 2]!);
-    max = Math.max(max, head.memory.shard.f64[areas.out / 8 + 3]!);
+    const { f64 } = head.memory.shard;
+    first = Math.min(first, f64[areas.out / 8]!);
+    min = Math.min(min, f64[areas.out / 8 + 2]!);
+    max = Math.max(max, f64[areas.out / 8 + 3]!);
   });
+  if (isCut) {
+    // Chunks of histograms that are still open are not in the rows; neither is what has come in since.
+    for (const slot of head.histograms.slots()) first = Math.min(first, head.histograms.chunk(slot)?.minTime ?? first);
+    head.minTime = Math.max(cutAt, Math.min(first, head.maxTime));
+    if (head.table.counts().series === 0) head.minTime = NO_MIN_TIME;
+  }
+  if (!isLateCut) return;
   head.minOutOfOrderTime = min;
   head.maxOutOfOrderTime = max;
 }

@@ -41,7 +41,7 @@ export function compact(plan: CompactionPlan, disk: Disk, signal?: AbortSignal):
   } finally {
     for (const block of blocks) block.close();
   }
-  if (!written) for (const block of blocks) markDeletable(disk, block);
+  if (!written) for (const block of blocks) markDeletable(disk, block.folder);
   for (const path of plan.parts) disk.remove(path);
   return { block: written, obsolete: plan.blocks };
 }
@@ -58,8 +58,10 @@ function markFailed(disk: Disk, block: Block): void {
   writeMeta(disk, block.folder, { ...block.meta, compaction: { ...block.meta.compaction, failed: true } });
 }
 
-function markDeletable(disk: Disk, block: Block): void {
-  writeMeta(disk, block.folder, { ...block.meta, compaction: { ...block.meta.compaction, deletable: true } });
+/** Nobody serves the block from the next look at the folder on; the next start removes it. */
+export function markDeletable(disk: Disk, folder: string): void {
+  const meta = readMeta(disk, folder);
+  writeMeta(disk, folder, { ...meta, compaction: { ...meta.compaction, deletable: true } });
 }
 
 /** Removes blocks; whatever was removed before is no error. */
