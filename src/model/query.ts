@@ -27,7 +27,10 @@ export type Fragment = {
   readonly window: number;
   /** 'instant' takes the last sample of the window; others are PromQL's names of range functions. */
   readonly func: string;
+  /** One value per parameter, or one per parameter and step (parameter by parameter) where they change over time. */
   readonly args: readonly number[];
+  /** Range selectors that also use samples up to `lookback` before (and, smoothed, behind) the window. */
+  readonly extend?: { readonly mode: 'anchored' | 'smoothed'; readonly lookback: number };
   readonly aggregate?: {
     readonly op: string;
     readonly param?: number;
@@ -65,6 +68,11 @@ export type Columns = {
   readonly histograms?: ReadonlyMap<number, Histogram>;
   readonly annotations: readonly Annotation[];
   readonly stats: FragmentStats;
+  /**
+   * For fragments with an aggregation, before they are merged: the first `rows` rows are groups, `counts` says how many samples
+   * went into each of their points; the rows behind them are series that are still to be aggregated.
+   */
+  readonly partial?: { readonly rows: number; readonly counts: Float64Array };
 };
 
 export type QueryLimits = { readonly maxSamples: number; readonly maxSeries: number; readonly maxBytes: number };

@@ -24,7 +24,7 @@ import { checkTypes } from './check.ts';
 import { DurationParser } from './duration.ts';
 import { describePosition, ParseError } from './errors.ts';
 import { formatFixed } from './print.ts';
-import { goQuote } from './quote.ts';
+import { goQuote, isValidLabelName } from './quote.ts';
 import { FUNCTIONS } from './signatures.ts';
 import { TokenStream } from './tokens.ts';
 
@@ -218,7 +218,7 @@ class Parser {
     const token = this.#tokens.current;
     if (token.kind === 'string') {
       const name = this.#tokens.stringValue();
-      if (name === '') this.#fail(`invalid label name for grouping: ${goQuote(name)}`, token);
+      if (!isValidLabelName(name)) this.#fail(`invalid label name for grouping: ${goQuote(name)}`, token);
       return name;
     }
     const word = token.kind !== 'punctuation' && token.kind !== 'end' && /^[a-zA-Z_:][\w:]*$/.test(token.text);

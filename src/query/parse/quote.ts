@@ -3,7 +3,9 @@
 
 import { quote } from '#model/labels.ts';
 
-export const goQuote = quote;
+/** A Go string literal; bytes that are no UTF-8 (see unquote) as \xNN. */
+export const goQuote = (text: string): string =>
+  quote(text).replace(/\\udc([89a-f][0-9a-f])/g, '\\x$1');
 
 /** A character as Go's %q prints it. */
 export function goChar(c: string): string {
@@ -22,6 +24,18 @@ const SIMPLE: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
+/** Bytes that are no UTF-8 become lone surrogates U+DC80..U+DCFF, so that they are told apart and can be shown. */
+function decode(bytes: readonly number[]): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  } catch {
+    return bytes.map((byte) => String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte)).join('');
+  }
+}
+
+/** Whether a name is UTF-8 and not empty. */
+export const isValidLabelName = (name: string): boolean => name !== '' && name.isWellFormed();
+
 /** The value of a quoted string whose escapes the lexer has checked. Bytes given one by one form UTF-8. */
 export function unquote(literal: string): string {
   const body = literal.slice(1, -1);
@@ -29,7 +43,7 @@ export function unquote(literal: string): string {
   const bytes: number[] = [];
   let text = '';
   const flush = () => {
-    if (bytes.length > 0) text += new TextDecoder().decode(Uint8Array.from(bytes));
+    if (bytes.length > 0) text += decode(bytes);
     bytes.length = 0;
   };
   for (let i = 0; i < body.length; i++) {

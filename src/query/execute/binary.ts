@@ -1,0 +1,375 @@
+// Binary operators between vectors and scalars, and the set operators. Matching is worked out once per query by the
+// signature of each row; only signatures with several rows on a side need a decision at every step.
+
+import type { Histogram } from '#model/histogram.ts';
+import { keepLabels, type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
+import { type BinaryExpr, isComparison, type VectorMatching } from '../parse/ast.ts';
+import type { Annotations } from './annotations.ts';
+import { executionError } from './errors.ts';
+import { applyHistograms, applyRow, applyScalar, changesMetric, compare } from './operators.ts';
+import {
+  ABSENT,
+  dropMetadata,
+  FLOAT,
+  HISTOGRAM,
+  rowHasPoints,
+  type Scalar,
+  selectRows,
+  type Vector,
+  VectorBuilder,
+  withoutEmptyRows,
+  withoutNames,
+} from './vector.ts';
+
+export type BinaryPlan = Pick<BinaryExpr, 'op' | 'bool' | 'range'> & { readonly matching?: VectorMatching };
+
+export function scalarBinary(plan: BinaryPlan, left: Scalar, right: Scalar): Scalar {
+  return left.map((value, i) => applyScalar(plan.op, value, right[i]!));
+}
+
+/** Between a vector and a scalar; `swapped` if the scalar stands on the left. */
+export function vectorScalar(
+  plan: BinaryPlan,
+  vector: Vector,
+  scalar: Scalar,
+  swapped: boolean,
+  delayed: boolean,
+  annotations: Annotations,
+): Vector {
+  const { op, bool } = plan;
+  const { steps, labels } = vector;
+  const values = new Float64Array(vector.values.length);
+  const kinds = new Uint8Array(vector.kinds.length);
+  const histograms = vector.histograms ? new Map<number, Histogram>() : undefined;
+  const constant = { values: scalar, kinds: undefined, at: 0 };
+  for (let row = 0; row < labels.length; row++) {
+    const at = row * steps;
+    const operand = { values: vector.values, kinds: vector.kinds, at };
+    // Comparisons keep the vector's value, on whichever side it stands.
+    applyRow(op, bool, swapped ? constant : operand, swapped ? operand : constant, steps, { values, kinds, at }, swapped);
+  }
+  for (const [at, h] of vector.histograms ?? []) {
+    const number = scalar[at % steps]!;
+    const result = applyHistograms(plan, swapped ? number : h, swapped ? h : number, annotations);
+    if (!result) continue;
+    if (bool) {
+      kinds[at] = FLOAT;
+      values[at] = result.keep ? 1 : 0;
+    } else if (result.keep && result.histogram) {
+      kinds[at] = HISTOGRAM;
+      histograms!.set(at, result.histogram);
+    }
+  }
+  if (op === '</' || op === '>/') {
+    if (vector.kinds.includes(FLOAT)) annotations.incompatibleTypes(op, 'float', 'float', plan.range);
+    for (let i = 0; i < kinds.length; i++) if (kinds[i] === FLOAT) kinds[i] = ABSENT;
+  }
+  const result = withoutEmptyRows({ ...vector, values, kinds, histograms: histograms?.size ? histograms : undefined });
+  return changesMetric(op) || bool ? withoutNames(result, delayed) : result;
+}
+
+/** Rows by what they are matched on. */
+function signatures(labels: readonly Labels[], matching: VectorMatching): string[] {
+  const listed = new Set(matching.labels);
+  return labels.map((set) => {
+    let key = '';
+    for (let i = 0; i < set.length; i += 2) {
+      const name = set[i]!;
+      if (matching.on ? listed.has(name) : name !== '__name__' && !listed.has(name)) key += `${name}\xff${set[i + 1]}\xff`;
+    }
+    return key;
+  });
+}
+
+function bySignature(keys: readonly string[]): Map<string, number[]> {
+  const rows = new Map<string, number[]>();
+  keys.forEach((key, row) => {
+    const list = rows.get(key);
+    if (list) list.push(row);
+    else rows.set(key, [row]);
+  });
+  return rows;
+}
+
+/** For each signature, at which steps any of its rows has a point. */
+function presence(vector: Vector, rows: ReadonlyMap<string, readonly number[]>): Map<string, Uint8Array> {
+  const { steps, kinds } = vector;
+  const present = new Map<string, Uint8Array>();
+  for (const [key, list] of rows) {
+    const steps01 = new Uint8Array(steps);
+    for (const row of list) for (let i = 0; i < steps; i++) if (kinds[row * steps + i] !== ABSENT) steps01[i] = 1;
+    present.set(key, steps01);
+  }
+  return present;
+}
+
+export function setOperation(plan: BinaryPlan, left: Vector, right: Vector): Vector {
+  const matching = plan.matching!;
+  const leftKeys = signatures(left.labels, matching);
+  const rightKeys = signatures(right.labels, matching);
+  if (plan.op === 'or') return union(left, right, presence(left, bySignature(leftKeys)), rightKeys);
+  const present = presence(right, bySignature(rightKeys));
+  const wanted = plan.op === 'and';
+  return masked(left, (row, step) => (present.get(leftKeys[row]!)?.[step] === 1) === wanted);
+}
+
+/** The points for which `keep` holds. */
+function masked(vector: Vector, keep: (row: number, step: number) => boolean): Vector {
+  const { steps } = vector;
+  const kinds = vector.kinds.slice();
+  for (let row = 0; row < vector.labels.length; row++) {
+    for (let step = 0; step < steps; step++) if (!keep(row, step)) kinds[row * steps + step] = ABSENT;
+  }
+  return withoutEmptyRows({ ...vector, kinds });
+}
+
+function union(left: Vector, right: Vector, leftPresent: Map<string, Uint8Array>, rightKeys: readonly string[]): Vector {
+  const rest = masked(right, (row, step) => leftPresent.get(rightKeys[row]!)?.[step] !== 1);
+  if (rest.labels.length === 0) return left;
+  const builder = new VectorBuilder(left.steps, left.labels.length + rest.labels.length);
+  for (const side of [left, rest]) copyRows(side, builder);
+  return builder.build();
+}
+
+function copyRows(vector: Vector, builder: VectorBuilder): void {
+  const { steps, kinds, values, histograms } = vector;
+  vector.labels.forEach((labels, row) => {
+    if (!rowHasPoints(vector, row)) return;
+    const target = builder.row(labels, vector.dropName[row] === 1);
+    for (let step = 0; step < steps; step++) {
+      const at = row * steps + step;
+      if (kinds[at] === FLOAT) builder.float(target, step, values[at]!);
+      else if (kinds[at] === HISTOGRAM) builder.histogram(target, step, histograms!.get(at)!);
+    }
+  });
+}
+
+export function vectorBinary(
+  plan: BinaryPlan,
+  left: Vector,
+  right: Vector,
+  delayed: boolean,
+  annotations: Annotations,
+): Vector {
+  const matching = plan.matching!;
+  const filled = matching.fillLeft !== undefined || matching.fillRight !== undefined;
+  const none = left.labels.length === 0 ? right.labels.length === 0 || !filled : right.labels.length === 0 && !filled;
+  if (none) return selectRows(left, () => false);
+  const swapped = matching.card === 'one-to-many';
+  return new Join(plan, swapped ? right : left, swapped ? left : right, swapped, delayed, annotations).run();
+}
+
+/** The join of a "many" with a "one" side; one-to-one is the case where neither has duplicates. */
+class Join {
+  readonly #plan: BinaryPlan;
+  readonly #matching: VectorMatching;
+  readonly #many: Vector;
+  readonly #one: Vector;
+  readonly #swapped: boolean;
+  readonly #dropAtOnce: boolean;
+  readonly #annotations: Annotations;
+  readonly #builder: VectorBuilder;
+  readonly #fillOne: number | undefined;
+  readonly #fillMany: number | undefined;
+  readonly #manyActive: Uint8Array;
+
+  constructor(plan: BinaryPlan, many: Vector, one: Vector, swapped: boolean, delayed: boolean, annotations: Annotations) {
+    const matching = plan.matching!;
+    this.#plan = plan;
+    this.#matching = matching;
+    this.#many = many;
+    this.#one = one;
+    this.#swapped = swapped;
+    this.#dropAtOnce = changesMetric(plan.op) || (plan.bool && !delayed);
+    this.#annotations = annotations;
+    this.#builder = new VectorBuilder(many.steps, many.labels.length);
+    this.#fillOne = matching.fillRight;
+    this.#fillMany = matching.fillLeft;
+    this.#manyActive = activeSteps(many);
+  }
+
+  run(): Vector {
+    const manyKeys = signatures(this.#many.labels, this.#matching);
+    const oneKeys = signatures(this.#one.labels, this.#matching);
+    const manyRows = bySignature(manyKeys);
+    const oneRows = bySignature(oneKeys);
+    for (const rows of oneRows.values()) if (rows.length > 1) this.#refuseDuplicates(rows);
+    for (const [key, rows] of manyRows) this.#joinGroup(rows, oneRows.get(key) ?? []);
+    if (this.#fillMany !== undefined) {
+      for (const [key, rows] of oneRows) this.#fillGroup(rows, manyRows.get(key) ?? []);
+    }
+    return this.#builder.build();
+  }
+
+  /** Two series of the "one" side with the same signature at the same step. */
+  #refuseDuplicates(rows: readonly number[]): void {
+    const { steps, kinds, labels } = this.#one;
+    for (let step = 0; step < steps; step++) {
+      const filled = this.#fillOne !== undefined || this.#fillMany !== undefined;
+      if (!this.#manyActive[step] && !filled) continue;
+      const present = rows.filter((row) => kinds[row * steps + step] !== ABSENT);
+      if (present.length < 2) continue;
+      const matched = printLabels(matchLabels(labels[present[0]!]!, this.#matching));
+      const [first, second] = present.slice(0, 2).map((row) => printLabels(labels[row]!)).sort();
+      const side = this.#swapped ? 'left' : 'right';
+      throw executionError(
+        `found duplicate series for the match group ${matched} on the ${side} hand-side of the operation: [${first}, ${second}]` +
+          ';many-to-many matching not allowed: matching labels must be unique on one side',
+      );
+    }
+  }
+
+  #joinGroup(manyRows: readonly number[], oneRows: readonly number[]): void {
+    if (oneRows.length === 0 && this.#fillOne === undefined) return;
+    if (oneRows.length === 1 && manyRows.length === 1 && this.#fillOne === undefined) {
+      this.#joinPair(manyRows[0]!, oneRows[0]!);
+      return;
+    }
+    const { steps } = this.#many;
+    const claimed = new Map<string, Uint8Array>();
+    for (const many of manyRows) {
+      for (let step = 0; step < steps; step++) {
+        if (this.#many.kinds[many * steps + step] === ABSENT) continue;
+        const one = oneRows.find((row) => this.#one.kinds[row * steps + step] !== ABSENT);
+        if (one === undefined && this.#fillOne === undefined) continue;
+        const oneLabels =
+          one === undefined ? matchLabels(this.#many.labels[many]!, this.#matching) : this.#one.labels[one]!;
+        const b = one === undefined ? this.#fillOne! : elementAt(this.#one, one, step);
+        this.#element(this.#many.labels[many]!, elementAt(this.#many, many, step), oneLabels, b, step, claimed);
+      }
+    }
+  }
+
+  /** The ordinary case: one row meets one row. */
+  #joinPair(many: number, one: number): void {
+    const { steps, histograms } = this.#many;
+    if (histograms || this.#one.histograms || this.#plan.op === '</' || this.#plan.op === '>/') {
+      const claimed = new Map<string, Uint8Array>();
+      for (let step = 0; step < steps; step++) {
+        if (this.#many.kinds[many * steps + step] === ABSENT || this.#one.kinds[one * steps + step] === ABSENT) continue;
+        const [a, b] = [elementAt(this.#many, many, step), elementAt(this.#one, one, step)];
+        this.#element(this.#many.labels[many]!, a, this.#one.labels[one]!, b, step, claimed);
+      }
+      return;
+    }
+    const out = { values: new Float64Array(steps), kinds: new Uint8Array(steps), at: 0 };
+    const a = { values: this.#many.values, kinds: this.#many.kinds, at: many * steps };
+    const b = { values: this.#one.values, kinds: this.#one.kinds, at: one * steps };
+    const { op, bool } = this.#plan;
+    applyRow(op, bool, this.#swapped ? b : a, this.#swapped ? a : b, steps, out, false);
+    let row = -1;
+    for (let step = 0; step < steps; step++) {
+      if (out.kinds[step] !== FLOAT) continue;
+      if (row < 0) row = this.#builder.row(this.#resultLabels(this.#many.labels[many]!, this.#one.labels[one]!), bool);
+      this.#builder.float(row, step, out.values[step]!);
+    }
+  }
+
+  /** Points of the "one" side that met nothing, against the fill value of the other. */
+  #fillGroup(oneRows: readonly number[], manyRows: readonly number[]): void {
+    const { steps } = this.#one;
+    const claimed = new Map<string, Uint8Array>();
+    for (const one of oneRows) {
+      for (let step = 0; step < steps; step++) {
+        if (this.#one.kinds[one * steps + step] === ABSENT) continue;
+        if (manyRows.some((row) => this.#many.kinds[row * steps + step] !== ABSENT)) continue;
+        const labels = matchLabels(this.#one.labels[one]!, this.#matching);
+        this.#element(labels, this.#fillMany!, this.#one.labels[one]!, elementAt(this.#one, one, step), step, claimed);
+      }
+    }
+  }
+
+  #element(
+    manyLabels: Labels,
+    many: number | Histogram,
+    oneLabels: Labels,
+    one: number | Histogram,
+    step: number,
+    claimed: Map<string, Uint8Array>,
+  ): void {
+    const { op, bool } = this.#plan;
+    const a = this.#swapped ? one : many;
+    const b = this.#swapped ? many : one;
+    let float = 0;
+    let histogram: Histogram | undefined;
+    let keep = true;
+    if (typeof a === 'number' && typeof b === 'number') {
+      if (op === '</' || op === '>/') {
+        this.#annotations.incompatibleTypes(op, 'float', 'float', this.#plan.range);
+        return;
+      }
+      if (isComparison(op)) {
+        keep = compare(op, a, b);
+        float = a;
+      } else float = applyScalar(op, a, b);
+    } else {
+      const result = applyHistograms(this.#plan, a, b, this.#annotations);
+      if (!result) return;
+      ({ keep, histogram, float } = result);
+    }
+    if (bool) {
+      histogram = undefined;
+      float = keep ? 1 : 0;
+    }
+    const labels = this.#resultLabels(manyLabels, oneLabels);
+    this.#claim(labels, step, claimed);
+    if (!keep && !bool) return;
+    const row = this.#builder.row(labels, bool);
+    if (histogram) this.#builder.histogram(row, step, histogram);
+    else this.#builder.float(row, step, float);
+  }
+
+  /** Within a match group every result must be distinct, one-to-one there may be only one at all. */
+  #claim(labels: Labels, step: number, claimed: Map<string, Uint8Array>): void {
+    const oneToOne = this.#matching.card === 'one-to-one';
+    const key = oneToOne ? '' : labelsKey(labels);
+    let steps = claimed.get(key);
+    if (!steps) {
+      steps = new Uint8Array(this.#many.steps);
+      claimed.set(key, steps);
+    }
+    if (steps[step]) {
+      throw executionError(
+        oneToOne
+          ? 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'
+          : 'multiple matches for labels: grouping labels must ensure unique matches',
+      );
+    }
+    steps[step] = 1;
+  }
+
+  #resultLabels(many: Labels, one: Labels): Labels {
+    const matching = this.#matching;
+    let labels = this.#dropAtOnce ? dropMetadata(many) : many;
+    if (matching.card === 'one-to-one') {
+      labels = keepLabels(labels, (name) => matching.labels.includes(name) === matching.on);
+    }
+    for (const name of matching.include) labels = withLabel(labels, name, labelValue(one, name));
+    return labels;
+  }
+}
+
+const elementAt = (vector: Vector, row: number, step: number): number | Histogram => {
+  const at = row * vector.steps + step;
+  return vector.kinds[at] === HISTOGRAM ? vector.histograms!.get(at)! : vector.values[at]!;
+};
+
+function activeSteps(vector: Vector): Uint8Array {
+  const { steps, kinds } = vector;
+  const active = new Uint8Array(steps);
+  for (let at = 0; at < kinds.length; at++) if (kinds[at] !== ABSENT) active[at % steps] = 1;
+  return active;
+}
+
+/** The labels by which a series is matched. */
+export const matchLabels = (labels: Labels, matching: VectorMatching): Labels =>
+  keepLabels(labels, (name) =>
+    matching.on ? matching.labels.includes(name) : name !== '__name__' && !matching.labels.includes(name),
+  );
+
+/** As Prometheus' errors show series: every label in braces, the name too. */
+export function printLabels(labels: Labels): string {
+  const parts: string[] = [];
+  for (let i = 0; i < labels.length; i += 2) parts.push(`${labels[i]}=${JSON.stringify(labels[i + 1])}`);
+  return `{${parts.join(', ')}}`;
+}

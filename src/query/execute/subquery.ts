@@ -1,0 +1,80 @@
+// Functions over the results of a subquery: each row of the inner vector is a series whose samples lie on the inner grid.
+
+import type { Histogram } from '#model/histogram.ts';
+import { labelValue } from '#model/labels.ts';
+import { gridLength, type RawSeries } from '#model/query.ts';
+import { noteCounterName } from '../functions/counter-name.ts';
+import { computeRow, type RowSink } from '../functions/series.ts';
+import { withHint } from '../histogram/arithmetic.ts';
+import type { Plan } from '../plan/plan.ts';
+import { type Annotations, Notes } from './annotations.ts';
+import { ABSENT, HISTOGRAM, type Vector, withoutEmptyRows } from './vector.ts';
+
+type Context = {
+  readonly useStarts: boolean;
+  readonly features: ReadonlySet<string>;
+  readonly annotations: Annotations;
+};
+
+export function windowOverVector(
+  plan: Plan & { kind: 'window' },
+  args: readonly number[],
+  input: Vector,
+  context: Context,
+): Vector {
+  const steps = gridLength(plan.grid);
+  const points = input.labels.length * steps;
+  const values = new Float64Array(points);
+  const kinds = new Uint8Array(points);
+  const histograms = new Map<number, Histogram>();
+  const notes = new Notes();
+  const { grid, offset, at, window, func } = plan;
+  const spec = { grid, offset, window, func, args, useStarts: context.useStarts, ...(at === undefined ? {} : { at }) };
+  input.labels.forEach((labels, row) => {
+    const sink: RowSink = {
+      values,
+      kinds,
+      at: row * steps,
+      histogram: (target, value) => histograms.set(target, value),
+    };
+    computeRow(spec, rowSamples(input, row, plan.input.grid.start, plan.input.grid.step), labelValue(labels, '__name__'), sink, notes);
+    noteCounterName(func, labels, kinds, row * steps, steps, context.features, notes);
+  });
+  context.annotations.addAll(notes.list(), plan.notesAt);
+  return withoutEmptyRows({
+    steps,
+    labels: input.labels,
+    dropName: input.dropName,
+    values,
+    kinds,
+    histograms: histograms.size > 0 ? histograms : undefined,
+  });
+}
+
+/** A row as samples. Reset hints say nothing about neighbours that the subquery did not pick, so they are forgotten. */
+function rowSamples(vector: Vector, row: number, start: number, step: number): RawSeries {
+  const { steps, kinds, values, histograms } = vector;
+  const base = row * steps;
+  const timestamps = new Float64Array(steps);
+  const samples = new Float64Array(steps);
+  let found: Map<number, Histogram> | undefined;
+  let count = 0;
+  for (let i = 0; i < steps; i++) {
+    const kind = kinds[base + i];
+    if (kind === ABSENT) continue;
+    timestamps[count] = start + i * step;
+    samples[count] = values[base + i]!;
+    if (kind === HISTOGRAM) {
+      const h = histograms!.get(base + i)!;
+      found ??= new Map();
+      found.set(count, h.counterReset === 'gauge' ? h : withHint(h, 'unknown'));
+    }
+    count++;
+  }
+  return {
+    labels: vector.labels[row]!,
+    timestamps: timestamps.subarray(0, count),
+    values: samples.subarray(0, count),
+    ...(found ? { histograms: found } : {}),
+  };
+}

@@ -1,0 +1,241 @@
+// Collects the rows of one fragment in a shard, in columns; groups first if the fragment aggregates. Floats are folded on the
+// spot, series with histograms travel as they are and are aggregated where all shards meet.
+
+import type { Histogram } from '#model/histogram.ts';
+import { keepLabels, type Labels, labelValue } from '#model/labels.ts';
+import { type Columns, type Fragment, gridLength, type QueryLimits, type RawSeries } from '#model/query.ts';
+import { Groups } from '../execute/aggregate.ts';
+import { Notes } from '../execute/annotations.ts';
+import { tooManyBytes, tooManySamples, tooManySeries } from '../execute/errors.ts';
+import { ABSENT, FLOAT, HISTOGRAM, isMetadataLabel } from '../execute/vector.ts';
+import { noteCounterName } from '../functions/counter-name.ts';
+import { computeRow, isInstant, type WindowSpec } from '../functions/series.ts';
+import { keepsName } from '../functions/window.ts';
+import { kahanStep } from '../histogram/kahan.ts';
+import { DELAYED_NAME_REMOVAL, START_TIMESTAMPS } from '../plan/build.ts';
+
+/** Whether the function makes a metric something else, so that its name goes. */
+export const dropsName = (func: string): boolean =>
+  isInstant(func) ? func !== 'instant' : !keepsName(func);
+
+export class Collector {
+  readonly fragment: Fragment;
+  readonly steps: number;
+  readonly notes = new Notes();
+  readonly #limits: QueryLimits;
+  readonly #spec: WindowSpec;
+  readonly #features: ReadonlySet<string>;
+  readonly #dropNames: boolean;
+  readonly #fold: Fold | undefined;
+  #labels: Labels[] = [];
+  #values: Float64Array;
+  #kinds: Uint8Array;
+  readonly #histograms = new Map<number, Histogram>();
+  #series = 0;
+  #samples = 0;
+  /** Points kept; only they stay in memory. */
+  #points = 0;
+  #bytes = 0;
+
+  constructor(fragment: Fragment, limits: QueryLimits) {
+    this.fragment = fragment;
+    this.#limits = limits;
+    this.steps = gridLength(fragment.grid);
+    this.#features = new Set(fragment.features);
+    this.#spec = { ...fragment, useStarts: this.#features.has(START_TIMESTAMPS) };
+    this.#dropNames =
+      fragment.aggregate !== undefined && dropsName(fragment.func) && !this.#features.has(DELAYED_NAME_REMOVAL);
+    this.#fold = fragment.aggregate ? new Fold(fragment, this.steps) : undefined;
+    this.#values = new Float64Array(64 * this.steps);
+    this.#kinds = new Uint8Array(64 * this.steps);
+  }
+
+  get useStarts(): boolean {
+    return this.#spec.useStarts;
+  }
+
+  /** The plain path: one series whose samples are there. */
+  addSeries(series: RawSeries): void {
+    this.countSeries(series.timestamps.length, series.timestamps.length * 16);
+    const { at, values, kinds } = this.row();
+    const metric = labelValue(series.labels, '__name__');
+    const sink = { values, kinds, at, histogram: (to: number, h: Histogram) => this.#histograms.set(to, h) };
+    computeRow(this.#spec, series, metric, sink, this.notes);
+    this.endRow(series.labels);
+  }
+
+  countSeries(samples: number, bytes: number): void {
+    this.#series++;
+    this.#samples += samples;
+    this.#bytes += bytes;
+    if (this.#series > this.#limits.maxSeries) throw tooManySeries(this.#limits.maxSeries);
+  }
+
+  /** Room for one more row; what is written there counts once endRow is called. */
+  row(): { at: number; values: Float64Array; kinds: Uint8Array } {
+    const at = this.#labels.length * this.steps;
+    const needed = at + this.steps;
+    if (needed > this.#values.length) {
+      const length = Math.max(needed, this.#values.length * 2);
+      if (length * 9 > this.#limits.maxBytes) throw tooManyBytes(this.#limits.maxBytes);
+      const values = new Float64Array(length);
+      const kinds = new Uint8Array(length);
+      values.set(this.#values);
+      kinds.set(this.#kinds);
+      this.#values = values;
+      this.#kinds = kinds;
+    }
+    return { at, values: this.#values, kinds: this.#kinds };
+  }
+
+  endRow(labels: Labels): void {
+    const at = this.#labels.length * this.steps;
+    const kinds = this.#kinds;
+    let points = 0;
+    let histograms = false;
+    for (let i = at; i < at + this.steps; i++) {
+      if (kinds[i] !== ABSENT) points++;
+      if (kinds[i] === HISTOGRAM) histograms = true;
+    }
+    if (points === 0) return;
+    noteCounterName(this.fragment.func, labels, kinds, at, this.steps, this.#features, this.notes);
+    const shown = this.#dropNames ? keepLabels(labels, (name) => !isMetadataLabel(name)) : labels;
+    if (this.#fold && !histograms && this.#fold.add(shown, this.#values, kinds, at)) {
+      kinds.fill(0, at, at + this.steps);
+      return;
+    }
+    this.#labels.push(shown);
+    this.#points += points;
+    if (this.#points > this.#limits.maxSamples) throw tooManySamples(this.#limits.maxSamples);
+  }
+
+  /** For the kernel, which folds by itself: the group of a series. */
+  groups(): Groups | undefined {
+    return this.#fold?.groups;
+  }
+
+  get dropsNames(): boolean {
+    return this.#dropNames;
+  }
+
+  noteCounter(labels: Labels, kinds: Uint8Array, at: number): void {
+    noteCounterName(this.fragment.func, labels, kinds, at, this.steps, this.#features, this.notes);
+  }
+
+  /** Adds what the kernel has folded for a group. */
+  foldInto(group: number, values: Float64Array, counts: Float64Array, at: number): void {
+    this.#fold!.merge(group, values, counts, at);
+  }
+
+  columns(timeMs: number): Columns {
+    const steps = this.steps;
+    const groups = this.#fold?.result();
+    const partialRows = groups ? groups.labels.length : 0;
+    const rows = partialRows + this.#labels.length;
+    const values = new Float64Array(rows * steps);
+    const present = new Uint8Array((rows * steps + 7) >> 3);
+    const offset = partialRows * steps;
+    if (groups) {
+      values.set(groups.values);
+      for (let i = 0; i < offset; i++) if (groups.counts[i]! > 0) present[i >> 3]! |= 1 << (i & 7);
+    }
+    const own = this.#labels.length * steps;
+    values.set(this.#values.subarray(0, own), offset);
+    for (let i = 0; i < own; i++) {
+      if (this.#kinds[i] !== 0) present[(offset + i) >> 3]! |= 1 << ((offset + i) & 7);
+    }
+    const histograms = new Map<number, Histogram>();
+    for (const [at, h] of this.#histograms) if (at < own && this.#kinds[at] === HISTOGRAM) histograms.set(offset + at, h);
+    return {
+      labels: groups ? [...groups.labels, ...this.#labels] : this.#labels,
+      steps,
+      values,
+      present,
+      ...(histograms.size > 0 ? { histograms } : {}),
+      annotations: this.notes.list(),
+      stats: { series: this.#series, samples: this.#samples, bytes: this.#bytes, timeMs },
+      ...(groups ? { partial: { rows: partialRows, counts: groups.counts } } : {}),
+    };
+  }
+}
+
+/** The running partial aggregate of a shard: value, compensation and number of samples per group and step. */
+class Fold {
+  readonly groups: Groups;
+  readonly #op: string;
+  readonly #steps: number;
+  #values = new Float64Array(0);
+  #compensation = new Float64Array(0);
+  #counts = new Float64Array(0);
+  /** An average whose sum overflows needs all its samples in one place: from then on rows are kept. */
+  #overflowed = false;
+
+  constructor(fragment: Fragment, steps: number) {
+    const { op, by, labels } = fragment.aggregate!;
+    this.#op = op;
+    this.#steps = steps;
+    this.groups = new Groups({ without: !by, labels });
+  }
+
+  add(labels: Labels, values: Float64Array, kinds: Uint8Array, from: number): boolean {
+    if (this.#op === 'avg' && (this.#overflowed || this.#wouldOverflow(values, kinds, from))) {
+      this.#overflowed = true;
+      return false;
+    }
+    const steps = this.#steps;
+    const base = this.groups.of(labels) * steps;
+    this.#reserve(base + steps);
+    const [sums, compensation, counts] = [this.#values, this.#compensation, this.#counts];
+    const additive = this.#op === 'sum' || this.#op === 'avg';
+    const sign = this.#op === 'max' ? 1 : this.#op === 'min' ? -1 : 0;
+    for (let i = 0; i < steps; i++) {
+      if (kinds[from + i] !== FLOAT) continue;
+      const at = base + i;
+      const value = values[from + i]!;
+      const count = counts[at]!++;
+      if (count === 0) sums[at] = value;
+      else if (additive) {
+        compensation[at] = kahanStep(sums[at]!, value, compensation[at]!);
+        sums[at]! += value;
+      } else if (sign !== 0 && (sign * value > sign * sums[at]! || Number.isNaN(sums[at]!))) sums[at] = value;
+    }
+    return true;
+  }
+
+  /** Values beyond this cannot be added up safely by the thousand. */
+  #wouldOverflow(values: Float64Array, kinds: Uint8Array, from: number): boolean {
+    for (let i = from; i < from + this.#steps; i++) if (kinds[i] === FLOAT && Math.abs(values[i]!) > 1e290) return true;
+    return false;
+  }
+
+  merge(group: number, values: Float64Array, counts: Float64Array, from: number): void {
+    const base = group * this.#steps;
+    this.#reserve(base + this.#steps);
+    this.#values.set(values.subarray(from, from + this.#steps), base);
+    this.#counts.set(counts.subarray(from, from + this.#steps), base);
+  }
+
+  #reserve(points: number): void {
+    if (points <= this.#values.length) return;
+    const length = Math.max(points, this.#values.length * 2, 16 * this.#steps);
+    const grown = (old: Float64Array) => {
+      const next = new Float64Array(length);
+      next.set(old);
+      return next;
+    };
+    this.#values = grown(this.#values);
+    this.#compensation = grown(this.#compensation);
+    this.#counts = grown(this.#counts);
+  }
+
+  result(): { labels: readonly Labels[]; values: Float64Array; counts: Float64Array } {
+    const points = this.groups.labels.length * this.#steps;
+    this.#reserve(points);
+    const values = new Float64Array(points);
+    for (let i = 0; i < points; i++) {
+      const compensation = this.#compensation[i]!;
+      values[i] = compensation === 0 ? this.#values[i]! : this.#values[i]! + compensation;
+    }
+    return { labels: this.groups.labels, values, counts: this.#counts.slice(0, points) };
+  }
+}
