@@ -69,10 +69,10 @@ export type Columns = {
   readonly annotations: readonly Annotation[];
   readonly stats: FragmentStats;
   /**
-   * For fragments with an aggregation, before they are merged: the first `rows` rows are groups, `counts` says how many samples
-   * went into each of their points; the rows behind them are series that are still to be aggregated.
+   * For fragments with an aggregation, before they are merged: the first `rows` rows are groups. `counts` says how many samples
+   * went into each of their points, `rests` what rounding took from a sum; the rows behind are still to be aggregated.
    */
-  readonly partial?: { readonly rows: number; readonly counts: Float64Array };
+  readonly partial?: { readonly rows: number; readonly counts: Float64Array; readonly rests: Float64Array };
 };
 
 export type QueryLimits = { readonly maxSamples: number; readonly maxSeries: number; readonly maxBytes: number };

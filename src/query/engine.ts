@@ -146,7 +146,11 @@ export class QueryEngine {
     const annotations = new Annotations();
     const nodes = new Map<number, NodeStats>();
     const limits = { ...DEFAULT_LIMITS, ...this.#options.limits, ...options.limits };
-    const deadline = new Deadline(clock, options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS, options.signal);
+    const deadline = new Deadline(
+      clock,
+      options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      options.signal,
+    );
     try {
       const evaluation = new Evaluation(plan, {
         ...{ source, limits, clock, annotations, features: this.#features, stats: nodes },

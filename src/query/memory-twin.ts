@@ -1,7 +1,7 @@
 // A fragment source over samples in plain memory: the twin of the shards for tests, and the store of rule tests. `shards`
 // spreads the series as shards would, so that partial results and their merging are exercised.
 
-import { type Exemplar, type Metadata } from '#model/batch.ts';
+import type { Exemplar, Metadata } from '#model/batch.ts';
 import type { CounterReset, Histogram } from '#model/histogram.ts';
 import { compareLabels, compareText, hashLabels, type Labels, labelsKey, labelValue } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
@@ -83,7 +83,10 @@ export class MemorySource implements FragmentSource {
 
   async labelNames(sets: readonly (readonly Matcher[])[], range: TimeRange, limit: number): Promise<readonly string[]> {
     const series = await this.series(sets, range, 0);
-    return limited([...new Set(series.flatMap((labels) => labels.filter((_, i) => i % 2 === 0)))].sort(compareText), limit);
+    return limited(
+      [...new Set(series.flatMap((labels) => labels.filter((_, i) => i % 2 === 0)))].sort(compareText),
+      limit,
+    );
   }
 
   async labelValues(
@@ -138,17 +141,16 @@ function rawOf(labels: Labels, samples: readonly Sample[]): RawSeries {
 }
 
 /**
- * What a store knows about a histogram when it hands it out: within a chunk there is no reset, a reset begins a chunk, and
- * of other first samples nothing is known.
+ * What a store knows about a histogram when it hands it out: within a chunk there is no reset, and of a chunk's first sample
+ * nothing is known.
  */
 function storedHint(samples: readonly Sample[], i: number): CounterReset {
   const current = samples[i]!.histogram!;
   if (current.counterReset === 'gauge' || current.counterReset === 'reset') return current.counterReset;
   const previous = samples[i - 1]?.histogram;
   if (!previous || previous.stale || previous.counterReset === 'gauge') return 'unknown';
-  const sameLayout = current.schema === previous.schema && current.zeroThreshold === previous.zeroThreshold;
-  if (!sameLayout && current.count >= previous.count) return 'unknown';
-  return detectReset(withHint(current, 'unknown'), previous) ? 'reset' : 'notReset';
+  if (current.schema !== previous.schema || current.zeroThreshold !== previous.zeroThreshold) return 'unknown';
+  return detectReset(withHint(current, 'unknown'), previous) ? 'unknown' : 'notReset';
 }
 
 function cut(series: RawSeries, { min, max }: TimeRange): RawSeries {

@@ -3,9 +3,9 @@
 
 import type { Histogram } from '#model/histogram.ts';
 import { type Labels, labelsKey, labelValue } from '#model/labels.ts';
-import { HistogramSum } from '../histogram/sum.ts';
-import { kahanStep } from '../histogram/kahan.ts';
 import { quantileOf } from '../functions/quantile.ts';
+import { kahanStep } from '../histogram/kahan.ts';
+import { HistogramSum } from '../histogram/sum.ts';
 import type { Aggregator } from '../parse/ast.ts';
 import { FLOAT, HISTOGRAM, type Vector, withoutEmptyRows } from './vector.ts';
 
@@ -97,8 +97,13 @@ export class Aggregation {
     }
   }
 
-  /** A partial result of a shard: `counts` samples folded into each value. */
-  addPartial(values: Float64Array, counts: Float64Array, from: number, labels: Labels): void {
+  /** A partial result of a shard: `counts` samples folded into each value, and what rounding took from it. */
+  addPartial(
+    values: Float64Array,
+    { counts, rests }: { readonly counts: Float64Array; readonly rests: Float64Array },
+    from: number,
+    labels: Labels,
+  ): void {
     const group = this.#groups.of(labels);
     this.#reserve(group);
     for (let step = 0; step < this.#steps; step++) {
@@ -107,7 +112,10 @@ export class Aggregation {
       const at = group * this.#steps + step;
       const before = this.#counts[at]!;
       if (this.#op === 'count' || this.#op === 'group') this.#flags[at]! |= SEEN_FLOAT;
-      else this.#float(at, values[from + step]!);
+      else {
+        this.#float(at, values[from + step]!);
+        if (this.#op === 'sum' || this.#op === 'avg') this.#seconds[at]! += rests[from + step]!;
+      }
       this.#counts[at] = before + count;
     }
   }

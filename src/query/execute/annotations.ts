@@ -2,10 +2,10 @@
 // Equal texts are one annotation, whose position is that of the last report.
 
 import type { Annotation } from '#model/query.ts';
+import { formatG } from '../histogram/print.ts';
 import type { Range } from '../parse/ast.ts';
 import { describePosition } from '../parse/errors.ts';
 import { goQuote } from '../parse/quote.ts';
-import { formatG } from '../histogram/print.ts';
 
 type Note = {
   readonly level: 'info' | 'warning';
@@ -36,8 +36,7 @@ const TEXTS: Readonly<Record<string, (metric: string, word: string) => string>> 
   start_overlap: (metric) =>
     `${WARNING}sample has start time that overlaps with previous sample timestamp for metric ${goQuote(metric)}`,
   incompatible_buckets: (_, word) => `${WARNING}incompatible bucket layout encountered for binary operator ${word}`,
-  sort_in_range: () =>
-    `${WARNING}sort is ineffective for range queries since results are always ordered by labels`,
+  sort_in_range: () => `${WARNING}sort is ineffective for range queries since results are always ordered by labels`,
   mismatched_custom_buckets: (_, word) => `${INFO}mismatched custom buckets were reconciled during ${word}`,
   ignored_in_mixed_range: (metric) =>
     `${INFO}ignored histograms in a range containing both floats and histograms for metric name ${goQuote(metric)}`,
@@ -125,7 +124,8 @@ export class Annotations {
     const skipped = { warning: 0, info: 0 };
     for (const note of this.#notes.values()) {
       if (limit > 0 && lists[note.level].length >= limit) skipped[note.level]++;
-      else lists[note.level].push(`${note.text}${note.detail?.() ?? ''} (${describePosition(query, note.range.start)})`);
+      else
+        lists[note.level].push(`${note.text}${note.detail?.() ?? ''} (${describePosition(query, note.range.start)})`);
     }
     if (skipped.warning > 0) lists.warning.push(`${skipped.warning} more warning annotations omitted`);
     if (skipped.info > 0) lists.info.push(`${skipped.info} more info annotations omitted`);
@@ -157,6 +157,9 @@ export class Notes {
   }
 
   list(): Annotation[] {
-    return [...this.#counts.values()].map((note) => ({ level: levelOf(TEXTS[note.code.split('/')[0]!]!('', '')), ...note }));
+    return [...this.#counts.values()].map((note) => ({
+      level: levelOf(TEXTS[note.code.split('/')[0]!]!('', '')),
+      ...note,
+    }));
   }
 }

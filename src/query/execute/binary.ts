@@ -46,7 +46,15 @@ export function vectorScalar(
     const at = row * steps;
     const operand = { values: vector.values, kinds: vector.kinds, at };
     // Comparisons keep the vector's value, on whichever side it stands.
-    applyRow(op, bool, swapped ? constant : operand, swapped ? operand : constant, steps, { values, kinds, at }, swapped);
+    applyRow(
+      op,
+      bool,
+      swapped ? constant : operand,
+      swapped ? operand : constant,
+      steps,
+      { values, kinds, at },
+      swapped,
+    );
   }
   for (const [at, h] of vector.histograms ?? []) {
     const number = scalar[at % steps]!;
@@ -75,7 +83,8 @@ function signatures(labels: readonly Labels[], matching: VectorMatching): string
     let key = '';
     for (let i = 0; i < set.length; i += 2) {
       const name = set[i]!;
-      if (matching.on ? listed.has(name) : name !== '__name__' && !listed.has(name)) key += `${name}\xff${set[i + 1]}\xff`;
+      if (matching.on ? listed.has(name) : name !== '__name__' && !listed.has(name))
+        key += `${name}\xff${set[i + 1]}\xff`;
     }
     return key;
   });
@@ -123,7 +132,12 @@ function masked(vector: Vector, keep: (row: number, step: number) => boolean): V
   return withoutEmptyRows({ ...vector, kinds });
 }
 
-function union(left: Vector, right: Vector, leftPresent: Map<string, Uint8Array>, rightKeys: readonly string[]): Vector {
+function union(
+  left: Vector,
+  right: Vector,
+  leftPresent: Map<string, Uint8Array>,
+  rightKeys: readonly string[],
+): Vector {
   const rest = masked(right, (row, step) => leftPresent.get(rightKeys[row]!)?.[step] !== 1);
   if (rest.labels.length === 0) return left;
   const builder = new VectorBuilder(left.steps, left.labels.length + rest.labels.length);
@@ -173,7 +187,14 @@ class Join {
   readonly #fillMany: number | undefined;
   readonly #manyActive: Uint8Array;
 
-  constructor(plan: BinaryPlan, many: Vector, one: Vector, swapped: boolean, delayed: boolean, annotations: Annotations) {
+  constructor(
+    plan: BinaryPlan,
+    many: Vector,
+    one: Vector,
+    swapped: boolean,
+    delayed: boolean,
+    annotations: Annotations,
+  ) {
     const matching = plan.matching!;
     this.#plan = plan;
     this.#matching = matching;
@@ -210,7 +231,10 @@ class Join {
       const present = rows.filter((row) => kinds[row * steps + step] !== ABSENT);
       if (present.length < 2) continue;
       const matched = printLabels(matchLabels(labels[present[0]!]!, this.#matching));
-      const [first, second] = present.slice(0, 2).map((row) => printLabels(labels[row]!)).sort();
+      const [first, second] = present
+        .slice(0, 2)
+        .map((row) => printLabels(labels[row]!))
+        .sort();
       const side = this.#swapped ? 'left' : 'right';
       throw executionError(
         `found duplicate series for the match group ${matched} on the ${side} hand-side of the operation: [${first}, ${second}]` +
@@ -246,7 +270,8 @@ class Join {
     if (histograms || this.#one.histograms || this.#plan.op === '</' || this.#plan.op === '>/') {
       const claimed = new Map<string, Uint8Array>();
       for (let step = 0; step < steps; step++) {
-        if (this.#many.kinds[many * steps + step] === ABSENT || this.#one.kinds[one * steps + step] === ABSENT) continue;
+        if (this.#many.kinds[many * steps + step] === ABSENT || this.#one.kinds[one * steps + step] === ABSENT)
+          continue;
         const [a, b] = [elementAt(this.#many, many, step), elementAt(this.#one, one, step)];
         this.#element(this.#many.labels[many]!, a, this.#one.labels[one]!, b, step, claimed);
       }

@@ -21,8 +21,7 @@ export class QueryError extends OperatingError {
 
 export const executionError = (message: string): QueryError => new QueryError('query_execution', message);
 
-export const SAME_LABELSET = (): QueryError =>
-  executionError('vector cannot contain metrics with the same labelset');
+export const SAME_LABELSET = (): QueryError => executionError('vector cannot contain metrics with the same labelset');
 
 export const tooManySamples = (limit: number): QueryError =>
   new QueryError(

@@ -15,7 +15,7 @@ import {
   type RawSeries,
 } from '#model/query.ts';
 import { absentRows, infoFragments, joinInfo } from '../functions/absent-info.ts';
-import { fractions, applyHistogramFunction, isHistogramFunction, quantiles } from '../functions/histograms.ts';
+import { applyHistogramFunction, fractions, isHistogramFunction, quantiles } from '../functions/histograms.ts';
 import { applyFloats, DATE_FUNCTIONS, FLOAT_FUNCTIONS, goMax, goMin } from '../functions/instant.ts';
 import { byLabels, labelJoin, labelReplace } from '../functions/labels.ts';
 import { scale } from '../histogram/arithmetic.ts';
@@ -152,7 +152,8 @@ export class Evaluation {
 
   async #compute(plan: Plan): Promise<Value> {
     const steps = gridLength(plan.grid);
-    if (steps === 0 && plan.kind !== 'text') return isScalar(plan) ? scalar(new Float64Array(0)) : vector(emptyVector(0));
+    if (steps === 0 && plan.kind !== 'text')
+      return isScalar(plan) ? scalar(new Float64Array(0)) : vector(emptyVector(0));
     switch (plan.kind) {
       case 'number':
         return scalar(new Float64Array(steps).fill(plan.value));
@@ -190,7 +191,12 @@ export class Evaluation {
     stats.set(plan.id, { series: 0, points: 0, timeMs: 0, fragment: columns.stats });
     for (const { code, metric, count } of columns.annotations) {
       const own = code.startsWith(AGGREGATION_PREFIX);
-      annotations.add(own ? code.slice(AGGREGATION_PREFIX.length) : code, own ? plan.range : plan.notesAt, metric, count);
+      annotations.add(
+        own ? code.slice(AGGREGATION_PREFIX.length) : code,
+        own ? plan.range : plan.notesAt,
+        metric,
+        count,
+      );
     }
     const result = vectorFromColumns(columns);
     if (fragment.func === 'quantile_over_time') this.#checkQuantiles(result, args, plan);
@@ -253,7 +259,9 @@ export class Evaluation {
     assert(value.kind === 'vector', `negate ${value.kind}`);
     const { histograms, values } = value.vector;
     const negated = histograms && new Map([...histograms].map(([at, h]) => [at, scale(h, -1)] as const));
-    return vector(withoutNames({ ...value.vector, values: values.map((v) => -v), histograms: negated }, this.#delayed, true));
+    return vector(
+      withoutNames({ ...value.vector, values: values.map((v) => -v), histograms: negated }, this.#delayed, true),
+    );
   }
 
   async #binary(plan: Plan & { kind: 'binary' }): Promise<Value> {

@@ -1,7 +1,15 @@
 // Binary operators on single elements: floats in tight loops by operator, histograms one by one.
 
 import type { Histogram } from '#model/histogram.ts';
-import { addHistograms, compact, divide, equalHistograms, scale, subtractHistograms, withHint } from '../histogram/arithmetic.ts';
+import {
+  addHistograms,
+  compact,
+  divide,
+  equalHistograms,
+  scale,
+  subtractHistograms,
+  withHint,
+} from '../histogram/arithmetic.ts';
 import { trimHistogram } from '../histogram/trim.ts';
 import { type BinaryExpr, type BinaryOp, isComparison } from '../parse/ast.ts';
 import type { Annotations } from './annotations.ts';
@@ -57,7 +65,11 @@ export const changesMetric = (op: BinaryOp): boolean =>
   op === '+' || op === '-' || op === '*' || op === '/' || op === '%' || op === '^' || op === 'atan2';
 
 /** The outcome for two elements of which at least one is a histogram. `undefined`: no result. */
-export type ElementResult = { readonly keep: boolean; readonly float: number; readonly histogram: Histogram | undefined };
+export type ElementResult = {
+  readonly keep: boolean;
+  readonly float: number;
+  readonly histogram: Histogram | undefined;
+};
 
 export function applyHistograms(
   expr: Pick<BinaryExpr, 'op' | 'range'>,

@@ -47,8 +47,8 @@ function chooseAt(
   if (op === 'limit_ratio' ? parameter === 0 : k < 1) return [];
   const heaps = Array.from({ length: groups }, () => [] as number[]);
   const sign = op === 'bottomk' ? -1 : 1;
-  const valueOf = (row: number) => values[row * steps + step]!;
-  const less = (a: number, b: number) => Number.isNaN(valueOf(a)) || sign * valueOf(a) < sign * valueOf(b);
+  const elementOf = (row: number) => values[row * steps + step]!;
+  const less = (a: number, b: number) => Number.isNaN(elementOf(a)) || sign * elementOf(a) < sign * elementOf(b);
   for (let row = 0; row < labels.length; row++) {
     const kind = kinds[row * steps + step]!;
     if (kind !== FLOAT && kind !== HISTOGRAM) continue;
@@ -61,7 +61,10 @@ function chooseAt(
     else if (heap.length < k) {
       heap.push(row);
       siftUp(heap, heap.length - 1, less);
-    } else if (sign * valueOf(heap[0]!) < sign * valueOf(row) || (Number.isNaN(valueOf(heap[0]!)) && !Number.isNaN(valueOf(row)))) {
+    } else if (
+      sign * elementOf(heap[0]!) < sign * elementOf(row) ||
+      (Number.isNaN(elementOf(heap[0]!)) && !Number.isNaN(elementOf(row)))
+    ) {
       heap[0] = row;
       siftDown(heap, 0, less);
     }
@@ -69,7 +72,7 @@ function chooseAt(
   if (ranking) {
     for (const heap of heaps) {
       heap.sort((a, b) => {
-        const [x, y] = [valueOf(a), valueOf(b)];
+        const [x, y] = [elementOf(a), elementOf(b)];
         if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
         return x === y ? a - b : sign * (y - x) > 0 ? 1 : -1;
       });

@@ -37,7 +37,13 @@ export function windowOverVector(
       at: row * steps,
       histogram: (target, value) => histograms.set(target, value),
     };
-    computeRow(spec, rowSamples(input, row, plan.input.grid.start, plan.input.grid.step), labelValue(labels, '__name__'), sink, notes);
+    computeRow(
+      spec,
+      rowSamples(input, row, plan.input.grid.start, plan.input.grid.step),
+      labelValue(labels, '__name__'),
+      sink,
+      notes,
+    );
     noteCounterName(func, labels, kinds, row * steps, steps, context.features, notes);
   });
   context.annotations.addAll(notes.list(), plan.notesAt);

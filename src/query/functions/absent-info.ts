@@ -1,7 +1,7 @@
 // absent(), which answers where nothing is, and info(), which adds the labels of info series (target_info by default) to
 // the series that share their identifying labels.
 
-import { type Labels, keepLabels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
+import { keepLabels, type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { Fragment, Grid } from '#model/query.ts';
 import { printLabels } from '../execute/binary.ts';
@@ -74,10 +74,14 @@ function nameMatchers(given: readonly Matcher[]): readonly Matcher[] {
   return [{ type: '=~', name: '__name__', value: '.+_info' }, ...given];
 }
 
-const identityOf = (labels: Labels): string =>
-  labelsKey(keepLabels(labels, (name) => IDENTIFYING.includes(name)));
+const identityOf = (labels: Labels): string => labelsKey(keepLabels(labels, (name) => IDENTIFYING.includes(name)));
 
-export function joinInfo(base: Vector, info: Vector | undefined, times: Vector | undefined, wanted: InfoWanted): Vector {
+export function joinInfo(
+  base: Vector,
+  info: Vector | undefined,
+  times: Vector | undefined,
+  wanted: InfoWanted,
+): Vector {
   const { steps } = base;
   const builder = new VectorBuilder(steps, base.labels.length);
   const matchesEmpty = compileMatchers(wanted.dataMatchers)([]);
@@ -99,7 +103,11 @@ export function joinInfo(base: Vector, info: Vector | undefined, times: Vector |
       if (!wanted.ignored[row]) {
         const chosen = newestPerName(info, rows, step, timeOf);
         if (chosen.length === 0 && !matchesEmpty) continue;
-        result = enriched(labels, chosen.map((i) => info!.labels[i]!), dataNames);
+        result = enriched(
+          labels,
+          chosen.map((i) => info!.labels[i]!),
+          dataNames,
+        );
       }
       const target = builder.row(result, base.dropName[row] === 1);
       if (base.kinds[at] === FLOAT) builder.float(target, step, base.values[at]!);

@@ -18,7 +18,13 @@ export function extendedRate(w: Window, isCounter: boolean, perSecond: boolean):
 }
 
 /** First and last sample that matter for (start, end], or undefined if nothing lies behind the start. */
-export function bounds(times: Float64Array, from: number, to: number, w: { start: number; end: number }, smoothed: boolean) {
+export function bounds(
+  times: Float64Array,
+  from: number,
+  to: number,
+  w: { start: number; end: number },
+  smoothed: boolean,
+) {
   let last = to - 1;
   let first = from;
   while (first < last && times[first]! <= w.start) first++;
@@ -135,7 +141,12 @@ function histogramRate(w: Window, isCounter: boolean, perSecond: boolean): Windo
 }
 
 /** What the counter held before each of its resets between the window's ends. */
-function lostToResets(w: Window, range: { first: number; last: number }, left: Histogram, right: Histogram): Histogram[] {
+function lostToResets(
+  w: Window,
+  range: { first: number; last: number },
+  left: Histogram,
+  right: Histogram,
+): Histogram[] {
   const { histogramTimes: times, histograms } = w.points;
   let first = range.first + 1;
   let previous = left;

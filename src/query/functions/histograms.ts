@@ -5,7 +5,15 @@ import type { Histogram } from '#model/histogram.ts';
 import { type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
 import { formatValue } from '#model/value.ts';
 import type { Annotations } from '../execute/annotations.ts';
-import { dropMetadata, FLOAT, HISTOGRAM, type Vector, VectorBuilder, withoutEmptyRows, withoutNames } from '../execute/vector.ts';
+import {
+  dropMetadata,
+  FLOAT,
+  HISTOGRAM,
+  type Vector,
+  VectorBuilder,
+  withoutEmptyRows,
+  withoutNames,
+} from '../execute/vector.ts';
 import { bucketFraction, bucketQuantile, type ClassicBucket } from '../histogram/classic.ts';
 import { histogramFraction, histogramQuantile, histogramVariance } from '../histogram/quantile.ts';
 import type { Range } from '../parse/ast.ts';
@@ -48,7 +56,12 @@ type Question = {
   labels(labels: Labels, step: number): Labels;
 };
 
-export function quantiles(vector: Vector, q: Float64Array, label: string | undefined, context: HistogramContext): Vector {
+export function quantiles(
+  vector: Vector,
+  q: Float64Array,
+  label: string | undefined,
+  context: HistogramContext,
+): Vector {
   const { annotations, range, delayed, timeAt } = context;
   return ask(vector, context, {
     native(h, step, metric) {
@@ -90,7 +103,8 @@ function ask(vector: Vector, context: HistogramContext, question: Question): Vec
   const { steps, labels, kinds, values, histograms } = vector;
   const groups = classicGroups(vector, context);
   const builder = new VectorBuilder(steps, labels.length);
-  const rowFor = (of: Labels, step: number) => builder.row(question.labels(delayed ? of : dropMetadata(of), step), true);
+  const rowFor = (of: Labels, step: number) =>
+    builder.row(question.labels(delayed ? of : dropMetadata(of), step), true);
   const conflicts = new Set<string>();
   for (let row = 0; histograms && row < labels.length; row++) {
     const key = labelsKey(labels[row]!);

@@ -1,6 +1,6 @@
 // The table of functions of single floats: applied to every float of a vector, histograms are left out.
 
-import { FLOAT, ABSENT, type Vector, withoutEmptyRows, withoutNames } from '../execute/vector.ts';
+import { ABSENT, FLOAT, type Vector, withoutEmptyRows, withoutNames } from '../execute/vector.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -12,7 +12,8 @@ const round = (value: number, args: readonly number[]): number => {
 
 type Elementwise = (value: number, args: readonly number[]) => number;
 
-export const goMin = (a: number, b: number): number => (a === -Infinity || b === -Infinity ? -Infinity : Math.min(a, b));
+export const goMin = (a: number, b: number): number =>
+  a === -Infinity || b === -Infinity ? -Infinity : Math.min(a, b);
 export const goMax = (a: number, b: number): number => (a === Infinity || b === Infinity ? Infinity : Math.max(a, b));
 
 /** Of seconds since the epoch, UTC. */
@@ -66,7 +67,12 @@ export const FLOAT_FUNCTIONS: Readonly<Record<string, Elementwise>> = {
 };
 
 /** Applies one of the table's functions; parameters have a value for each step. */
-export function applyFloats(name: string, vector: Vector, parameters: readonly Float64Array[], delayed: boolean): Vector {
+export function applyFloats(
+  name: string,
+  vector: Vector,
+  parameters: readonly Float64Array[],
+  delayed: boolean,
+): Vector {
   const compute = FLOAT_FUNCTIONS[name]!;
   const { steps, labels } = vector;
   const values = new Float64Array(vector.values.length);

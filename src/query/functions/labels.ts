@@ -5,8 +5,8 @@ import { compileRegex, type Regex } from '#base/regex/regex.ts';
 import { compareLabels, type Labels, labelValue, withLabel } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import { executionError } from '../execute/errors.ts';
-import { isValidLabelName } from '../parse/quote.ts';
 import { mergeSame, relabeled, type Vector } from '../execute/vector.ts';
+import { isValidLabelName } from '../parse/quote.ts';
 
 export function labelReplace(vector: Vector, to: string, replacement: string, from: string, pattern: string): Vector {
   let regex: Regex;

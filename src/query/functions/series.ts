@@ -8,11 +8,14 @@ import type { Notes } from '../execute/annotations.ts';
 import { ABSENT, FLOAT, HISTOGRAM } from '../execute/vector.ts';
 import { withHint } from '../histogram/arithmetic.ts';
 import { usesCustomBuckets } from '../histogram/buckets.ts';
+import { detectReset } from '../histogram/reset.ts';
 import { interpolate, interpolateHistograms } from './extended.ts';
 import { NOTHING, type Points, WINDOW_FUNCTIONS, type Window } from './window.ts';
 
 export type WindowSpec = Pick<Fragment, 'grid' | 'offset' | 'at' | 'window' | 'func' | 'args' | 'extend'> & {
   readonly useStarts: boolean;
+  /** Drop the buckets of histograms once resets are known. */
+  readonly statsOnly?: boolean;
 };
 
 /** Where the points of one row go. */
@@ -29,9 +32,31 @@ export const isInstant = (func: string): boolean =>
   func === 'instant' || func === 'timestamp' || func === 'start_timestamp';
 
 /** Returns how many samples were looked at. */
-export function computeRow(spec: WindowSpec, series: RawSeries, metric: string, sink: RowSink, notes: Notes): number {
-  if (spec.func === 'instant' && spec.extend?.mode === 'smoothed') return smoothedRow(spec, series, metric, sink, notes);
+export function computeRow(spec: WindowSpec, full: RawSeries, metric: string, sink: RowSink, notes: Notes): number {
+  const series = spec.statsOnly && full.histograms ? withoutBuckets(full) : full;
+  if (spec.func === 'instant' && spec.extend?.mode === 'smoothed')
+    return smoothedRow(spec, series, metric, sink, notes);
   return isInstant(spec.func) ? instantRow(spec, series, sink) : windowRow(spec, series, metric, sink, notes);
+}
+
+/** Counts and sums alone; whether a counter was reset is put into the hint, because it cannot be seen any more. */
+function withoutBuckets(series: RawSeries): RawSeries {
+  const histograms = new Map<number, Histogram>();
+  let previous: Histogram | undefined;
+  for (const [at, h] of [...series.histograms!].sort((a, b) => a[0] - b[0])) {
+    let { counterReset } = h;
+    if (h.stale) histograms.set(at, h);
+    else {
+      if (counterReset === 'unknown' && previous) counterReset = detectReset(h, previous) ? 'reset' : 'notReset';
+      previous = h;
+      histograms.set(at, {
+        ...h,
+        ...{ zeroThreshold: 0, zeroCount: 0, positiveSpans: [], negativeSpans: [], counterReset },
+        ...{ positiveBuckets: NONE, negativeBuckets: NONE },
+      });
+    }
+  }
+  return { ...series, histograms };
 }
 
 function instantRow(spec: WindowSpec, series: RawSeries, sink: RowSink): number {

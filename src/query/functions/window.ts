@@ -3,8 +3,7 @@
 
 import type { Histogram } from '#model/histogram.ts';
 import type { Notes } from '../execute/annotations.ts';
-import { divide, withHint } from '../histogram/arithmetic.ts';
-import { equalHistograms, subtractHistograms } from '../histogram/arithmetic.ts';
+import { divide, equalHistograms, subtractHistograms, withHint } from '../histogram/arithmetic.ts';
 import { KahanSum, kahanStep } from '../histogram/kahan.ts';
 import { detectReset } from '../histogram/reset.ts';
 import { HistogramSum } from '../histogram/sum.ts';
@@ -263,7 +262,12 @@ function countPairs(w: Window, counts: (a: Side, b: Side) => boolean): WindowRes
   while (f < w.f1 || h < w.h1) {
     const isFloat = h >= w.h1 || (f < w.f1 && points.floatTimes[f]! <= points.histogramTimes[h]!);
     const side: Side = isFloat
-      ? { time: points.floatTimes[f]!, start: points.floatStarts?.[f] ?? 0, float: points.floats[f++]!, histogram: undefined }
+      ? {
+          time: points.floatTimes[f]!,
+          start: points.floatStarts?.[f] ?? 0,
+          float: points.floats[f++]!,
+          histogram: undefined,
+        }
       : {
           time: points.histogramTimes[h]!,
           start: points.histogramStarts?.[h] ?? 0,
@@ -309,7 +313,9 @@ function edge(w: Window, last: boolean): WindowResult {
   const h = last ? h1 - 1 : h0;
   const hasFloat = f1 > f0;
   if (h1 === h0) return points.floats[f]!;
-  const floatFirst = hasFloat && (last ? points.histogramTimes[h]! < points.floatTimes[f]! : points.floatTimes[f]! < points.histogramTimes[h]!);
+  const floatFirst =
+    hasFloat &&
+    (last ? points.histogramTimes[h]! < points.floatTimes[f]! : points.floatTimes[f]! < points.histogramTimes[h]!);
   return floatFirst ? points.floats[f]! : withHistogram(w, points.histograms[h]!);
 }
 

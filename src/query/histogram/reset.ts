@@ -12,7 +12,7 @@ export function detectReset(current: Histogram, previous: Histogram): boolean {
   if (usesCustomBuckets(current)) {
     if (!usesCustomBuckets(previous)) return true;
     if (!equalBounds(current.customValues, previous.customValues)) return customBoundsReset(current, previous);
-  } else if (usesCustomBuckets(previous)) return false;
+  }
   if (current.schema > previous.schema) return true;
   if (usesCustomBuckets(current)) {
     return sideReset(

@@ -4,8 +4,7 @@
 import { quote } from '#model/labels.ts';
 
 /** A Go string literal; bytes that are no UTF-8 (see unquote) as \xNN. */
-export const goQuote = (text: string): string =>
-  quote(text).replace(/\\udc([89a-f][0-9a-f])/g, '\\x$1');
+export const goQuote = (text: string): string => quote(text).replace(/\\udc([89a-f][0-9a-f])/g, '\\x$1');
 
 /** A character as Go's %q prints it. */
 export function goChar(c: string): string {

@@ -6,6 +6,7 @@ import type { Matcher } from '#model/matcher.ts';
 import { type Fragment, type Grid, gridLength } from '#model/query.ts';
 import { executionError } from '../execute/errors.ts';
 import { applyScalar } from '../execute/operators.ts';
+import { TYPE_LABELS } from '../functions/counter-name.ts';
 import { keepsName } from '../functions/window.ts';
 import {
   type AggregateExpr,
@@ -35,6 +36,8 @@ export type PlanOptions = {
 
 export const DELAYED_NAME_REMOVAL = 'promql-delayed-name-removal';
 export const START_TIMESTAMPS = 'use-start-timestamps';
+/** Only counts and sums of native histograms matter; resets are found before the buckets are dropped. */
+export const HISTOGRAM_STATS = 'histogram-stats';
 
 /** Functions whose result depends on the step even where their arguments do not. */
 const STEP_DEPENDENT = new Set(
@@ -44,6 +47,7 @@ const STEP_DEPENDENT = new Set(
 );
 const ANCHORED_SAFE = ['changes', 'delta', 'increase', 'rate', 'resets'];
 const SMOOTHED_SAFE = ['delta', 'increase', 'rate'];
+const SHARD_FEATURES = [DELAYED_NAME_REMOVAL, START_TIMESTAMPS, TYPE_LABELS];
 /** Aggregations that can be put together from those of the shards. */
 const PARTIAL: readonly Aggregator[] = ['sum', 'avg', 'count', 'min', 'max', 'group'];
 
@@ -64,6 +68,9 @@ class Builder {
   readonly #times: QueryTimes;
   readonly #options: PlanOptions;
   readonly #invariance = new WeakMap<Expr, Invariance>();
+  /** Around what is being planned: functions that need counts and sums of histograms only, and what needs more. */
+  #statsOnly = 0;
+  #needsBuckets = 0;
 
   constructor(grid: Grid, options: PlanOptions) {
     this.#times = grid;
@@ -138,7 +145,23 @@ class Builder {
   }
 
   #features(): readonly string[] {
-    return [...this.#options.features].filter((name) => name === DELAYED_NAME_REMOVAL || name === START_TIMESTAMPS).sort();
+    const names = [...this.#options.features].filter((name) => SHARD_FEATURES.includes(name));
+    if (this.#statsOnly > 0 && this.#needsBuckets === 0) names.push(HISTOGRAM_STATS);
+    return names.sort();
+  }
+
+  #withoutBuckets<T>(plan: () => T): T {
+    this.#statsOnly++;
+    const made = plan();
+    this.#statsOnly--;
+    return made;
+  }
+
+  #withBuckets<T>(plan: () => T): T {
+    this.#needsBuckets++;
+    const made = plan();
+    this.#needsBuckets--;
+    return made;
   }
 
   #instant(selector: VectorSelector, func: string, grid: Grid, range: Range): Plan {
@@ -187,7 +210,7 @@ class Builder {
     const step = stepExpr || this.#options.subqueryStep(window);
     let start = step * Math.trunc(first / step);
     if (start <= first) start += step;
-    return this.plan(subquery.expr, { start, end, step });
+    return this.#withBuckets(() => this.plan(subquery.expr, { start, end, step }));
   }
 
   #call(call: Call, grid: Grid): Plan {
@@ -218,13 +241,26 @@ class Builder {
     }
     const matrixAt = args.findIndex((arg) => arg.kind === 'matrix' || arg.kind === 'subquery');
     if (matrixAt >= 0) return this.#overWindow(name, args, matrixAt, grid, range);
-    const planned = args.map((arg) => this.plan(arg, grid));
+    const planned = this.#arguments(name, () => args.map((arg) => this.plan(arg, grid)));
     if ((name === 'max_of' || name === 'min_of') && planned.every((arg) => arg.kind === 'number')) {
       const values = planned.map((arg) => (arg as { value: number }).value) as [number, number];
-      return this.#add({ kind: 'number', value: name === 'max_of' ? Math.max(...values) : Math.min(...values), grid, range });
+      return this.#add({
+        kind: 'number',
+        value: name === 'max_of' ? Math.max(...values) : Math.min(...values),
+        grid,
+        range,
+      });
     }
     const matchers = name === 'absent' && first?.kind === 'vector' ? first.matchers : undefined;
     return this.#add({ kind: 'call', name, args: planned, matchers, grid, range });
+  }
+
+  #arguments(name: string, plan: () => Plan[]): Plan[] {
+    if (name === 'histogram_count' || name === 'histogram_sum' || name === 'histogram_avg') {
+      return this.#withoutBuckets(plan);
+    }
+    const whole = name === 'histogram_quantile' || name === 'histogram_quantiles' || name === 'histogram_fraction';
+    return whole ? this.#withBuckets(plan) : plan();
   }
 
   #overWindow(name: string, args: readonly Expr[], matrixAt: number, grid: Grid, range: Range): Plan {
@@ -304,9 +340,9 @@ class Builder {
   }
 
   #binary(expr: BinaryExpr, grid: Grid): Plan {
-    const left = this.plan(expr.left, grid);
-    const right = this.plan(expr.right, grid);
     const { op, bool, matching, range } = expr;
+    const sides = () => [this.plan(expr.left, grid), this.plan(expr.right, grid)] as const;
+    const [left, right] = op === '</' || op === '>/' ? this.#withBuckets(sides) : sides();
     if (left.kind === 'number' && right.kind === 'number') {
       return this.#add({ kind: 'number', value: applyScalar(op, left.value, right.value), grid, range });
     }
@@ -330,7 +366,8 @@ class Builder {
   }
 
   #canPush(op: Aggregator, input: Plan & { kind: 'fetch' }): boolean {
-    if (this.#options.noPushdown || !PARTIAL.includes(op) || input.args.length > 0 || input.fragment.aggregate) return false;
+    if (this.#options.noPushdown || !PARTIAL.includes(op) || input.args.length > 0 || input.fragment.aggregate)
+      return false;
     // Series that differ in their name only would be an error without it; only whole columns show that.
     return !input.dropName || this.#options.features.has(DELAYED_NAME_REMOVAL) || hasOneName(input.fragment.matchers);
   }
@@ -372,8 +409,10 @@ class Builder {
       case 'call': {
         const args = expr.args.map((arg) => ({ arg: unwrap(arg), same: this.#invarianceOf(arg).same }));
         const { name } = expr.func;
-        if (name === 'start' || name === 'end' || name === 'step' || name === 'range') return { same: true, wrap: false };
-        const timestampOfSelector = name === 'timestamp' && args.every(({ arg, same }) => same && arg.kind === 'vector');
+        if (name === 'start' || name === 'end' || name === 'step' || name === 'range')
+          return { same: true, wrap: false };
+        const timestampOfSelector =
+          name === 'timestamp' && args.every(({ arg, same }) => same && arg.kind === 'vector');
         const same = timestampOfSelector || (!STEP_DEPENDENT.has(name) && args.every((arg) => arg.same));
         return { same, wrap: same };
       }

@@ -1,7 +1,7 @@
 // Works out duration expressions once the query's times are known: step() and range() stand for them.
 
-import type { DurationExpr, DurationOperand } from '../parse/ast.ts';
 import { executionError } from '../execute/errors.ts';
+import type { DurationExpr, DurationOperand } from '../parse/ast.ts';
 import { MAX_DURATION_SECONDS } from '../parse/numbers.ts';
 
 export type QueryTimes = { readonly start: number; readonly end: number; readonly step: number };

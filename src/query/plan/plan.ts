@@ -48,11 +48,19 @@ export type Plan =
       'samples',
       { readonly matchers: readonly Matcher[]; readonly times: TimeRange; readonly extend?: Fragment['extend'] }
     >
-  | Node<'call', { readonly name: string; readonly args: readonly Plan[]; readonly matchers: readonly Matcher[] | undefined }>
+  | Node<
+      'call',
+      { readonly name: string; readonly args: readonly Plan[]; readonly matchers: readonly Matcher[] | undefined }
+    >
   /** info(): base series, and how the info series are found and when. */
   | Node<
       'info',
-      { readonly input: Plan; readonly matchers: readonly Matcher[] | undefined; readonly offset: number; readonly at?: number }
+      {
+        readonly input: Plan;
+        readonly matchers: readonly Matcher[] | undefined;
+        readonly offset: number;
+        readonly at?: number;
+      }
     >
   | Node<
       'aggregate',

@@ -202,4 +202,3 @@ function expectation(kind: string | undefined, text: string): Expectation {
   const regex = new RegExp(text);
   return { matches: (other) => regex.test(other), shown: `/${text}/` };
 }
-

@@ -1,10 +1,10 @@
 // Runs PromQL test scripts against the engine over samples in memory. Instant evaluations are repeated with every selector
 // pinned by @ at other times, and as the middle step of a range.
 
+import { systemClock } from '#base/clock.ts';
 import type { CounterReset, Histogram } from '#model/histogram.ts';
 import { formatLabels, type Labels, labelsKey } from '#model/labels.ts';
 import { isStale } from '#model/value.ts';
-import { systemClock } from '#base/clock.ts';
 import { FEATURES, QueryEngine, type QueryResult } from '../engine.ts';
 import { ABSENT, HISTOGRAM } from '../execute/vector.ts';
 import { compact, equalBounds } from '../histogram/arithmetic.ts';
@@ -14,13 +14,17 @@ import { childrenOf, type Expr } from '../parse/ast.ts';
 import { ALL_FEATURES, parseExpr } from '../parse/parser.ts';
 import { printExpr } from '../parse/print.ts';
 import { isStepDependent } from '../plan/build.ts';
-import { customBucketSeries } from './custom-buckets.ts';
 import { type EvalCommand, type LoadCommand, parseScript } from './commands.ts';
+import { customBucketSeries } from './custom-buckets.ts';
 import type { SequenceValue } from './series-notation.ts';
 
 const EPSILON = 1e-6;
 
-export type ScriptOptions = { readonly shards?: number; readonly noPushdown?: boolean; readonly source?: () => MemorySource };
+export type ScriptOptions = {
+  readonly shards?: number;
+  readonly noPushdown?: boolean;
+  readonly source?: () => MemorySource;
+};
 export type Failure = { readonly line: number; readonly expr: string; readonly message: string };
 export type ScriptOutcome = { readonly evals: number; readonly failures: readonly Failure[] };
 
@@ -40,7 +44,16 @@ export async function runScript(text: string, options: ScriptOptions = {}): Prom
       try {
         await (command.range ? checkRange(engine, command) : checkInstant(engine, command));
       } catch (error) {
-        failures.push({ line: command.line, expr: command.expr, message: error instanceof Error ? (error.message.startsWith('BUG') || error instanceof TypeError ? error.stack! : error.message) : String(error) });
+        failures.push({
+          line: command.line,
+          expr: command.expr,
+          message:
+            error instanceof Error
+              ? error.message.startsWith('BUG') || error instanceof TypeError
+                ? error.stack!
+                : error.message
+              : String(error),
+        });
       }
     }
   }
@@ -67,12 +80,17 @@ const fail = (message: string): never => {
 };
 
 /** Runs and checks errors and annotations; undefined if it failed as it should. */
-async function evaluate(command: EvalCommand, run: () => Promise<QueryResult>, query: string): Promise<QueryResult | undefined> {
+async function evaluate(
+  command: EvalCommand,
+  run: () => Promise<QueryResult>,
+  query: string,
+): Promise<QueryResult | undefined> {
   let result: QueryResult;
   try {
     result = await run();
   } catch (error) {
-    if (!command.fail || !(error instanceof Error) || error instanceof TypeError || error.message.startsWith('BUG')) throw error;
+    if (!command.fail || !(error instanceof Error) || error instanceof TypeError || error.message.startsWith('BUG'))
+      throw error;
     const unmet = command.fail.find((expected) => !expected.matches(error.message));
     if (unmet) fail(`${query}: expected error ${unmet.shown}, got: ${error.message}`);
     return undefined;
@@ -188,7 +206,8 @@ function pointsOf({ data }: QueryResult): Points[] {
 function compareInstant(command: EvalCommand, result: QueryResult): void {
   const { data } = result;
   if (data.type === 'string') {
-    if (data.value !== command.text) fail(`expected ${JSON.stringify(command.text)}, got ${JSON.stringify(data.value)}`);
+    if (data.value !== command.text)
+      fail(`expected ${JSON.stringify(command.text)}, got ${JSON.stringify(data.value)}`);
   } else if (data.type === 'scalar') {
     if (command.scalar === undefined) fail(`got the scalar ${data.value}`);
     else compareScalar(command.scalar, data.value);
@@ -199,7 +218,8 @@ function compareInstant(command: EvalCommand, result: QueryResult): void {
 }
 
 function compareScalar(expected: number, actual: number | Histogram): void {
-  if (typeof actual !== 'number' || !almostEqual(expected, actual, EPSILON)) fail(`expected ${expected}, got ${show(actual)}`);
+  if (typeof actual !== 'number' || !almostEqual(expected, actual, EPSILON))
+    fail(`expected ${expected}, got ${show(actual)}`);
 }
 
 function compareVector(command: EvalCommand, actual: readonly Points[]): void {
@@ -208,7 +228,7 @@ function compareVector(command: EvalCommand, actual: readonly Points[]): void {
   actual.forEach(({ labels, points }, i) => {
     const key = labelsKey(labels);
     const wanted = expected.get(key);
-    if (!wanted) return fail(`unexpected ${formatLabels(labels)} = ${show(points[0]!.value)}`);
+    if (!wanted) throw new Error(`unexpected ${formatLabels(labels)} = ${show(points[0]!.value)}`);
     if (command.ordered && wanted.at !== i) fail(`${formatLabels(labels)} is at ${i}, expected at ${wanted.at}`);
     compareValue(wanted.values[0]!, points[0]!, labels);
     seen.add(key);
@@ -220,7 +240,8 @@ function compareSeries(command: EvalCommand, actual: readonly Points[], grid: { 
   const expected = new Map(command.series.map((series) => [labelsKey(series.labels), series]));
   for (const { labels, points } of actual) {
     const wanted = expected.get(labelsKey(labels));
-    if (!wanted) return fail(`unexpected ${formatLabels(labels)}: ${points.map((p) => `${show(p.value)}@${p.time}`)}`);
+    if (!wanted)
+      throw new Error(`unexpected ${formatLabels(labels)}: ${points.map((p) => `${show(p.value)}@${p.time}`)}`);
     expected.delete(labelsKey(labels));
     const times = wanted.values
       .map((value, i) => ({ value, time: grid.start + i * grid.step }))
@@ -239,7 +260,8 @@ function compareValue(expected: SequenceValue, actual: Point, labels: Labels): v
   const differ = (shown: string) => fail(`${formatLabels(labels)}: expected ${shown}, got ${show(actual.value)}`);
   if (expected.kind === 'histogram') {
     const { value } = actual;
-    if (typeof value === 'number' || !equalHistogram(expected.value, value, expected.hintGiven)) differ(show(expected.value));
+    if (typeof value === 'number' || !equalHistogram(expected.value, value, expected.hintGiven))
+      differ(show(expected.value));
   } else if (typeof actual.value !== 'number') differ(JSON.stringify(expected));
   else if (expected.kind === 'stale') {
     if (!actual.stale) differ('a stale marker');
@@ -252,7 +274,8 @@ function equalHistogram(wanted: Histogram, got: Histogram, hint: boolean): boole
   const [a, b] = [compact(wanted), compact(got)];
   const near = (x: number, y: number) => almostEqual(x, y, EPSILON);
   const spans = (x: Histogram['positiveSpans']) => JSON.stringify(x);
-  const buckets = (x: Float64Array, y: Float64Array) => x.length === y.length && x.every((value, i) => near(value, y[i]!));
+  const buckets = (x: Float64Array, y: Float64Array) =>
+    x.length === y.length && x.every((value, i) => near(value, y[i]!));
   return (
     a.schema === b.schema &&
     near(a.count, b.count) &&

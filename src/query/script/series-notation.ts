@@ -2,11 +2,11 @@
 // Each item stands for one or several consecutive values.
 
 import { UserError } from '#base/errors.ts';
-import { CUSTOM_BUCKETS_SCHEMA, type CounterReset, type Histogram } from '#model/histogram.ts';
+import { type CounterReset, CUSTOM_BUCKETS_SCHEMA, type Histogram } from '#model/histogram.ts';
 import { type Labels, labelsFrom } from '#model/labels.ts';
 import { addHistograms, subtractHistograms } from '../histogram/arithmetic.ts';
-import { parseSelector } from '../parse/parser.ts';
 import { parseDurationText, parseNumber } from '../parse/numbers.ts';
+import { parseSelector } from '../parse/parser.ts';
 
 export type SequenceValue =
   | { readonly kind: 'omitted' }
@@ -46,11 +46,11 @@ function metricEnd(line: string): number {
 
 const NUMBER = '[+-]?(?:inf|nan|\\d[\\d_]*(?:\\.\\d*)?(?:e[+-]?\\d+)?|\\.\\d+(?:e[+-]?\\d+)?|\\d+(?:ms|[smhdwy]))';
 const ITEM = new RegExp(`^(${NUMBER})(?:([+-])(${NUMBER}))?(?:x(\\d+))?$`, 'i');
-const HISTOGRAM_ITEM = /^\{\{(.*?)\}\}(?:([+-])\{\{(.*?)\}\})?(?:x(\d+))?$/;
+const HISTOGRAM_ITEM = /^\{\{([^}]*)\}\}(?:([+-])\{\{([^}]*)\}\})?(?:x(\d+))?$/;
 
 export function parseValues(text: string): SequenceValue[] {
   const values: SequenceValue[] = [];
-  for (const item of text.match(/\{\{.*?\}\}\S*?\{\{.*?\}\}\S*|\{\{.*?\}\}\S*|\S+/g) ?? []) values.push(...parseItem(item));
+  for (const item of text.match(/\{\{[^}]*\}\}(?:[+-]\{\{[^}]*\}\})?\S*|\S+/g) ?? []) values.push(...parseItem(item));
   return values;
 }
 
@@ -95,7 +95,8 @@ function histogramItem(item: string): SequenceValue[] {
   const values: SequenceValue[] = [{ kind: 'histogram', value: base.value, hintGiven: change.hintGiven }];
   let current = base.value;
   for (let i = 0; i < times; i++) {
-    const combined = match[2] === '+' ? addHistograms(current, change.value) : subtractHistograms(current, change.value);
+    const combined =
+      match[2] === '+' ? addHistograms(current, change.value) : subtractHistograms(current, change.value);
     if (!combined) throw new UserError(`cannot combine the histograms in ${JSON.stringify(item)}`);
     current = combined.value;
     values.push({ kind: 'histogram', value: current, hintGiven: change.hintGiven });

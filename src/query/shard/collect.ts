@@ -12,11 +12,10 @@ import { noteCounterName } from '../functions/counter-name.ts';
 import { computeRow, isInstant, type WindowSpec } from '../functions/series.ts';
 import { keepsName } from '../functions/window.ts';
 import { kahanStep } from '../histogram/kahan.ts';
-import { DELAYED_NAME_REMOVAL, START_TIMESTAMPS } from '../plan/build.ts';
+import { DELAYED_NAME_REMOVAL, HISTOGRAM_STATS, START_TIMESTAMPS } from '../plan/build.ts';
 
 /** Whether the function makes a metric something else, so that its name goes. */
-export const dropsName = (func: string): boolean =>
-  isInstant(func) ? func !== 'instant' : !keepsName(func);
+export const dropsName = (func: string): boolean => (isInstant(func) ? func !== 'instant' : !keepsName(func));
 
 export class Collector {
   readonly fragment: Fragment;
@@ -42,7 +41,11 @@ export class Collector {
     this.#limits = limits;
     this.steps = gridLength(fragment.grid);
     this.#features = new Set(fragment.features);
-    this.#spec = { ...fragment, useStarts: this.#features.has(START_TIMESTAMPS) };
+    this.#spec = {
+      ...fragment,
+      useStarts: this.#features.has(START_TIMESTAMPS),
+      statsOnly: this.#features.has(HISTOGRAM_STATS),
+    };
     this.#dropNames =
       fragment.aggregate !== undefined && dropsName(fragment.func) && !this.#features.has(DELAYED_NAME_REMOVAL);
     this.#fold = fragment.aggregate ? new Fold(fragment, this.steps) : undefined;
@@ -123,8 +126,8 @@ export class Collector {
   }
 
   /** Adds what the kernel has folded for a group. */
-  foldInto(group: number, values: Float64Array, counts: Float64Array, at: number): void {
-    this.#fold!.merge(group, values, counts, at);
+  foldInto(group: number, values: Float64Array, counts: Float64Array, rests: Float64Array, at: number): void {
+    this.#fold!.merge(group, values, counts, rests, at);
   }
 
   columns(timeMs: number): Columns {
@@ -145,7 +148,8 @@ export class Collector {
       if (this.#kinds[i] !== 0) present[(offset + i) >> 3]! |= 1 << ((offset + i) & 7);
     }
     const histograms = new Map<number, Histogram>();
-    for (const [at, h] of this.#histograms) if (at < own && this.#kinds[at] === HISTOGRAM) histograms.set(offset + at, h);
+    for (const [at, h] of this.#histograms)
+      if (at < own && this.#kinds[at] === HISTOGRAM) histograms.set(offset + at, h);
     return {
       labels: groups ? [...groups.labels, ...this.#labels] : this.#labels,
       steps,
@@ -154,7 +158,7 @@ export class Collector {
       ...(histograms.size > 0 ? { histograms } : {}),
       annotations: this.notes.list(),
       stats: { series: this.#series, samples: this.#samples, bytes: this.#bytes, timeMs },
-      ...(groups ? { partial: { rows: partialRows, counts: groups.counts } } : {}),
+      ...(groups ? { partial: { rows: partialRows, counts: groups.counts, rests: groups.rests } } : {}),
     };
   }
 }
@@ -208,11 +212,13 @@ class Fold {
     return false;
   }
 
-  merge(group: number, values: Float64Array, counts: Float64Array, from: number): void {
+  merge(group: number, values: Float64Array, counts: Float64Array, rests: Float64Array, from: number): void {
     const base = group * this.#steps;
+    const to = from + this.#steps;
     this.#reserve(base + this.#steps);
-    this.#values.set(values.subarray(from, from + this.#steps), base);
-    this.#counts.set(counts.subarray(from, from + this.#steps), base);
+    this.#values.set(values.subarray(from, to), base);
+    this.#counts.set(counts.subarray(from, to), base);
+    this.#compensation.set(rests.subarray(from, to), base);
   }
 
   #reserve(points: number): void {
@@ -228,14 +234,10 @@ class Fold {
     this.#counts = grown(this.#counts);
   }
 
-  result(): { labels: readonly Labels[]; values: Float64Array; counts: Float64Array } {
+  result(): { labels: readonly Labels[]; values: Float64Array; counts: Float64Array; rests: Float64Array } {
     const points = this.groups.labels.length * this.#steps;
     this.#reserve(points);
-    const values = new Float64Array(points);
-    for (let i = 0; i < points; i++) {
-      const compensation = this.#compensation[i]!;
-      values[i] = compensation === 0 ? this.#values[i]! : this.#values[i]! + compensation;
-    }
-    return { labels: this.groups.labels, values, counts: this.#counts.slice(0, points) };
+    const [values, counts, rests] = [this.#values, this.#counts, this.#compensation].map((all) => all.slice(0, points));
+    return { labels: this.groups.labels, values: values!, counts: counts!, rests: rests! };
   }
 }

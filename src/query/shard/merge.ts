@@ -60,7 +60,7 @@ function mergeAggregates(fragment: Fragment, parts: readonly Columns[]): Columns
   // All partial results first: a mean that has begun to run takes single samples only.
   for (const { partial, values, labels: names } of parts) {
     for (let row = 0; row < (partial?.rows ?? 0); row++) {
-      aggregation.addPartial(values, partial!.counts, row * steps, names[row]!);
+      aggregation.addPartial(values, partial!, row * steps, names[row]!);
     }
   }
   for (const part of parts) {
