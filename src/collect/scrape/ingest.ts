@@ -15,6 +15,7 @@ import { METRIC_NAME, withLabel } from '#model/labels.ts';
 import { type Admit, LabelLimitError } from './admit.ts';
 import { changedFamilies, type Families, type FamilyPool } from './families.ts';
 import type { Page } from './fetch.ts';
+import type { LineScratch } from './lines.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { PageReader } from './page.ts';
 import type { Rows } from './rows.ts';
@@ -28,6 +29,7 @@ export type IngestContext = {
   readonly log: Logger;
   readonly metrics: ScrapeMetrics;
   readonly rows: Rows;
+  readonly scratch: LineScratch;
   readonly families: FamilyPool;
 };
 
@@ -63,12 +65,13 @@ const PLAIN_REPORT = 5;
 export class TargetIngest {
   families: Families = new Map();
   readonly #context: IngestContext;
-  readonly #page = new PageReader();
+  readonly #page: PageReader;
   /** Numbers of the automatic series; NaN until the store has given one. */
   readonly #reportRefs = new Float64Array(REPORT.length).fill(Number.NaN);
 
   constructor(context: IngestContext) {
     this.#context = context;
+    this.#page = new PageReader(context.scratch);
   }
 
   /** The way to stored labels has changed. */
@@ -109,6 +112,11 @@ export class TargetIngest {
     return this.store(scraped, true);
   }
 
+  /** Gives the memory back. */
+  close(): void {
+    this.#page.clear();
+  }
+
   /** The target is gone: ends its series. */
   async end(time: number): Promise<void> {
     const { rows } = this.#context;
@@ -138,13 +146,15 @@ export class TargetIngest {
         metrics.duplicates.add(counts.duplicates);
         metrics.outOfBounds.add(counts.outOfBounds);
       }
+      if (result.families) {
+        const shared = families.share(result.families);
+        rows.metadata = changedFamilies(this.families, shared);
+        this.families = shared;
+      }
       if (job.limits.samples > 0 && rows.length + rows.histograms.length > job.limits.samples) {
         metrics.exceededSamples.add();
         throw new Error('sample limit exceeded');
       }
-      const shared = families.share(result.families);
-      rows.metadata = changedFamilies(this.families, shared);
-      this.families = shared;
       return { counts, error: undefined };
     } catch (error) {
       if (error instanceof LabelLimitError) metrics.exceededLabels.add();

@@ -92,13 +92,20 @@ export class ScrapeLoop {
   async retire(): Promise<void> {
     const { clock } = this.#context;
     await this.stop();
-    if (Number.isNaN(this.#lastStart)) return;
+    if (Number.isNaN(this.#lastStart)) {
+      this.#ingest.close();
+      return;
+    }
     const staleTime = Math.max(this.#plannedAt, clock.now());
     const wait = staleTime + this.#target.intervalMs * 1.1 - clock.now();
     await new Promise<void>((resolve) => {
       clock.after(wait, resolve, true);
     });
-    await this.#ingest.end(staleTime);
+    try {
+      await this.#ingest.end(staleTime);
+    } finally {
+      this.#ingest.close();
+    }
   }
 
   status(): TargetStatus {

@@ -10,9 +10,11 @@ import type { Appender, Metadata } from '#model/batch.ts';
 import type { Registry } from '#model/registry.ts';
 import { createAdmit } from './admit.ts';
 import { FamilyPool, familiesSizeBytes } from './families.ts';
+import { LineScratch } from './lines.ts';
 import { type JobRuntime, type LoopContext, ScrapeLoop } from './loop.ts';
 import { scrapeMetrics } from './metrics.ts';
 import { Rows } from './rows.ts';
+import { Slab } from './slab.ts';
 import type { Assignment, JobSpec, TargetStatus } from './spec.ts';
 
 export type ScrapePoolOptions = {
@@ -40,12 +42,14 @@ export class ScrapePool {
 
   constructor(options: ScrapePoolOptions) {
     this.#options = options;
+    const slab = new Slab();
     this.#context = {
       clock: options.clock,
       appender: options.appender,
       log: options.log,
       metrics: scrapeMetrics(options.registry),
-      rows: new Rows(),
+      rows: new Rows(slab),
+      scratch: new LineScratch(slab),
       families: new FamilyPool(),
       offsetSeed: options.offsetSeed,
     };

@@ -1,85 +1,114 @@
-// The samples of one scrape as they are read: growing columns that one worker uses again for every scrape. What is appended
-// is a copy of exact size, because the worker goes on to the next target while the store takes the batch.
+// The samples of one scrape as they are read: columns in kernel memory that one worker uses again for every scrape. What is
+// appended is a copy of exact size, because the worker goes on to the next target while the store takes the batch.
 
 import type { Exemplar, Metadata, SampleBatch, SeriesRef } from '#model/batch.ts';
 import type { Histogram } from '#model/histogram.ts';
 import type { Labels } from '#model/labels.ts';
 import { NAN_HIGH, NAN_LOW, STALE_HIGH, STALE_LOW } from '#model/value.ts';
+import { GrowingBlock, type Slab } from './slab.ts';
 
 export type HistogramRow = { ref: SeriesRef; timestamp: number; start?: number; value: Histogram };
 export type ExemplarRow = { ref: SeriesRef; exemplar: Exemplar };
 
+const FIRST_CAPACITY = 4096;
+
 export class Rows {
   length = 0;
-  refs = new Float64Array(1024);
-  timestamps = new Float64Array(1024);
-  values = new Float64Array(1024);
-  starts = new Float64Array(1024);
-  #words = new Uint32Array(this.values.buffer);
-  hasStarts = false;
   series: Labels[] = [];
   histograms: HistogramRow[] = [];
   exemplars: ExemplarRow[] = [];
   metadata: { family: string; metadata: Metadata }[] = [];
+  readonly #slab: Slab;
+  readonly #refs: GrowingBlock;
+  readonly #timestamps: GrowingBlock;
+  readonly #values: GrowingBlock;
+  /** Start timestamps, from the first row that has one. */
+  #starts: Float64Array | undefined;
+
+  constructor(slab: Slab) {
+    this.#slab = slab;
+    this.#refs = new GrowingBlock(slab, FIRST_CAPACITY * 8);
+    this.#timestamps = new GrowingBlock(slab, FIRST_CAPACITY * 8);
+    this.#values = new GrowingBlock(slab, FIRST_CAPACITY * 8);
+  }
+
+  get capacity(): number {
+    return this.#refs.bytes / 8;
+  }
+  get refsAddress(): number {
+    return this.#refs.address;
+  }
+  get timestampsAddress(): number {
+    return this.#timestamps.address;
+  }
+  get valuesAddress(): number {
+    return this.#values.address;
+  }
 
   reset(): void {
     this.length = 0;
-    this.hasStarts = false;
     this.series = [];
     this.histograms = [];
     this.exemplars = [];
     this.metadata = [];
+    this.#starts = undefined;
   }
 
   /** Makes room for `count` more rows. */
   reserve(count: number): void {
-    if (this.length + count <= this.refs.length) return;
-    const size = Math.max(this.length + count, this.refs.length * 2);
-    const grow = (old: Float64Array<ArrayBuffer>) => {
-      const larger = new Float64Array(size);
-      larger.set(old.subarray(0, this.length));
-      return larger;
-    };
-    // Columns hold stale markers: `set` between Float64Arrays copies bits.
-    this.refs = grow(this.refs);
-    this.timestamps = grow(this.timestamps);
-    this.values = grow(this.values);
-    this.starts = grow(this.starts);
-    this.#words = new Uint32Array(this.values.buffer);
+    if (this.length + count <= this.capacity) return;
+    for (const column of [this.#refs, this.#timestamps, this.#values]) {
+      column.grow((this.length + count) * 8, this.length * 8);
+    }
   }
 
   push(ref: SeriesRef, timestamp: number, value: number, start = 0): void {
-    if (this.length === this.refs.length) this.reserve(1);
+    this.reserve(1);
     const row = this.length++;
-    this.refs[row] = ref;
-    this.timestamps[row] = timestamp;
-    this.starts[row] = start;
-    if (start !== 0) this.hasStarts = true;
-    if (!Number.isNaN(value)) this.values[row] = value;
-    else {
-      this.#words[row * 2] = NAN_LOW;
-      this.#words[row * 2 + 1] = NAN_HIGH;
-    }
+    const { f64 } = this.#slab.memory;
+    f64[this.#refs.address / 8 + row] = ref;
+    f64[this.#timestamps.address / 8 + row] = timestamp;
+    if (Number.isNaN(value)) this.#setBits(row, NAN_LOW, NAN_HIGH);
+    else f64[this.#values.address / 8 + row] = value;
+    if (start !== 0) this.#setStart(row, start);
   }
 
   pushStale(ref: SeriesRef, timestamp: number): void {
     this.push(ref, timestamp, 0);
-    const row = this.length - 1;
-    this.#words[row * 2] = STALE_LOW;
-    this.#words[row * 2 + 1] = STALE_HIGH;
+    this.#setBits(this.length - 1, STALE_LOW, STALE_HIGH);
   }
 
   batch(): SampleBatch {
     const { length } = this;
+    const { f64 } = this.#slab.memory;
+    const column = (block: GrowingBlock) => f64.slice(block.address / 8, block.address / 8 + length);
+    const starts = this.#starts;
+    if (starts && starts.length < length) this.#setStart(length - 1, 0);
     return {
-      refs: this.refs.slice(0, length),
-      timestamps: this.timestamps.slice(0, length),
-      values: this.values.slice(0, length),
-      ...(this.hasStarts ? { starts: this.starts.slice(0, length) } : {}),
+      refs: column(this.#refs),
+      timestamps: column(this.#timestamps),
+      values: column(this.#values),
+      ...(this.#starts ? { starts: this.#starts.slice(0, length) } : {}),
       series: this.series,
       ...(this.histograms.length > 0 ? { histograms: this.histograms } : {}),
       ...(this.exemplars.length > 0 ? { exemplars: this.exemplars } : {}),
       ...(this.metadata.length > 0 ? { metadata: this.metadata } : {}),
     };
+  }
+
+  #setBits(row: number, low: number, high: number): void {
+    const { u32 } = this.#slab.memory;
+    const at = this.#values.address / 4 + row * 2;
+    u32[at] = low;
+    u32[at + 1] = high;
+  }
+
+  #setStart(row: number, start: number): void {
+    if (!this.#starts || this.#starts.length <= row) {
+      const larger = new Float64Array(Math.max(this.capacity, row + 1));
+      if (this.#starts) larger.set(this.#starts);
+      this.#starts = larger;
+    }
+    this.#starts[row] = start;
   }
 }

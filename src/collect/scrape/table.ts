@@ -54,6 +54,8 @@ type Slot = { ref: SeriesRef; seen: number; live: boolean; readonly dropped: boo
 export class SeriesTable implements SeriesMemory {
   readonly #slots = new Map<string, Slot>();
   #fresh: { readonly key: string; readonly slot: Slot }[] = [];
+  /** Live series of the scrape before that the last page does not have. */
+  readonly #gone = new Set<SeriesRef>();
   #iteration = 0;
 
   get size(): number {
@@ -68,6 +70,7 @@ export class SeriesTable implements SeriesMemory {
       const kind = reader.next();
       switch (kind) {
         case 'end':
+          this.#dropUnseen();
           return counts;
         case 'comment':
           continue;
@@ -102,45 +105,44 @@ export class SeriesTable implements SeriesMemory {
   }
 
   missing(): number {
-    let count = 0;
-    for (const slot of this.#slots.values()) if (slot.live && slot.seen !== this.#iteration) count++;
-    return count;
+    return this.#gone.size;
   }
 
   markMissing(rows: Rows, timestamp: number): void {
+    if (this.#gone.size === 0) return;
     // One series may be written in several ways: it is missing only if none of them is there.
-    let present: Set<SeriesRef> | undefined;
-    for (const [key, slot] of this.#slots) {
-      if (slot.seen === this.#iteration) continue;
-      if (slot.live) {
-        present ??= this.liveRefs(this.#iteration);
-        if (!present.has(slot.ref)) rows.pushStale(slot.ref, timestamp);
-      }
-      this.#slots.delete(key);
-    }
+    for (const ref of this.#live()) this.#gone.delete(ref);
+    for (const ref of this.#gone) rows.pushStale(ref, timestamp);
+    this.#gone.clear();
   }
 
   markAll(rows: Rows, timestamp: number): void {
-    const marked = new Set<SeriesRef>();
-    for (const slot of this.#slots.values()) {
-      if (slot.live && !marked.has(slot.ref)) {
-        rows.pushStale(slot.ref, timestamp);
-        marked.add(slot.ref);
-      }
-      slot.live = false;
-    }
+    for (const ref of this.liveRefs()) rows.pushStale(ref, timestamp);
+    for (const slot of this.#slots.values()) slot.live = false;
+    this.#gone.clear();
   }
 
   forget(refs: ReadonlySet<SeriesRef>): void {
-    for (const [key, slot] of this.#slots) if (refs.has(slot.ref)) this.#slots.delete(key);
+    for (const [key, slot] of this.#slots) if (!slot.dropped && refs.has(slot.ref)) this.#slots.delete(key);
+    for (const ref of refs) this.#gone.delete(ref);
   }
 
-  liveRefs(iteration?: number): Set<SeriesRef> {
-    const refs = new Set<SeriesRef>();
-    for (const slot of this.#slots.values()) {
-      if (slot.live && (iteration === undefined || slot.seen === iteration)) refs.add(slot.ref);
+  liveRefs(): Set<SeriesRef> {
+    return new Set([...this.#gone, ...this.#live()]);
+  }
+
+  *#live(): Iterable<SeriesRef> {
+    for (const slot of this.#slots.values()) if (slot.live) yield slot.ref;
+  }
+
+  /** Forgets what the page that was read to its end does not have. */
+  #dropUnseen(): void {
+    this.#gone.clear();
+    for (const [key, slot] of this.#slots) {
+      if (slot.seen === this.#iteration) continue;
+      if (slot.live) this.#gone.add(slot.ref);
+      this.#slots.delete(key);
     }
-    return refs;
   }
 
   #sample(

@@ -49,11 +49,19 @@ export class TextReader implements EntryReader {
     this.#lexer = new Lexer(this.#isOpenMetrics);
   }
 
-  /** Pages in the text format must end with a line break: see `withLastLinebreak`. */
-  reset(page: Uint8Array, length = page.length, at = 0): void {
-    if (at === 0) this.familyType = 'unknown';
+  /**
+   * Pages in the text format must end with a line break: see `withLastLinebreak`. Put down in the middle of a page the reader
+   * knows the type of the family only if it keeps what it knew.
+   */
+  reset(page: Uint8Array, length = page.length, at = 0, keepsFamily = false): void {
+    if (!keepsFamily) this.familyType = 'unknown';
     this.#bytes = Buffer.from(page.buffer, page.byteOffset, page.byteLength);
     this.#lexer.reset(this.#bytes, length, at);
+  }
+
+  /** Where the line of the last entry starts. */
+  get entryStart(): number {
+    return this.#lineStart;
   }
 
   /** Where the next entry starts. */
