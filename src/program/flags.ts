@@ -102,5 +102,47 @@ export const UP_FLAGS = {
   ...COMMON,
 } as const satisfies FlagTable;
 
+export const ALERTMANAGER_DATA_FLAGS = {
+  'data.retention': {
+    kind: 'duration',
+    default: 120 * 3_600_000,
+    help: 'How long silences and the notification log are kept after their end.',
+  },
+  'data.maintenance-interval': {
+    kind: 'duration',
+    default: 15 * 60_000,
+    help: 'How often expired silences and old log entries are dropped; every minute at least.',
+  },
+  'alerts.gc-interval': { kind: 'duration', default: 30 * 60_000, help: 'How often resolved alerts are dropped.' },
+  'alerts.per-alertname-limit': {
+    kind: 'integer',
+    default: 0,
+    help: 'How many alerts of one alertname are kept; 0: no limit.',
+  },
+  'silences.max-silences': {
+    kind: 'integer',
+    default: 0,
+    help: 'How many silences may exist, expired ones included; 0: no limit.',
+  },
+  'silences.max-silence-size-bytes': { kind: 'integer', default: 0, help: 'How large a silence may be; 0: no limit.' },
+  'dispatch.start-delay': {
+    kind: 'duration',
+    default: 0,
+    help: 'How long after the start nobody is notified, so that senders can repeat their alerts.',
+  },
+} as const satisfies FlagTable;
+
+export const ALERTMANAGER_FLAGS = {
+  'config.file': { kind: 'text', default: 'alertmanager.yml', help: 'Configuration file.' },
+  'storage.path': {
+    kind: 'text',
+    default: 'data/',
+    help: 'Folder of silences, the notification log, alerts and their history.',
+  },
+  ...ALERTMANAGER_DATA_FLAGS,
+  ...webFlags('0.0.0.0:9093'),
+  ...LOG_FLAGS,
+} as const satisfies FlagTable;
+
 export type ServerFlags = FlagValues<typeof SERVER_FLAGS>;
 export type WebFlags = FlagValues<ReturnType<typeof webFlags<string>>>;

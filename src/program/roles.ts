@@ -1,7 +1,7 @@
 // The roles of the command and their flags: one table. A role's code is loaded only when it runs.
 
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
-import { SERVER_FLAGS, UP_FLAGS } from './flags.ts';
+import { ALERTMANAGER_FLAGS, SERVER_FLAGS, UP_FLAGS } from './flags.ts';
 import { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
 import { PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 
@@ -30,6 +30,11 @@ export const ROLES: Readonly<Record<string, Role>> = {
     summary: "Collects, stores, answers queries; takes Prometheus' configuration and flags",
     flags: SERVER_FLAGS,
     load: async () => (await import('./server.ts')).runServer,
+  },
+  alertmanager: {
+    summary: "Groups, silences, routes and sends alerts; takes Alertmanager's configuration and flags",
+    flags: ALERTMANAGER_FLAGS,
+    load: async () => (await import('./alertmanager.ts')).runAlertmanager,
   },
   pushgateway: {
     summary: "Takes pushed metrics; Pushgateway's paths and flags",

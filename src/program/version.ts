@@ -16,6 +16,9 @@ export const buildInfo = () => ({
   goVersion: `node${process.versions.node}`,
 });
 
+/** The release of Alertmanager whose API is offered. */
+export const alertmanagerBuildInfo = () => ({ ...buildInfo(), version: '0.34.0' });
+
 export const versionText = (): string =>
   `pharos, version ${VERSION} (offers the API of Prometheus ${PROMETHEUS_VERSION})\n` +
   `  runtime:  Node ${process.versions.node}\n  platform: ${process.platform}/${process.arch}\n`;

@@ -24,9 +24,12 @@ export const url = () =>
     'a URL',
   );
 
+/** Shown with its host only: credentials, path and parameters stay hidden. */
+const shownUrl = (text: string): string => (URL.canParse(text) ? `${new URL(text).origin}/<secret>` : '<secret>');
+
 export const secretUrl = () =>
   map(
-    secret(),
+    secret(shownUrl),
     (text) => {
       checkUrl(text);
       return text;

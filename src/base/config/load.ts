@@ -27,22 +27,28 @@ export function loadYaml<T>(text: string, schema: Schema<T>, file: string): T {
 
 /** The document as the user wrote it, with <secret> in place of every secret. */
 export function displayYaml<T>(text: string, schema: Schema<T>, file: string): string {
-  const ranges = read(text, schema, file).secrets.flatMap((node) => (node.range ? [node.range] : []));
+  const ranges = read(text, schema, file).secrets.flatMap(({ node, shown }) =>
+    node.range ? [{ range: node.range, shown }] : [],
+  );
   let shown = '';
   let from = 0;
-  for (const [start, end] of ranges.sort((a, b) => a[0] - b[0])) {
+  ranges.sort((a, b) => a.range[0] - b.range[0]);
+  for (const secret of ranges) {
+    const [start, end] = secret.range;
     if (start < from || end === start) continue;
-    shown += `${text.slice(from, start)}<secret>`;
+    shown += text.slice(from, start) + secret.shown;
     from = text[end - 1] === '\n' ? end - 1 : end;
   }
   return shown + text.slice(from);
 }
 
-function read<T>(text: string, schema: Schema<T>, file: string): { value: T; secrets: readonly Node[] } {
+type Secret = { readonly node: Node; readonly shown: string };
+
+function read<T>(text: string, schema: Schema<T>, file: string): { value: T; secrets: readonly Secret[] } {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, merge: true, uniqueKeys: true, prettyErrors: false });
   const problems: Problem[] = [];
-  const secrets: Node[] = [];
+  const secrets: Secret[] = [];
   const positionOf = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
@@ -55,7 +61,7 @@ function read<T>(text: string, schema: Schema<T>, file: string): { value: T; sec
     problem(node, field, message) {
       problems.push({ position: positionOf(node?.range?.[0] ?? 0), field, message });
     },
-    secret: (node) => void secrets.push(node),
+    secret: (node, shown) => void secrets.push({ node, shown }),
     resolve: (node) => (isAlias(node) ? node.resolve(document) : node),
   };
   const root = reading.resolve(document.contents as Node | null) ?? document.createNode(null);

@@ -9,8 +9,8 @@ import { parseDuration, parseSize } from '../units.ts';
 /** Collects problems while a document is read. */
 export interface Reading {
   problem(node: Node | null | undefined, path: string, message: string): void;
-  /** Notes a node whose value must never be displayed. */
-  secret(node: Node): void;
+  /** Notes a node whose value must never be displayed; `shown` stands in its place. */
+  secret(node: Node, shown: string): void;
   /** Follows YAML aliases. */
   resolve(node: Node | null | undefined): Node | null | undefined;
 }
@@ -76,13 +76,15 @@ export const oneOf = <const T extends string>(...values: readonly T[]): Schema<T
   scalar(`one of ${values.join(', ')}`, (_, source) => values.find((value) => value === source));
 
 /** Never shown again: prints as <secret> wherever a configuration is displayed. */
-export const secret = (): Schema<string> => {
+/** `show` may keep what is no secret, such as the host of a URL. */
+export const secret = (show: (value: string) => string = () => '<secret>'): Schema<string> => {
   const text = string();
   return {
     ...text,
     read(node, path, reading) {
-      reading.secret(node);
-      return text.read(node, path, reading);
+      const value = text.read(node, path, reading);
+      reading.secret(node, value === undefined ? '<secret>' : show(value));
+      return value;
     },
   };
 };

@@ -1,0 +1,407 @@
+// Alertmanager's API, version 2, and beyond it: acknowledgements, history, a dry run of the routing. Errors are JSON strings,
+// as upstream's clients expect.
+
+import type { Acknowledgement, Alertmanager } from '#alert/alertmanager.ts';
+import { parseMatchers } from '#alert/match/parse.ts';
+import type { GroupView } from '#alert/route/groups.ts';
+import { matchRoutes } from '#alert/route/tree.ts';
+import { NotFoundError, type Silence, silenceState } from '#alert/silence/silences.ts';
+import { isResolved, type KnownAlert } from '#alert/store.ts';
+import type { Clock } from '#base/clock.ts';
+import { errorText, UserError } from '#base/errors.ts';
+import { compileRegex } from '#base/regex/regex.ts';
+import { compareLabels, type Labels, labelsFrom, labelsToRecord } from '#model/labels.ts';
+import { compileMatchers, type Matcher } from '#model/matcher.ts';
+import { type HttpRequest, type HttpResponse, json, type Route } from './http.ts';
+
+export type AlertmanagerApiOptions = {
+  readonly alertmanager: Alertmanager;
+  readonly clock: Clock;
+  /** '' when it runs alone, '/alertmanager' inside the server. */
+  readonly prefix: string;
+  readonly version: Readonly<Record<string, string>>;
+};
+
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+
+export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
+  const { alertmanager, clock } = options;
+  const at = (path: string) => `${options.prefix}/api/v2/${path}`;
+  const answering =
+    (handler: (request: HttpRequest) => unknown): Route['handler'] =>
+    async (request) => {
+      try {
+        const result = await handler(request);
+        return result === undefined ? { status: 200, body: '' } : isResponse(result) ? result : json(result);
+      } catch (error) {
+        if (error instanceof NotFoundError) return json(error.message, 404);
+        if (error instanceof UserError || error instanceof SyntaxError) return json(errorText(error), 400);
+        throw error;
+      }
+    };
+  const get = (path: string, handler: (request: HttpRequest) => unknown): Route => ({
+    methods: ['GET'],
+    pattern: at(path),
+    handler: answering(handler),
+  });
+  const write = (method: string, path: string, handler: (request: HttpRequest) => unknown): Route => ({
+    methods: [method],
+    pattern: at(path),
+    role: 'write',
+    maxBodyBytes: MAX_BODY_BYTES,
+    handler: answering(handler),
+  });
+  return [
+    get('status', () => ({
+      cluster: { status: 'disabled', peers: [] },
+      versionInfo: options.version,
+      config: { original: alertmanager.config?.shown ?? '' },
+      uptime: iso(alertmanager.startedAt),
+    })),
+    get('receivers', () => alertmanager.receivers.map(({ name, labels }) => ({ name, labels }))),
+    get('alerts', (request) => listAlerts(request, options)),
+    get('alerts/groups', (request) => listGroups(request, options)),
+    write('POST', 'alerts', async (request) => postAlerts(await readJson(request), options)),
+    get('silences', (request) => listSilences(request, options)),
+    write('POST', 'silences', async (request) => ({
+      silenceID: alertmanager.silences.set(readSilence(await readJson(request)), clock.now()),
+    })),
+    get('silence/:id', ({ params }) => showSilence(alertmanager.silences.get(params['id']!), clock.now())),
+    write('DELETE', 'silence/:id', ({ params }) => alertmanager.silences.expire(params['id']!, clock.now())),
+    get('history', (request) => listHistory(request, alertmanager)),
+    write('POST', 'alerts/:fingerprint/acknowledgement', async (request) => {
+      const { comment = '', by = request.user ?? '' } = (await readJson(request)) as Partial<Acknowledgement>;
+      const fingerprint = request.params['fingerprint']!;
+      if (!alertmanager.alerts.get(fingerprint)) throw new NotFoundError(`alert ${fingerprint} not found`);
+      if (by === '') throw new UserError('an acknowledgement needs to say by whom: field "by"');
+      alertmanager.acknowledge({ fingerprint, by, comment, at: clock.now() });
+    }),
+    write('DELETE', 'alerts/:fingerprint/acknowledgement', ({ params }) =>
+      alertmanager.unacknowledge(params['fingerprint']!),
+    ),
+    // Changes nothing, so whoever may read may ask.
+    {
+      methods: ['POST'],
+      pattern: at('dry-run'),
+      handler: answering(async (request) => {
+        const { labels = {}, annotations = {} } = (await readJson(request)) as {
+          labels?: Record<string, string>;
+          annotations?: Record<string, string>;
+        };
+        return alertmanager.dryRun(labelsFrom(Object.entries(labels)), labelsFrom(Object.entries(annotations)));
+      }),
+    },
+  ];
+}
+
+const isResponse = (value: unknown): value is HttpResponse =>
+  typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number';
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+async function readJson(request: HttpRequest): Promise<unknown> {
+  const text = (await request.body()).toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`cannot read the request body as JSON: ${errorText(error)}`);
+  }
+}
+
+function flag(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name);
+  if (value !== null && value !== 'true' && value !== 'false')
+    throw new UserError(`${name} in query must be of type boolean: ${JSON.stringify(value)}`);
+  return value !== 'false';
+}
+
+function filters(query: URLSearchParams): readonly Matcher[] {
+  return query.getAll('filter').flatMap((text) => {
+    try {
+      return parseMatchers(text);
+    } catch (error) {
+      throw new UserError(`bad matcher format: ${errorText(error)}`);
+    }
+  });
+}
+
+function receiverTest(query: URLSearchParams): (name: string) => boolean {
+  const pattern = query.get('receiver');
+  if (pattern === null || pattern === '') return () => true;
+  try {
+    const regex = compileRegex(pattern);
+    return (name) => regex.test(name);
+  } catch (error) {
+    throw new UserError(`failed to parse receiver param: ${errorText(error)}`);
+  }
+}
+
+type Shown = {
+  readonly active: boolean;
+  readonly silenced: boolean;
+  readonly inhibited: boolean;
+  readonly unprocessed: boolean;
+};
+
+const shownStates = (query: URLSearchParams): Shown => ({
+  active: flag(query, 'active'),
+  silenced: flag(query, 'silenced'),
+  inhibited: flag(query, 'inhibited'),
+  unprocessed: flag(query, 'unprocessed'),
+});
+
+function isShown(status: ReturnType<Alertmanager['status']>, shown: Shown): boolean {
+  if (!shown.active && status.state === 'active') return false;
+  if (!shown.unprocessed && status.state === 'unprocessed') return false;
+  if (!shown.silenced && status.silencedBy.length > 0) return false;
+  return shown.inhibited || status.inhibitedBy.length === 0;
+}
+
+function showAlert(
+  alert: KnownAlert,
+  receivers: readonly string[],
+  { alertmanager }: AlertmanagerApiOptions,
+  mutedBy: readonly string[] = [],
+): unknown {
+  const status = alertmanager.status(alert);
+  const acknowledgement = alertmanager.acknowledgement(alert.fingerprint);
+  return {
+    annotations: labelsToRecord(alert.annotations),
+    endsAt: iso(alert.endsAt),
+    fingerprint: alert.fingerprint,
+    receivers: receivers.map((name) => ({ name })),
+    startsAt: iso(alert.startsAt),
+    status: { ...status, state: mutedBy.length > 0 ? 'suppressed' : status.state, mutedBy },
+    updatedAt: iso(alert.updatedAt),
+    generatorURL: alert.generatorUrl,
+    labels: labelsToRecord(alert.labels),
+    ...(acknowledgement
+      ? { acknowledgement: { by: acknowledgement.by, comment: acknowledgement.comment, at: iso(acknowledgement.at) } }
+      : {}),
+  };
+}
+
+function listAlerts({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
+  const { alertmanager, clock } = options;
+  const shown = shownStates(query);
+  const matches = compileMatchers(filters(query));
+  const isReceiver = receiverTest(query);
+  const now = clock.now();
+  const found: { fingerprint: string; value: unknown }[] = [];
+  for (const alert of alertmanager.alerts.all()) {
+    if (isResolved(alert, now) || !matches(alert.labels)) continue;
+    const tree = alertmanager.tree;
+    const receivers = tree ? matchRoutes(tree, alert.labels).map((route) => route.settings.receiver) : [];
+    if (!receivers.some(isReceiver) || !isShown(alertmanager.status(alert), shown)) continue;
+    found.push({ fingerprint: alert.fingerprint, value: showAlert(alert, receivers, options) });
+  }
+  return found.sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1)).map(({ value }) => value);
+}
+
+function listGroups({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
+  const { alertmanager, clock } = options;
+  const shown = shownStates(query);
+  const showMuted = flag(query, 'muted');
+  const matches = compileMatchers(filters(query));
+  const isReceiver = receiverTest(query);
+  const now = clock.now();
+  const views = alertmanager.groups().filter((view) => isReceiver(view.route.settings.receiver));
+  const receiversOf = new Map<string, Set<string>>();
+  for (const { route, alerts } of views) {
+    for (const alert of alerts) {
+      const names = receiversOf.get(alert.fingerprint) ?? new Set();
+      receiversOf.set(alert.fingerprint, names.add(route.settings.receiver));
+    }
+  }
+  const groups = views.flatMap((view: GroupView) => {
+    const mutedBy = alertmanager.mutedBy(view.groupKey);
+    if (mutedBy.length > 0 && !showMuted) return [];
+    const alerts = view.alerts
+      .filter((alert) => !isResolved(alert, now) && matches(alert.labels) && isShown(alertmanager.status(alert), shown))
+      .sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
+    if (alerts.length === 0) return [];
+    return [
+      {
+        labels: labelsToRecord(view.labels),
+        receiver: { name: view.route.settings.receiver },
+        alerts: alerts.map((alert) =>
+          showAlert(alert, [...receiversOf.get(alert.fingerprint)!].sort(), options, mutedBy),
+        ),
+        order: view.labels,
+      },
+    ];
+  });
+  groups.sort((a, b) => compareLabels(a.order, b.order) || (a.receiver.name < b.receiver.name ? -1 : 1));
+  return groups.map(({ order: _, ...group }) => group);
+}
+
+type PostedAlert = {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly startsAt?: string;
+  readonly endsAt?: string;
+  readonly generatorURL?: string;
+};
+
+/** Valid alerts are taken even when others of the request are not. */
+function postAlerts(body: unknown, { alertmanager, clock }: AlertmanagerApiOptions): HttpResponse | undefined {
+  if (!Array.isArray(body)) throw new UserError('expected a list of alerts');
+  const now = clock.now();
+  const problems: string[] = [];
+  for (const posted of body as PostedAlert[]) {
+    try {
+      receiveOne(posted, alertmanager, now);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length === 0) return undefined;
+  alertmanager.countInvalid(problems.length);
+  return json(problems.join('; '), 400);
+}
+
+function receiveOne(posted: PostedAlert, alertmanager: Alertmanager, now: number): void {
+  if (typeof posted !== 'object' || posted === null || typeof posted.labels !== 'object' || posted.labels === null) {
+    throw new UserError('labels in body is required');
+  }
+  const labels = readLabels(posted.labels, 'label');
+  const annotations = readLabels(posted.annotations ?? {}, 'annotation');
+  if (labels.length === 0) throw new UserError('at least one label pair required');
+  const start = readTime(posted.startsAt, 'startsAt');
+  const end = readTime(posted.endsAt, 'endsAt');
+  const startsAt = start || (end ? Math.min(end, now) : now);
+  if (end !== 0 && end < startsAt) throw new UserError('start time must be before end time');
+  const alert = { labels, annotations, startsAt, endsAt: end, generatorUrl: posted.generatorURL ?? '' };
+  alertmanager.receive(alert, end === 0, now);
+}
+
+function readLabels(record: Readonly<Record<string, unknown>>, what: string): Labels {
+  for (const [name, value] of Object.entries(record)) {
+    if (name === '') throw new UserError(`invalid ${what} set: invalid name ""`);
+    if (typeof value !== 'string')
+      throw new UserError(`invalid ${what} set: value of ${JSON.stringify(name)} must be text`);
+  }
+  return labelsFrom(Object.entries(record) as [string, string][]);
+}
+
+/** 0 when it is absent or Go's zero time. */
+function readTime(text: string | undefined, field: string): number {
+  if (text === undefined || text === '' || text.startsWith('0001-01-01')) return 0;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new UserError(`${field} in body must be of type date-time: ${JSON.stringify(text)}`);
+  return time;
+}
+
+type JsonMatcher = {
+  readonly name: string;
+  readonly value: string;
+  readonly isRegex: boolean;
+  readonly isEqual?: boolean;
+};
+
+const toJsonMatcher = ({ name, value, type }: Matcher): JsonMatcher => ({
+  isEqual: type === '=' || type === '=~',
+  isRegex: type === '=~' || type === '!~',
+  name,
+  value,
+});
+
+function fromJsonMatchers(value: unknown): Matcher[] {
+  if (!Array.isArray(value)) throw new UserError('matchers in body is required');
+  return (value as JsonMatcher[]).map((matcher) => {
+    if (
+      typeof matcher?.name !== 'string' ||
+      typeof matcher.value !== 'string' ||
+      typeof matcher.isRegex !== 'boolean'
+    ) {
+      throw new UserError('a matcher needs name, value and isRegex');
+    }
+    const isEqual = matcher.isEqual ?? true;
+    return {
+      name: matcher.name,
+      value: matcher.value,
+      type: matcher.isRegex ? (isEqual ? '=~' : '!~') : isEqual ? '=' : '!=',
+    };
+  });
+}
+
+function readSilence(body: unknown): Omit<Silence, 'updatedAt'> {
+  const raw = body as Record<string, unknown>;
+  if (typeof body !== 'object' || body === null) throw new UserError('expected a silence');
+  for (const field of ['comment', 'createdBy', 'startsAt', 'endsAt']) {
+    if (typeof raw[field] !== 'string') throw new UserError(`${field} in body is required`);
+  }
+  const annotationMatchers = raw['annotationMatchers'] === undefined ? [] : fromJsonMatchers(raw['annotationMatchers']);
+  const annotations = (raw['annotations'] ?? {}) as Record<string, string>;
+  return {
+    id: typeof raw['id'] === 'string' ? raw['id'] : '',
+    matchers: fromJsonMatchers(raw['matchers']),
+    startsAt: readTime(raw['startsAt'] as string, 'startsAt'),
+    endsAt: readTime(raw['endsAt'] as string, 'endsAt'),
+    createdBy: raw['createdBy'] as string,
+    comment: raw['comment'] as string,
+    ...(annotationMatchers.length > 0 ? { annotationMatchers } : {}),
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    ...(raw['untilResolved'] === true ? { untilResolved: true } : {}),
+  };
+}
+
+function showSilence(silence: Silence, now: number): unknown {
+  const { matchers, annotationMatchers, startsAt, endsAt, updatedAt, hasMuted: _, ...rest } = silence;
+  return {
+    ...rest,
+    status: { state: silenceState(silence, now) },
+    updatedAt: iso(updatedAt),
+    startsAt: iso(startsAt),
+    endsAt: iso(endsAt),
+    matchers: matchers.map(toJsonMatcher),
+    annotations: silence.annotations ?? {},
+    ...(annotationMatchers ? { annotationMatchers: annotationMatchers.map(toJsonMatcher) } : {}),
+  };
+}
+
+/** Active first by end, then pending by start, then expired, the latest first, as upstream sorts them. */
+function listSilences({ query }: HttpRequest, { alertmanager, clock }: AlertmanagerApiOptions): unknown {
+  const wanted = filters(query);
+  const now = clock.now();
+  const states = { active: flag(query, 'active'), pending: flag(query, 'pending'), expired: flag(query, 'expired') };
+  const selects = (silence: Silence) =>
+    wanted.every((filter) =>
+      silence.matchers.some(
+        (matcher) => matcher.name === filter.name && compileMatchers([filter])([matcher.name, matcher.value]),
+      ),
+    );
+  const found = [...alertmanager.silences.all()].filter(
+    (silence) => states[silenceState(silence, now)] && selects(silence),
+  );
+  const rank = { active: 1, pending: 2, expired: 3 };
+  found.sort((a, b) => {
+    const [x, y] = [silenceState(a, now), silenceState(b, now)];
+    if (x !== y) return rank[x] - rank[y];
+    return x === 'active' ? a.endsAt - b.endsAt : x === 'pending' ? a.startsAt - b.startsAt : b.endsAt - a.endsAt;
+  });
+  return found.map((silence) => showSilence(silence, now));
+}
+
+const HISTORY_PAGE = 200;
+
+function listHistory({ query }: HttpRequest, alertmanager: Alertmanager): unknown {
+  const matches = compileMatchers(filters(query));
+  const text = (query.get('search') ?? '').toLowerCase();
+  const limit = Math.min(Number(query.get('limit') ?? HISTORY_PAGE) || HISTORY_PAGE, 10_000);
+  const found = alertmanager
+    .history()
+    .filter(
+      (entry) =>
+        entry.alerts.some((alert) => matches(alert.labels)) &&
+        (text === '' ||
+          `${entry.receiver} ${entry.groupKey} ${entry.message} ${entry.alerts.map((a) => a.labels.join(' ')).join(' ')}`
+            .toLowerCase()
+            .includes(text)),
+    );
+  return found.slice(0, limit).map((entry) => ({
+    ...entry,
+    at: iso(entry.at),
+    alerts: entry.alerts.map((alert) => ({ ...alert, labels: labelsToRecord(alert.labels) })),
+  }));
+}
