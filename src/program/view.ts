@@ -1,0 +1,39 @@
+// Wires dashboards and data sources for the roles that have pages: where they are kept, and who answers for each kind.
+
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '#base/clock.ts';
+import type { Disk } from '#base/disk/disk.ts';
+import type { Logger } from '#base/log.ts';
+import { createHttpClient } from '#clients/http/client.ts';
+import { grafanaRoutes } from '#serve/grafana.ts';
+import type { Route } from '#serve/http.ts';
+import { viewRoutes } from '#serve/view.ts';
+import { webRoutes } from '#serve/web.ts';
+import { Library } from '#view/library.ts';
+import { askMysql, askPostgres } from '#view/sources/databases.ts';
+import { askClickhouse, askElasticsearch, askJson } from '#view/sources/http.ts';
+import { Sources } from '#view/sources/source.ts';
+import { VERSION } from './version.ts';
+
+const WEB_FOLDER = fileURLToPath(new URL('../../build/web', import.meta.url));
+const SHIPPED_FOLDER = fileURLToPath(new URL('../../deploy/dashboards', import.meta.url));
+
+export type ViewWiring = {
+  /** The data folder of the server; dashboards and sources are kept below it. */
+  readonly folder: string;
+  /** Folders of dashboards that are read only. */
+  readonly provisioned: readonly string[];
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+/** Pages, their assets, and the APIs behind them. Must come last: it answers for every path that nobody else takes. */
+export function pageRoutes({ folder, provisioned, disk, clock, logger }: ViewWiring): Route[] {
+  const environment = process.env;
+  const http = { client: createHttpClient(undefined, { clock, disk, environment }), environment };
+  const sources = new Sources(disk, `${folder}/view/sources.json`);
+  const library = new Library({ folder: `${folder}/view/dashboards`, shipped: SHIPPED_FOLDER, provisioned, disk, clock, logger });
+  const ask = { mysql: askMysql(environment), postgres: askPostgres(environment), clickhouse: askClickhouse(http), elasticsearch: askElasticsearch(http), json: askJson(http) };
+  return [...viewRoutes({ library, sources, http, ask }), ...grafanaRoutes({ library, sources, version: VERSION }), ...webRoutes({ folder: WEB_FOLDER, disk })];
+}
