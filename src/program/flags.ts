@@ -80,11 +80,20 @@ export const STORAGE_FLAGS = {
   },
 } as const satisfies FlagTable;
 
+export const VIEW_FLAGS = {
+  'view.dashboards': {
+    kind: 'texts',
+    default: [],
+    help: 'Folder with dashboards (JSON of Pharos or Grafana) that are shown but not changed. Can be repeated.',
+  },
+} as const satisfies FlagTable;
+
 const COMMON = {
   ...webFlags('0.0.0.0:9090'),
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
   ...STORAGE_FLAGS,
+  ...VIEW_FLAGS,
   ...LOG_FLAGS,
 } as const;
 

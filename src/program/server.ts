@@ -17,7 +17,6 @@ import { receiveRoutes } from '#serve/receive.ts';
 import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
-import { webRoutes } from '#serve/web.ts';
 import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
@@ -26,6 +25,7 @@ import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
 import type { ShardData } from './shard.ts';
 import { buildInfo, VERSION } from './version.ts';
+import { pageRoutes } from './view.ts';
 
 export const runServer = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
 export const runUp = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
@@ -158,7 +158,14 @@ async function run(flags: ServerFlags): Promise<number> {
       },
     }),
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
-    ...webRoutes({ folder: path.join(PACKAGE, 'build', 'web'), disk: nodeDisk }),
+    ...pageRoutes({
+      packageFolder: PACKAGE,
+      folder: flags['storage.tsdb.path'],
+      provisioned: flags['view.dashboards'],
+      disk: nodeDisk,
+      clock,
+      logger,
+    }),
   ];
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
   await pool.start();

@@ -1,6 +1,6 @@
 // Wires dashboards and data sources for the roles that have pages: where they are kept, and who answers for each kind.
 
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
@@ -15,10 +15,9 @@ import { askClickhouse, askElasticsearch, askJson } from '#view/sources/http.ts'
 import { Sources } from '#view/sources/source.ts';
 import { VERSION } from './version.ts';
 
-const WEB_FOLDER = fileURLToPath(new URL('../../build/web', import.meta.url));
-const SHIPPED_FOLDER = fileURLToPath(new URL('../../deploy/dashboards', import.meta.url));
-
 export type ViewWiring = {
+  /** Where the package lies: its built pages and the dashboards that ship. */
+  readonly packageFolder: string;
   /** The data folder of the server; dashboards and sources are kept below it. */
   readonly folder: string;
   /** Folders of dashboards that are read only. */
@@ -29,11 +28,28 @@ export type ViewWiring = {
 };
 
 /** Pages, their assets, and the APIs behind them. Must come last: it answers for every path that nobody else takes. */
-export function pageRoutes({ folder, provisioned, disk, clock, logger }: ViewWiring): Route[] {
+export function pageRoutes({ packageFolder, folder, provisioned, disk, clock, logger }: ViewWiring): Route[] {
   const environment = process.env;
   const http = { client: createHttpClient(undefined, { clock, disk, environment }), environment };
   const sources = new Sources(disk, `${folder}/view/sources.json`);
-  const library = new Library({ folder: `${folder}/view/dashboards`, shipped: SHIPPED_FOLDER, provisioned, disk, clock, logger });
-  const ask = { mysql: askMysql(environment), postgres: askPostgres(environment), clickhouse: askClickhouse(http), elasticsearch: askElasticsearch(http), json: askJson(http) };
-  return [...viewRoutes({ library, sources, http, ask }), ...grafanaRoutes({ library, sources, version: VERSION }), ...webRoutes({ folder: WEB_FOLDER, disk })];
+  const library = new Library({
+    folder: `${folder}/view/dashboards`,
+    shipped: path.join(packageFolder, 'deploy', 'dashboards'),
+    provisioned,
+    disk,
+    clock,
+    logger,
+  });
+  const ask = {
+    mysql: askMysql(environment),
+    postgres: askPostgres(environment),
+    clickhouse: askClickhouse(http),
+    elasticsearch: askElasticsearch(http),
+    json: askJson(http),
+  };
+  return [
+    ...viewRoutes({ library, sources, http, ask }),
+    ...grafanaRoutes({ library, sources, version: VERSION }),
+    ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk }),
+  ];
 }

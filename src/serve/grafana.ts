@@ -214,13 +214,13 @@ export function grafanaRoutes({ library, sources, version }: GrafanaOptions): Ro
     { methods: ['POST'], pattern: '/api/datasources', role: 'admin', handler: guarded(create) },
     {
       methods: ['GET'],
-      pattern: '/api/datasources/name/:name',
-      handler: ({ params }) => find((source) => source.name === params.name),
+      pattern: '/api/datasources/name/:id',
+      handler: ({ params }) => find((source) => source.name === params.id),
     },
     {
       methods: ['GET'],
-      pattern: '/api/datasources/id/:name',
-      handler: ({ params }) => find((source) => source.name === params.name),
+      pattern: '/api/datasources/id/:id',
+      handler: ({ params }) => find((source) => source.name === params.id),
     },
     {
       methods: ['GET'],
@@ -233,7 +233,7 @@ export function grafanaRoutes({ library, sources, version }: GrafanaOptions): Ro
       methods: ['DELETE'],
       pattern: '/api/datasources/name/:id',
       role: 'admin',
-      handler: ({ params, ...rest }) => remove({ ...rest, params: { id: params.name ?? params.id! } }),
+      handler: remove,
     },
     {
       methods: ['GET'],
