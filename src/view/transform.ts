@@ -1,4 +1,4 @@
-// Transformations of frames, a table by the ids that Grafana's dashboards name. Pure functions; an option that is not
+// Transformations of frames: a table by the ids that Grafana's dashboards name. Pure functions; an option that is not
 // understood is left at its default, an unknown id is refused by `knowsTransformation` at import. Portable.
 
 import { CALCULATIONS, calculationOf } from './calculate.ts';
@@ -552,7 +552,7 @@ function matrix(frame: Frame, columnName: string, rowName: string, valueName: st
   const columns = [...new Set(column.values)];
   const rows = [...new Set(row.values)];
   const cells = new Map<string, Cell>();
-  value.values.forEach((cell, at) => cells.set(JSON.stringify([row.values[at], column.values[at]]), cell));
+  for (const [at, cell] of value.values.entries()) cells.set(JSON.stringify([row.values[at], column.values[at]]), cell);
   return {
     ...frame,
     fields: [
