@@ -6,11 +6,11 @@ import type { Gateway } from '#collect/push/gateway.ts';
 import { readPushOptions } from '#collect/push/options.ts';
 import { parsePushProtobuf } from '#collect/push/protobuf.ts';
 import { readTablePushes } from '#collect/push/table.ts';
-import { type ParsedPush, PushError, parsePushText } from '#collect/push/text.ts';
 import type { MetricFamily } from '#model/family.ts';
 import { quote } from '#model/labels.ts';
 import type { Counter, HistogramMetric, Registry, Vec } from '#model/registry.ts';
 import { render } from '#wire/exposition/write.ts';
+import { FamilyError, type ParsedPage, parseFamilies } from '#wire/families/text.ts';
 import { snappyDecodeFrames } from '#wire/snappy-frames.ts';
 import { type HttpRequest, type HttpResponse, json, type Route, success, text } from './http.ts';
 import { groupsJson } from './push-json.ts';
@@ -176,14 +176,14 @@ async function handlePush(
     });
     return { status: 200 };
   } catch (error) {
-    if (error instanceof PushError) return refuse(error.message);
+    if (error instanceof FamilyError) return refuse(error.message);
     if (error instanceof OperatingError)
       return refuse(errorText(error), error.code === 'etcd' || error.code === 'conflict' ? 503 : 400);
     throw error;
   }
 }
 
-async function readBody(request: HttpRequest, options: PushRouteOptions): Promise<ParsedPush> {
+async function readBody(request: HttpRequest, options: PushRouteOptions): Promise<ParsedPage> {
   let body: Uint8Array = await request.body();
   if (String(request.headers['content-encoding'] ?? '').toLowerCase() === 'snappy')
     body = snappyDecodeFrames(body, options.maxBodyBytes);
@@ -195,7 +195,7 @@ async function readBody(request: HttpRequest, options: PushRouteOptions): Promis
     type.includes(';encoding=delimited') &&
     type.includes(';proto=io.prometheus.client.metricfamily');
   if (isProtobuf) return parsePushProtobuf(body);
-  return parsePushText(Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'), options.allowUtf8Names);
+  return parseFamilies(Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'), options.allowUtf8Names);
 }
 
 /** `<job>{/<label>[@base64]/<value>}` */
@@ -206,11 +206,11 @@ function readGroup(rest: string, isJobEncoded: boolean, allowUtf8: boolean): Rec
   if (isJobEncoded) {
     const decoded = decodeBase64(written);
     if (typeof decoded !== 'string')
-      throw new PushError(`invalid base64 encoding in job name ${quote('')}: ${decoded.problem}`);
+      throw new FamilyError(`invalid base64 encoding in job name ${quote('')}: ${decoded.problem}`);
     job = decoded;
   }
   const labels = splitLabels(at < 0 ? '' : rest.slice(at), allowUtf8);
-  if (job === '') throw new PushError('job name is required');
+  if (job === '') throw new FamilyError('job name is required');
   return { ...labels, job };
 }
 
@@ -218,16 +218,16 @@ function splitLabels(path: string, allowUtf8: boolean): Record<string, string> {
   const labels: Record<string, string> = {};
   if (path.length <= 1) return labels;
   const parts = path.slice(1).split('/');
-  if (parts.length % 2 !== 0) throw new PushError(`odd number of components in label string ${quote(path)}`);
+  if (parts.length % 2 !== 0) throw new FamilyError(`odd number of components in label string ${quote(path)}`);
   for (let i = 0; i < parts.length; i += 2) {
     const isEncoded = parts[i]!.endsWith(BASE64);
     const name = isEncoded ? parts[i]!.slice(0, -BASE64.length) : parts[i]!;
     const label = allowUtf8 ? unescapeName(name) : name;
     const isValid = allowUtf8 ? label !== '' : /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label);
-    if (!isValid || name.startsWith('__')) throw new PushError(`improper label name ${quote(name)}`);
+    if (!isValid || name.startsWith('__')) throw new FamilyError(`improper label name ${quote(name)}`);
     const value = isEncoded ? decodeBase64(parts[i + 1]!) : parts[i + 1]!;
     if (typeof value !== 'string')
-      throw new PushError(`invalid base64 encoding for label ${name}=${quote(parts[i + 1]!)}: ${value.problem}`);
+      throw new FamilyError(`invalid base64 encoding for label ${name}=${quote(parts[i + 1]!)}: ${value.problem}`);
     labels[label] = value;
   }
   return labels;
@@ -294,7 +294,7 @@ async function handleTables(gateway: Gateway, request: HttpRequest): Promise<Htt
     await gateway.pushTables(pushes);
     return json({ error: 0, message: 'success', result: { metrics: pushes.length } });
   } catch (error) {
-    if (error instanceof PushError) return json({ error: 1, message: error.message, result: null }, 400);
+    if (error instanceof FamilyError) return json({ error: 1, message: error.message, result: null }, 400);
     if (error instanceof OperatingError) return json({ error: 1, message: errorText(error), result: null }, 503);
     throw error;
   }

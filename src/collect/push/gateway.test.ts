@@ -6,11 +6,11 @@ import { SimClock } from '#base/clock-sim.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { writeText } from '#wire/exposition/write.ts';
+import { parseFamilies } from '#wire/families/text.ts';
 import { Gateway } from './gateway.ts';
 import { readPushOptions } from './options.ts';
 import { DEFAULT_GROUP_OPTIONS } from './state.ts';
 import { readTablePushes } from './table.ts';
-import { parsePushText } from './text.ts';
 
 function make() {
   const clock = new SimClock(1_000_000);
@@ -18,7 +18,7 @@ function make() {
   const gateway = new Gateway(options, nodeDisk, clock, silentLogger, () => []);
   const push = (job: string, body: string, query = '', wholeGroup = false) => {
     const read = readPushOptions(new URLSearchParams(query));
-    return gateway.push({ labels: { job }, ...parsePushText(body, false), wholeGroup, ...read });
+    return gateway.push({ labels: { job }, ...parseFamilies(body, false), wholeGroup, ...read });
   };
   /** The page without the gateway's own lines and without the group's labels. */
   const page = async (reader?: string) => {

@@ -8,9 +8,10 @@ import { errorText, OperatingError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { MetricFamily } from '#model/family.ts';
 import { labelsOf } from '#model/labels.ts';
+import { type Exposed, exposedFamilies } from '#wire/families/expose.ts';
+import { FamilyError } from '#wire/families/text.ts';
 import { applyFailure, applyPush, groupedLabels, isRepeated, type Push } from './apply.ts';
 import { SeriesIndex } from './check.ts';
-import { type Exposed, exposedFamilies } from './expose.ts';
 import { readPushFile, writePushFile } from './persist.ts';
 import {
   gotByAll,
@@ -35,7 +36,6 @@ import {
   type Table,
 } from './state.ts';
 import { applyTable, type TablePush } from './table.ts';
-import { PushError } from './text.ts';
 
 export type GatewayOptions = {
   /** '' keeps the state in memory only. */
@@ -106,7 +106,7 @@ export class Gateway {
     this.#persist();
   }
 
-  /** Throws a PushError when the push is refused; the group then carries the time of the failure. */
+  /** Throws a FamilyError when the push is refused; the group then carries the time of the failure. */
   async push(request: PushRequest): Promise<void> {
     const key = groupKey(request.labels);
     const families = request.families.map((family) => ({
@@ -126,7 +126,7 @@ export class Gateway {
       return { group: applyFailure(before, request.labels, now, this.#options.defaults), problem };
     });
     if (problem !== undefined && this.#options.isChecked)
-      throw new PushError(`pushed metrics are invalid or inconsistent with existing metrics: ${problem}`);
+      throw new FamilyError(`pushed metrics are invalid or inconsistent with existing metrics: ${problem}`);
   }
 
   async remove(labels: Readonly<Record<string, string>>): Promise<void> {
@@ -145,7 +145,7 @@ export class Gateway {
       applyTable(this.#tables.get(push.name), push, now);
       for (const group of this.#groups.values()) {
         if (group.families[push.name] || this.#own().some((family) => family.name === push.name))
-          throw new PushError(`cannot store metric "${push.name}": the name is in use by pushed or own metrics`);
+          throw new FamilyError(`cannot store metric "${push.name}": the name is in use by pushed or own metrics`);
       }
     }
     for (const push of pushes) await this.#changeTable(push.name, (before) => applyTable(before, push, now));

@@ -2,8 +2,8 @@
 // They stay with the group until a later push says otherwise.
 
 import { parseDuration } from '#base/units.ts';
+import { FamilyError } from '#wire/families/text.ts';
 import { ABSENT_MODES, type GroupOptions, MERGE_MODES, PULL_MODES } from './state.ts';
-import { PushError } from './text.ts';
 
 const MAX_PUSH_ID_LENGTH = 200;
 
@@ -32,7 +32,7 @@ export function readPushOptions(query: URLSearchParams): {
         break;
       case 'push_id':
         if (value === '' || value.length > MAX_PUSH_ID_LENGTH)
-          throw new PushError(`invalid push_id: expected 1 to ${MAX_PUSH_ID_LENGTH} characters`);
+          throw new FamilyError(`invalid push_id: expected 1 to ${MAX_PUSH_ID_LENGTH} characters`);
         pushId = value;
         break;
     }
@@ -43,13 +43,13 @@ export function readPushOptions(query: URLSearchParams): {
 function oneOf<T extends string>(name: string, value: string, values: readonly T[]): T {
   const found = values.find((one) => one === value);
   if (found === undefined)
-    throw new PushError(`invalid value ${JSON.stringify(value)} of ${name}: expected one of ${values.join(', ')}`);
+    throw new FamilyError(`invalid value ${JSON.stringify(value)} of ${name}: expected one of ${values.join(', ')}`);
   return found;
 }
 
 function duration(name: string, value: string): number {
   const ms = parseDuration(value);
   if (ms === undefined)
-    throw new PushError(`invalid value ${JSON.stringify(value)} of ${name}: expected a duration such as 30s or 10m`);
+    throw new FamilyError(`invalid value ${JSON.stringify(value)} of ${name}: expected a duration such as 30s or 10m`);
   return ms;
 }

@@ -1,13 +1,13 @@
 // Length-delimited protobuf (io.prometheus.client.MetricFamily) into pushed families; the numbers are the fields of that message.
 
 import type { CounterReset, Histogram, Span } from '#model/histogram.ts';
+import { FamilyError, type ParsedPage } from '#wire/families/text.ts';
 import { BYTES, ProtoReader, tagOf } from '#wire/protobuf.ts';
 import type { PushedFamily, PushedValue, PushType } from './state.ts';
-import { type ParsedPush, PushError } from './text.ts';
 
 const TYPES: readonly PushType[] = ['counter', 'gauge', 'summary', 'untyped', 'histogram', 'gaugehistogram'];
 
-export function parsePushProtobuf(bytes: Uint8Array): ParsedPush {
+export function parsePushProtobuf(bytes: Uint8Array): ParsedPage {
   const families = new Map<string, PushedFamily>();
   let hasTimestamps = false;
   const reader = new ProtoReader(bytes);
@@ -17,7 +17,7 @@ export function parsePushProtobuf(bytes: Uint8Array): ParsedPush {
       hasTimestamps = true;
     });
     reader.close(outer);
-    if (family.name === '') throw new PushError('cannot read the push: a metric family has no name');
+    if (family.name === '') throw new FamilyError('cannot read the push: a metric family has no name');
     families.set(family.name, family);
   }
   return { families: [...families.values()], hasTimestamps };

@@ -1,39 +1,13 @@
 // What the push gateway keeps, as plain data: groups of pushed families, and tables pushed as JSON. Everything that changes it is
 // a pure function (apply.ts, table.ts); gateway.ts owns the current value, persist.ts and replicas.ts write it down.
 
-import type { Histogram } from '#model/histogram.ts';
-import type { Labels } from '#model/labels.ts';
+import type { FamilyType, ParsedFamily, ParsedMetric, ParsedValue } from '#wire/families/types.ts';
 
-export type PushType = 'counter' | 'gauge' | 'untyped' | 'summary' | 'histogram' | 'gaugehistogram';
-
-export type PushedValue =
-  | { readonly kind: 'number'; readonly number: number }
-  | {
-      readonly kind: 'summary';
-      readonly count: number;
-      readonly sum: number;
-      readonly quantiles: readonly (readonly [quantile: number, value: number])[];
-    }
-  | {
-      readonly kind: 'histogram';
-      readonly count: number;
-      readonly sum: number;
-      readonly buckets: readonly (readonly [bound: number, count: number])[];
-      readonly native?: Histogram;
-    };
-
-export type PushedMetric = {
-  /** With the grouping labels and always with `instance`, which may be empty here (it is exposed as instance=""). */
-  readonly labels: Labels;
-  readonly value: PushedValue;
-};
-
-export type PushedFamily = {
-  readonly name: string;
-  readonly type: PushType;
-  readonly help: string;
-  readonly metrics: readonly PushedMetric[];
-};
+export type PushType = FamilyType;
+export type PushedValue = ParsedValue;
+/** Labels have the grouping labels and always `instance`, which may be empty here (it is exposed as instance=""). */
+export type PushedMetric = ParsedMetric;
+export type PushedFamily = ParsedFamily;
 
 /** A family as a group keeps it. `changed[i]` is the version of the group in which metric i was pushed last. */
 export type StoredFamily = PushedFamily & { readonly pushedAt: number; readonly changed: readonly number[] };

@@ -2,8 +2,8 @@
 // and pulled. Reading the request and applying it are pure; a request is refused whole or processed whole.
 
 import { isLegacyLabelName, isLegacyMetricName } from '#model/labels.ts';
+import { FamilyError } from '#wire/families/text.ts';
 import { TABLE_POLICIES, type Table, type TablePolicy } from './state.ts';
-import { PushError } from './text.ts';
 
 type Row = readonly [values: readonly string[], value: number];
 export type TablePush = {
@@ -33,25 +33,25 @@ const DEFAULTS: Readonly<Record<PolicyField, TablePolicy>> = {
   pullFinish: 'keep',
 };
 
-/** Reads `{"metrics": {name: {...}}}`. Throws a PushError that names the metric and field. */
+/** Reads `{"metrics": {name: {...}}}`. Throws a FamilyError that names the metric and field. */
 export function readTablePushes(body: string): TablePush[] {
   let request: unknown;
   try {
     request = JSON.parse(body);
   } catch (error) {
-    throw new PushError(`cannot read the request: it is no JSON: ${error instanceof Error ? error.message : error}`);
+    throw new FamilyError(`cannot read the request: it is no JSON: ${error instanceof Error ? error.message : error}`);
   }
-  if (!isRecord(request)) throw new PushError('cannot read the request: expected an object with the field "metrics"');
+  if (!isRecord(request)) throw new FamilyError('cannot read the request: expected an object with the field "metrics"');
   // Upstream's clients send the metrics as an object or as its JSON text.
   let metrics = request['metrics'];
   if (typeof metrics === 'string') metrics = JSON.parse(metrics) as unknown;
-  if (!isRecord(metrics)) throw new PushError('cannot read the request: "metrics" must be an object of metrics');
+  if (!isRecord(metrics)) throw new FamilyError('cannot read the request: "metrics" must be an object of metrics');
   return Object.entries(metrics).map(([name, metric]) => readOne(name, metric));
 }
 
 function readOne(name: string, metric: unknown): TablePush {
   const fail = (message: string): never => {
-    throw new PushError(`cannot read metric "${name}": ${message}`);
+    throw new FamilyError(`cannot read metric "${name}": ${message}`);
   };
   if (!isLegacyMetricName(name)) fail('its name is not a valid metric name');
   if (!isRecord(metric)) return fail('expected an object');
@@ -101,13 +101,13 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((one) => typeof one === 'string');
 
-/** The table after a push. Throws a PushError when the labels do not fit. */
+/** The table after a push. Throws a FamilyError when the labels do not fit. */
 export function applyTable(before: Table | undefined, push: TablePush, now: number): Table {
   const labelNames = push.labelNames ?? before?.labelNames ?? [];
   const sameLabels = before === undefined || labelNames.join('\xff') === before.labelNames.join('\xff');
   for (const [values] of push.rows)
     if (values.length !== labelNames.length)
-      throw new PushError(
+      throw new FamilyError(
         `cannot store metric "${push.name}": ${values.length} label values for ${labelNames.length} labels`,
       );
   const policy = (field: PolicyField) => push.policies[field] ?? before?.[field] ?? DEFAULTS[field];

@@ -7,10 +7,15 @@ import type { Collector } from '../collector.ts';
 import * as cpu from './collectors/cpu.ts';
 import { diskstats } from './collectors/disk.ts';
 import { filesystem } from './collectors/filesystem.ts';
+import * as hardware from './collectors/hardware.ts';
 import * as memory from './collectors/memory.ts';
 import * as network from './collectors/network.ts';
+import { nfs, nfsd } from './collectors/nfs.ts';
 import * as sockets from './collectors/sockets.ts';
+import * as storage from './collectors/storage.ts';
 import * as system from './collectors/system.ts';
+import { systemd } from './collectors/systemd.ts';
+import { textfile } from './collectors/textfile.ts';
 import type { CollectorMaker, Host } from './host.ts';
 
 type Entry = { readonly byDefault: boolean; readonly make: CollectorMaker };
@@ -20,28 +25,40 @@ const off = (make: CollectorMaker): Entry => ({ byDefault: false, make });
 export const NODE_COLLECTORS: Readonly<Record<string, Entry>> = {
   arp: on(sockets.arp),
   bonding: on(network.bonding),
+  btrfs: on(storage.btrfs),
   buddyinfo: off(memory.buddyinfo),
   conntrack: on(sockets.conntrack),
   cpu: on(cpu.cpu),
   cpufreq: on(cpu.cpufreq),
   diskstats: on(diskstats),
   dmi: on(system.dmi),
+  dmmultipath: on(hardware.dmmultipath),
+  edac: on(hardware.edac),
   entropy: on(system.entropy),
+  fibrechannel: on(hardware.fibrechannel),
   filefd: on(system.filefd),
   filesystem: on(filesystem),
+  hwmon: on(hardware.hwmon),
+  infiniband: on(hardware.infiniband),
   interrupts: off(system.interrupts),
   ipvs: on(sockets.ipvs),
   kernel_hung: on(system.kernelHung),
   ksmd: off(memory.ksmd),
   loadavg: on(memory.loadavg),
+  mdadm: on(storage.mdadm),
   meminfo: on(memory.meminfo),
   meminfo_numa: off(memory.meminfoNuma),
   netclass: on(network.netclass),
   netdev: on(network.netdev),
   netstat: on(sockets.netstat),
+  nfs: on(nfs),
+  nfsd: on(nfsd),
+  nvme: on(hardware.nvme),
   os: on(system.osRelease),
+  powersupplyclass: on(hardware.powerSupply),
   pressure: on(memory.pressure),
   processes: off(system.processes),
+  rapl: on(hardware.rapl),
   schedstat: on(memory.schedstat),
   selinux: on(system.selinux),
   slabinfo: off(system.slabinfo),
@@ -49,12 +66,20 @@ export const NODE_COLLECTORS: Readonly<Record<string, Entry>> = {
   softirqs: off(system.softirqs),
   softnet: on(sockets.softnet),
   stat: on(memory.stat),
+  swap: off(hardware.swap),
   sysctl: off(system.sysctl),
+  systemd: off(systemd),
+  tapestats: on(hardware.tapestats),
   tcpstat: off(sockets.tcpstat),
+  textfile: on(textfile),
+  thermal_zone: on(hardware.thermalZone),
   time: on(system.time),
   udp_queues: on(sockets.udpQueues),
   uname: on(system.uname),
   vmstat: on(memory.vmstat),
+  watchdog: on(hardware.watchdog),
+  xfs: on(storage.xfs),
+  zfs: on(storage.zfs),
 };
 
 /** Switches given on the command line: collector name to on or off. */

@@ -13,6 +13,9 @@ import type { ThreadAnswer, ThreadRequest, ThreadStart } from './thread.ts';
 /** Threads that may be stuck at once; beyond it, what hangs is only reported. */
 const MAX_STUCK_THREADS = 4;
 
+/** A scrape makes some hundred kilobytes of garbage; a small young generation keeps the thread small. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
+
 export type NodeExporterOptions = {
   /** Collectors to make, by name. */
   readonly names: readonly string[];
@@ -107,7 +110,10 @@ export class NodeExporter {
     const progress = new Int32Array(new SharedArrayBuffer(4));
     const { names, flags, timeoutMs } = this.#options;
     const start: ThreadStart & { kind: 'node-exporter' } = { kind: 'node-exporter', names, flags, timeoutMs, progress };
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: start });
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData: start,
+      resourceLimits: THREAD_LIMITS,
+    });
     const thread = { worker, progress };
     worker.unref();
     worker.on('message', (answer: ThreadAnswer) => {

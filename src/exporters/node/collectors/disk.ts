@@ -53,7 +53,7 @@ export const diskstats: CollectorMaker = (host) => {
           'revision',
           udev['ID_REVISION'] ?? '',
           'rotational',
-          host.files.maybe(host.sys('block', device, 'queue/rotational')) ?? '',
+          host.files.maybe(host.sys('block', device, 'queue/rotational')) ?? '0',
           'serial',
           udev['SCSI_IDENT_SERIAL'] ?? udev['ID_SERIAL_SHORT'] ?? udev['ID_SERIAL'] ?? '',
           'wwn',

@@ -236,6 +236,8 @@ export const ksmd: CollectorMaker = (host) => ({
       const scaled = file === 'sleep_millisecs' ? value / 1000 : value;
       page.add(metric.endsWith('_total') ? 'counter' : 'gauge', `node_ksmd_${metric}`, `ksmd: ${file}.`, scaled);
     }
+    const profit = host.files.number(host.sys('kernel/mm/ksm/general_profit'));
+    if (profit !== undefined) page.gauge('node_ksmd_general_profit_bytes', 'Memory saved, less what it costs.', profit);
     return page.families();
   },
 });

@@ -1,20 +1,20 @@
-// Text format 0.0.4 into families, for pushes. Unlike scraping, which wants series, a push is kept family by family, histograms and
-// summaries as wholes; the rules and the wording of errors are those of Prometheus' text parser.
+// Text format 0.0.4 into families, for pushes and text files. Unlike scraping, which wants series, these are kept family by family,
+// histograms and summaries as wholes; the rules and the wording of errors are those of Prometheus' text parser.
 
 import { quote } from '#model/labels.ts';
-import type { PushedFamily, PushedValue, PushType } from './state.ts';
+import type { FamilyType, ParsedFamily, ParsedValue } from './types.ts';
 
-/** The body is wrong; the message is what the pusher gets. */
-export class PushError extends Error {
+/** The page is wrong; the message is what the pusher gets. */
+export class FamilyError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'PushError';
+    this.name = 'FamilyError';
   }
 }
 
 type Building = {
   name: string;
-  type: PushType | undefined;
+  type: FamilyType | undefined;
   help: string | undefined;
   metrics: { labels: string[]; value: number | Whole }[];
   /** Histograms and summaries by their labels. */
@@ -22,7 +22,7 @@ type Building = {
 };
 type Whole = { count: number; sum: number; parts: (readonly [bound: number, value: number])[] };
 
-const TYPES: Readonly<Record<string, PushType>> = {
+const TYPES: Readonly<Record<string, FamilyType>> = {
   COUNTER: 'counter',
   GAUGE: 'gauge',
   SUMMARY: 'summary',
@@ -32,13 +32,13 @@ const TYPES: Readonly<Record<string, PushType>> = {
   GAUGEHISTOGRAM: 'gaugehistogram',
 };
 
-export type ParsedPush = { readonly families: readonly PushedFamily[]; readonly hasTimestamps: boolean };
+export type ParsedPage = { readonly families: readonly ParsedFamily[]; readonly hasTimestamps: boolean };
 
-export function parsePushText(text: string, allowUtf8Names: boolean): ParsedPush {
-  return new TextPush(text, allowUtf8Names).parse();
+export function parseFamilies(text: string, allowUtf8Names: boolean): ParsedPage {
+  return new PageParser(text, allowUtf8Names).parse();
 }
 
-class TextPush {
+class PageParser {
   readonly #text: string;
   readonly #allowUtf8: boolean;
   readonly #families = new Map<string, Building>();
@@ -51,7 +51,7 @@ class TextPush {
     this.#allowUtf8 = allowUtf8;
   }
 
-  parse(): ParsedPush {
+  parse(): ParsedPage {
     while (this.#at < this.#text.length) {
       this.#line++;
       this.#blanks();
@@ -61,7 +61,7 @@ class TextPush {
       else if (char === '#') this.#comment();
       else this.#sample();
     }
-    const families: PushedFamily[] = [];
+    const families: ParsedFamily[] = [];
     for (const { name, type, help, metrics } of this.#families.values())
       if (metrics.length > 0)
         families.push({
@@ -74,7 +74,7 @@ class TextPush {
   }
 
   #fail(message: string): never {
-    throw new PushError(`text format parsing error in line ${this.#line}: ${message}`);
+    throw new FamilyError(`text format parsing error in line ${this.#line}: ${message}`);
   }
 
   /** The character under way; the text must not end here. */
@@ -317,7 +317,7 @@ class TextPush {
   }
 }
 
-function finished(type: PushType | undefined, value: number | Whole): PushedValue {
+function finished(type: FamilyType | undefined, value: number | Whole): ParsedValue {
   if (typeof value === 'number') return { kind: 'number', number: value };
   const { count, sum, parts } = value;
   return type === 'summary'

@@ -1,19 +1,19 @@
-// From what was pushed to what is exposed: one family per name over all groups, in Prometheus' order.
+// From parsed families to what is exposed: sorted as Prometheus' own pages are, histograms and summaries as their series.
 
 import type { MetricType } from '#model/batch.ts';
 import type { FamilySample, MetricFamily } from '#model/family.ts';
 import { compareText, type Labels } from '#model/labels.ts';
 import { formatValue } from '#model/value.ts';
-import type { PushedMetric, PushType } from './state.ts';
+import type { FamilyType, ParsedMetric } from './types.ts';
 
 export type Exposed = {
   readonly name: string;
-  readonly type: PushType;
+  readonly type: FamilyType;
   readonly help: string;
-  readonly metrics: PushedMetric[];
+  readonly metrics: ParsedMetric[];
 };
 
-const MODEL_TYPES: Readonly<Record<PushType, MetricType>> = {
+const MODEL_TYPES: Readonly<Record<FamilyType, MetricType>> = {
   counter: 'counter',
   gauge: 'gauge',
   untyped: 'unknown',
@@ -35,7 +35,7 @@ export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
 }
 
 /** Fewer labels first, then by the values in order, which is the order of Prometheus' own pages. */
-function compareMetrics(a: PushedMetric, b: PushedMetric): number {
+function compareMetrics(a: ParsedMetric, b: ParsedMetric): number {
   if (a.labels.length !== b.labels.length) return a.labels.length - b.labels.length;
   for (let i = 1; i < a.labels.length; i += 2) {
     const order = compareText(a.labels[i]!, b.labels[i]!);
@@ -44,7 +44,7 @@ function compareMetrics(a: PushedMetric, b: PushedMetric): number {
   return 0;
 }
 
-function samplesOf({ labels, value }: PushedMetric): FamilySample[] {
+function samplesOf({ labels, value }: ParsedMetric): FamilySample[] {
   switch (value.kind) {
     case 'number':
       return [{ suffix: '', labels, value: value.number }];
@@ -65,7 +65,7 @@ function samplesOf({ labels, value }: PushedMetric): FamilySample[] {
 
 function histogramSamples(
   labels: Labels,
-  value: Extract<PushedMetric['value'], { kind: 'histogram' }>,
+  value: Extract<ParsedMetric['value'], { kind: 'histogram' }>,
 ): FamilySample[] {
   const samples: FamilySample[] = value.buckets.map(([bound, count]) => ({
     suffix: '_bucket',
