@@ -80,6 +80,7 @@ export class LogKeeper {
     }
     await this.#replay(this.#stored, { shard, shards, countOrphans: true });
     await finishReplay(this.#head);
+    this.#syncStored(sizes);
     this.loadMs = clock.monotonic() - begun;
     if (this.report.segments > 0) {
       this.#logger.info('log loaded', { ...this.report, durationMs: Math.round(this.loadMs) });
@@ -114,6 +115,24 @@ export class LogKeeper {
       memory.ahead(SLICE_ROWS * 1536);
       memory.kernel.shelveRows(from, to);
     });
+  }
+
+  /** A killed run may have left what it wrote unsynced; from now on it counts as safe. */
+  #syncStored(generations: readonly StoredGeneration[]): void {
+    for (const stored of generations) {
+      for (const path of [...segmentsOf(this.#disk, stored, 'keep'), ...segmentsOf(this.#disk, stored, 'samples')]) {
+        try {
+          const file = this.#disk.open(path, 'readwrite');
+          try {
+            file.sync();
+          } finally {
+            file.close();
+          }
+        } catch (error) {
+          this.#logger.warn('cannot sync a segment of the log', { segment: path, err: errorText(error) });
+        }
+      }
+    }
   }
 
   #sizeOf(stored: StoredGeneration): number {
