@@ -79,6 +79,31 @@ export class SimDisk implements Disk {
     this.#changes = [];
   }
 
+  /** The disk as the process that runs now sees it: after the next restart every call through this view fails. */
+  view(): Disk {
+    const epoch = this.#epoch;
+    const guarded =
+      <A extends unknown[], R>(call: (...args: A) => R) =>
+      (...args: A): R => {
+        if (epoch !== this.#epoch) throw new OperatingError('crashed', 'cannot reach the disk: the process is gone');
+        return call(...args);
+      };
+    return {
+      open: guarded((path, mode) => this.open(path, mode)),
+      readFile: guarded((path) => this.readFile(path)),
+      exists: guarded((path) => this.exists(path)),
+      size: guarded((path) => this.size(path)),
+      modified: guarded((path) => this.modified(path)),
+      list: guarded((path) => this.list(path)),
+      makeFolder: guarded((path) => this.makeFolder(path)),
+      rename: guarded((from, to) => this.rename(from, to)),
+      remove: guarded((path) => this.remove(path)),
+      link: guarded((from, to) => this.link(from, to)),
+      syncFolder: guarded((path) => this.syncFolder(path)),
+      space: guarded(() => this.space()),
+    };
+  }
+
   #lose(inode: Inode): void {
     const mode = this.#random.below(4);
     let content = inode.durable;
