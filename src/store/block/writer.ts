@@ -1,6 +1,7 @@
 // Writes a block: chunks, index, tombstones and meta.json into a temporary folder that gets its name when everything in it
 // is durable. A crash leaves the folder without its name, which the next start removes.
 
+import { assert } from '#base/assert.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { publishFolder } from '#base/disk/durable.ts';
 import type { Labels } from '#model/labels.ts';
@@ -32,6 +33,7 @@ export function writeBlock(
 ): BlockMeta | undefined {
   const path = `${folder}/${meta.ulid}`;
   const temporary = `${path}${CREATION_SUFFIX}`;
+  assert(!disk.exists(path), `block ${meta.ulid} is there already`);
   disk.remove(temporary);
   disk.makeFolder(temporary);
   const chunks = new SegmentWriter(disk, `${temporary}/${CHUNKS_FOLDER}`);

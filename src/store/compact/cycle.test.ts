@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { SimClock } from '#base/clock-sim.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
-import { seeded } from '#base/random.ts';
+import { type Random, seeded } from '#base/random.ts';
 import { hashLabels, type Labels, labelsOf, shardOf } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import { Registry } from '#model/registry.ts';
@@ -32,8 +32,8 @@ function called<A extends Record<string, (argument: never, signal: never) => unk
   return Object.fromEntries(entries) as Called<A>;
 }
 
-function open(folder: string, shards: number, clock: SimClock) {
-  const parts = { disk: nodeDisk, folder, random: seeded(seed), clock, logger: silentLogger };
+function open(folder: string, shards: number, clock: SimClock, random: Random) {
+  const parts = { disk: nodeDisk, folder, random, clock, logger: silentLogger };
   const work = blockWork(parts);
   work.prepare(undefined);
   const options = { ...DEFAULT_STORE_OPTIONS, maxAheadMs: 0, outOfOrderWindowMs: 6 * HOUR, fsyncIntervalMs: HOUR };
@@ -85,7 +85,7 @@ for (const shards of [1, 2]) {
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const random = seeded(seed);
     const clock = new SimClock(START);
-    let { stores, cycle, work } = open(folder, shards, clock);
+    let { stores, cycle, work } = open(folder, shards, clock, random);
     await Promise.all(stores.map((store) => store.ready()));
     const series: Labels[] = Array.from({ length: 23 }, (_, i) =>
       labelsOf({ __name__: `m${i % 3}`, i: String(i).padStart(2, '0') }),
@@ -115,7 +115,7 @@ for (const shards of [1, 2]) {
       if (step === 400) {
         await cycle.stop();
         for (const store of stores) await store.close();
-        ({ stores, cycle, work } = open(folder, shards, clock));
+        ({ stores, cycle, work } = open(folder, shards, clock, random));
         begunAt = step;
         await Promise.all(stores.map((store) => store.ready()));
         assert.deepEqual(everything(stores), text(rows), 'after a restart');
@@ -126,7 +126,7 @@ for (const shards of [1, 2]) {
     assert.ok(work.blocks().some(({ compaction }) => compaction.level > 1));
 
     await cycle.snapshot('copy', false);
-    const snapshot = open(`${folder}/${SNAPSHOTS_FOLDER}/copy`, 1, new SimClock(START));
+    const snapshot = open(`${folder}/${SNAPSHOTS_FOLDER}/copy`, 1, new SimClock(START), random);
     await snapshot.stores[0]!.ready();
     assert.deepEqual(everything(snapshot.stores), text(rows), 'the snapshot');
     await snapshot.stores[0]!.close();
