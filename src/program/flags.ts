@@ -70,8 +70,32 @@ export const RECEIVER_FLAGS = {
   },
 } as const satisfies FlagTable;
 
+export const ADMIN_FLAGS = {
+  'web.enable-admin-api': {
+    kind: 'boolean',
+    default: false,
+    help: 'Allow deleting series, cleaning tombstones and snapshots by HTTP request.',
+  },
+} as const satisfies FlagTable;
+
 export const STORAGE_FLAGS = {
   'storage.tsdb.path': { kind: 'text', default: 'data/', help: 'Folder of the time series database.' },
+  'storage.tsdb.retention.time': {
+    kind: 'duration',
+    help: 'How long samples are kept; 15d if neither this nor a size is given. The configuration file goes before it.',
+  },
+  'storage.tsdb.retention.size': { kind: 'size', help: 'How many bytes blocks and log may take; 0: no limit.' },
+  'storage.tsdb.min-block-duration': {
+    kind: 'duration',
+    default: 2 * 3_600_000,
+    help: 'Length of the blocks that are cut from memory. For testing.',
+    hidden: true,
+  },
+  'storage.tsdb.max-block-duration': {
+    kind: 'duration',
+    help: 'Length that compacted blocks may have; a tenth of the retention if not given. For testing.',
+    hidden: true,
+  },
   'storage.shards': {
     kind: 'integer',
     default: 0,
@@ -92,6 +116,7 @@ const COMMON = {
   ...webFlags('0.0.0.0:9090'),
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
+  ...ADMIN_FLAGS,
   ...STORAGE_FLAGS,
   ...VIEW_FLAGS,
   ...LOG_FLAGS,

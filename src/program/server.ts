@@ -18,6 +18,7 @@ import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
 import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
+import { formatRetention, metadataBatch, retentionOf, ServerBlocks } from './blocks.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
@@ -65,8 +66,10 @@ async function run(flags: ServerFlags): Promise<number> {
   let isReady = false;
   const offsetSeed = offsetSeedOf(config.global.external_labels);
   const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
+  const blocks = new ServerBlocks(flags, config, () => pool, clock, logger, registry);
   const storeOptions = {
     ...DEFAULT_STORE_OPTIONS,
+    chunkRangeMs: flags['storage.tsdb.min-block-duration'],
     outOfOrderWindowMs: config.storage?.tsdb?.out_of_order_time_window ?? 0,
     maxExemplars: config.storage?.exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
   };
@@ -87,6 +90,7 @@ async function run(flags: ServerFlags): Promise<number> {
   });
 
   const apply = (next: ServerConfig) => {
+    blocks.configure(next);
     collecting.targets.apply(next.jobs);
     config = next;
     reloads.at = clock.now();
@@ -132,7 +136,7 @@ async function run(flags: ServerFlags): Promise<number> {
         reloadedAt: reloads.at,
         corruptions: 0,
         threads: shards + 1,
-        retention: '',
+        retention: formatRetention(retentionOf(flags, config)),
         shards: pool.states(),
       }),
     }),
@@ -157,6 +161,7 @@ async function run(flags: ServerFlags): Promise<number> {
         return client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] });
       },
     }),
+    ...blocks.routes,
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
     ...pageRoutes({
       packageFolder: PACKAGE,
@@ -168,8 +173,11 @@ async function run(flags: ServerFlags): Promise<number> {
     }),
   ];
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
+  const taken = await blocks.prepare();
   await pool.start();
+  if (taken) await pool.client(0).append(metadataBatch(taken.metadata));
   apply(config);
+  blocks.start();
   isReady = true;
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
@@ -178,6 +186,7 @@ async function run(flags: ServerFlags): Promise<number> {
   isReady = false;
   collecting.targets.stop();
   await web.stop();
+  await blocks.stop();
   await pool.stop();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;

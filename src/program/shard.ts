@@ -16,6 +16,7 @@ import { compareText } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardedAppender } from '#scale/shards/append.ts';
 import type { SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
+import { shardSide } from '#store/compact/shard-side.ts';
 import type { StoreOptions } from '#store/options.ts';
 import { openShardStore } from '#store/shard.ts';
 import { processLogger } from './process.ts';
@@ -112,6 +113,7 @@ const api = {
     await store.ready();
     return united(query, (matchers) => store.labelValues(query.name, matchers, query.range), compareText);
   },
+  ...shardSide(store, nodeDisk),
   metrics: () => registry.families(),
   async drain(): Promise<void> {
     await scrapes.stop();

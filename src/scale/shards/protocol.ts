@@ -9,6 +9,7 @@ import type { MetricFamily } from '#model/family.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRange } from '#model/query.ts';
+import type { ShardSide } from '#store/compact/shard-side.ts';
 
 export type SeriesQuery = {
   readonly matchers: readonly (readonly Matcher[])[];
@@ -24,7 +25,7 @@ export type TargetFamily = {
 };
 
 // A type alias, not an interface: it has to fit the index signature of Api.
-export type ShardApi = {
+export type ShardApi = ShardSide & {
   /** Hands over a line to another shard; replaces the one there was. */
   connect(peer: { readonly shard: number; readonly port: MessagePort }): void;
   append(batch: SampleBatch): Promise<AppendResult>;

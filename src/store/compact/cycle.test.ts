@@ -41,10 +41,12 @@ function open(folder: string, shards: number, clock: SimClock, random: Random) {
     openShardStore({ ...parts, registry: new Registry(), memory: newMemory(), shard, shards, options }),
   );
   const retention = { timeMs: 0, sizeBytes: 0, percentage: 0, selectors: [] };
+  const sides = stores.map((store) => called<ShardSide>(shardSide(store, nodeDisk)));
+  const blocks = called<BlockWork>(work);
   const cycle = new BlockCycle(
     {
-      shards: stores.map((store) => called<ShardSide>(shardSide(store, nodeDisk))),
-      work: called<BlockWork>(work),
+      shards: () => sides,
+      work: () => blocks,
       folder,
       clock,
       logger: silentLogger,

@@ -24,8 +24,9 @@ export type Called<A extends Record<string, (argument: never, signal: never) => 
 };
 
 export type CycleParts = {
-  readonly shards: readonly Called<ShardSide>[];
-  readonly work: Called<BlockWork>;
+  /** All shards; throws while one of them is down. */
+  readonly shards: () => readonly Called<ShardSide>[];
+  readonly work: () => Called<BlockWork>;
   /** The data folder, for the names of parts. */
   readonly folder: string;
   readonly clock: Clock;
@@ -110,6 +111,8 @@ export class BlockCycle {
         await this.#cutOutOfOrder();
         await this.#compact();
         await this.#retain();
+        // Blocks that someone has put into the folder or taken out of it are noticed here.
+        await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#count.failures();
@@ -119,7 +122,7 @@ export class BlockCycle {
   }
 
   #headTimes(): Promise<HeadTimes[]> {
-    return Promise.all(this.#parts.shards.map((shard) => shard.headTimes(undefined)));
+    return Promise.all(this.#parts.shards().map((shard) => shard.headTimes(undefined)));
   }
 
   get #blockMs(): number {
@@ -136,7 +139,7 @@ export class BlockCycle {
       const min = floor(first, this.#blockMs);
       const range = { min, max: min + this.#blockMs - 1 };
       await this.#writeHead(range, { closes: true });
-      await Promise.all(this.#parts.shards.map((shard) => shard.truncateHead(range.max + 1)));
+      await Promise.all(this.#parts.shards().map((shard) => shard.truncateHead(range.max + 1)));
     }
   }
 
@@ -144,7 +147,8 @@ export class BlockCycle {
     range: TimeRange,
     { closes, outOfOrder = false, snapshot }: { closes: boolean; outOfOrder?: boolean; snapshot?: string },
   ): Promise<void> {
-    const { shards, work, folder } = this.#parts;
+    const { folder } = this.#parts;
+    const shards = this.#parts.shards();
     const number = this.#partNumber++;
     const parts = await Promise.all(
       shards.map(async (shard, i) => {
@@ -155,19 +159,21 @@ export class BlockCycle {
     );
     const request = { parts, minTime: range.min, maxTime: range.max + 1, outOfOrder };
     this.#note(
-      await work.writeHead(snapshot === undefined ? request : { ...request, snapshot }, { signal: this.#stop.signal }),
+      await this.#parts
+        .work()
+        .writeHead(snapshot === undefined ? request : { ...request, snapshot }, { signal: this.#stop.signal }),
     );
   }
 
   /** Samples that came late become blocks of their own, which compaction merges with what is there. */
   async #cutOutOfOrder(): Promise<void> {
-    const { shards, clock } = this.#parts;
+    const { clock } = this.#parts;
     if (clock.monotonic() - this.#outOfOrderAt < OUT_OF_ORDER_INTERVAL_MS) return;
-    await this.#cutOutOfOrderNow(shards);
+    await this.#cutOutOfOrderNow(this.#parts.shards());
     this.#outOfOrderAt = clock.monotonic();
   }
 
-  async #cutOutOfOrderNow(shards: CycleParts['shards']): Promise<void> {
+  async #cutOutOfOrderNow(shards: ReturnType<CycleParts['shards']>): Promise<void> {
     const late = (await this.#headTimes()).flatMap((times) => times.outOfOrder ?? []);
     if (late.length === 0) return;
     const epochs = await Promise.all(shards.map((shard) => shard.beginOutOfOrder(undefined)));
@@ -185,7 +191,7 @@ export class BlockCycle {
     const { retention, maxBlockMs } = this.#settings;
     const settings = { retentionMs: retention.timeMs, ...(maxBlockMs === undefined ? {} : { maxBlockMs }) };
     for (;;) {
-      const done = await this.#parts.work.next(settings, { signal: this.#stop.signal });
+      const done = await this.#parts.work().next(settings, { signal: this.#stop.signal });
       if (!done) return;
       this.#note(done);
       await this.#retire(done.obsolete);
@@ -195,7 +201,7 @@ export class BlockCycle {
   async #retain(): Promise<void> {
     const otherBytes = (await this.#headTimes()).reduce((sum, times) => sum + times.logBytes, 0);
     const request = { settings: this.#settings.retention, otherBytes };
-    const { obsolete, dropped } = await this.#parts.work.retain(request, { signal: this.#stop.signal });
+    const { obsolete, dropped } = await this.#parts.work().retain(request, { signal: this.#stop.signal });
     for (let i = 0; i < dropped.time; i++) this.#count.timeDrops();
     for (let i = 0; i < dropped.size; i++) this.#count.sizeDrops();
     if (obsolete.length > 0) await this.#retire(obsolete);
@@ -203,9 +209,8 @@ export class BlockCycle {
 
   /** Removes blocks once no shard serves them: they have successors or are marked as deletable. */
   async #retire(names: readonly string[]): Promise<void> {
-    const { shards, work } = this.#parts;
-    await Promise.all(shards.map((shard) => shard.reloadBlocks(undefined)));
-    await work.remove(names);
+    await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
+    await this.#parts.work().remove(names);
   }
 
   #note(done: Done): void {
@@ -217,8 +222,8 @@ export class BlockCycle {
   /** Marks samples as deleted, in heads and blocks. */
   delete(matchers: readonly (readonly Matcher[])[], range: TimeRange): Promise<void> {
     return this.#exclusively(async () => {
-      await this.#parts.work.delete({ matchers, range });
-      await Promise.all(this.#parts.shards.map((shard) => shard.deleteSeries({ matchers, range })));
+      await this.#parts.work().delete({ matchers, range });
+      await Promise.all(this.#parts.shards().map((shard) => shard.deleteSeries({ matchers, range })));
     });
   }
 
@@ -226,7 +231,7 @@ export class BlockCycle {
   cleanTombstones(): Promise<void> {
     return this.#exclusively(async () => {
       for (;;) {
-        const done = await this.#parts.work.cleanTombstones(undefined, { signal: this.#stop.signal });
+        const done = await this.#parts.work().cleanTombstones(undefined, { signal: this.#stop.signal });
         if (!done) return;
         this.#note(done);
         await this.#retire(done.obsolete);
@@ -237,7 +242,7 @@ export class BlockCycle {
   /** Everything that is stored at this moment, as blocks in a folder below the snapshots. */
   snapshot(name: string, skipHead: boolean): Promise<void> {
     return this.#exclusively(async () => {
-      await this.#parts.work.snapshot(name);
+      await this.#parts.work().snapshot(name);
       if (skipHead) return;
       const ranges = (await this.#headTimes()).flatMap(({ inOrder, outOfOrder }) =>
         [inOrder, outOfOrder].filter((range) => range !== undefined),
@@ -249,7 +254,7 @@ export class BlockCycle {
   }
 
   blocks(): Promise<readonly BlockInfo[]> {
-    return this.#parts.work.blocks(undefined as never);
+    return this.#parts.work().blocks(undefined as never);
   }
 }
 
