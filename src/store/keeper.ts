@@ -14,6 +14,7 @@ import { inSlices } from './slices.ts';
 import { truncateHead } from './truncate.ts';
 
 const SLICE_ROWS = 20_000;
+const TAKEN = 'taken-';
 const NO_SEGMENT = 0xffffffff;
 /** So many small generations are made one. */
 const MAX_GENERATIONS = 8;
@@ -47,6 +48,8 @@ export class LogKeeper {
     const own = `${this.#folder}/${shardFolder(parts.shard, parts.shards)}`;
     parts.disk.makeFolder(own);
     removeObsolete(parts.disk, own);
+    // This layout is in use again: what others took from it before is not all of it any more.
+    for (const { name } of parts.disk.list(own)) if (name.startsWith(TAKEN)) parts.disk.remove(`${own}/${name}`);
     this.#stored = storedGenerations(parts.disk, own);
     this.log = new ShardLog(parts.disk, own, parts.options);
   }
@@ -156,7 +159,7 @@ export class LogKeeper {
   }
 
   #mark(shard: number): string {
-    return `taken-${shardFolder(shard, this.#parts.shards)}`;
+    return `${TAKEN}${shardFolder(shard, this.#parts.shards)}`;
   }
 
   /** Makes what came from other folders the own log's, then marks them; who marks last deletes them. */

@@ -6,7 +6,7 @@ import { SimClock } from '#base/clock-sim.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { seeded } from '#base/random.ts';
-import { labelsOf } from '#model/labels.ts';
+import { hashLabels, labelsOf, shardOf } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from './options.ts';
 import { openShardStore, type ShardStore } from './shard.ts';
@@ -106,4 +106,41 @@ test('what was appended is read back, before and after a restart without a goodb
   const fourth = open(folder);
   await fourth.ready();
   assert.deepEqual(contents(fourth), all);
+});
+
+test('a restart with another number of shards keeps all data, and its log goes over', async (t) => {
+  const folder = temporaryFolder(t);
+  const batches = walk(60, 200);
+  const run = async (shards: number, rows: readonly Row[][]) => {
+    const stores = Array.from({ length: shards }, (_, shard) => open(folder, {}, { shard, shards }));
+    await Promise.all(stores.map((store) => store.ready()));
+    for (const batch of rows) {
+      for (const [shard, store] of stores.entries()) {
+        const own = batch.filter(({ labels }) => shardOf(hashLabels(labels), shards) === shard);
+        if (own.length > 0) assert.deepEqual((await store.append(batchOf(own))).rejections, []);
+      }
+    }
+    const found = new Map(stores.flatMap((store) => [...contents(store)]).sort(([a], [b]) => (a < b ? -1 : 1)));
+    return { stores, found };
+  };
+  const layouts: [number, boolean][] = [
+    [1, false],
+    [3, false],
+    [2, true],
+    [2, false],
+    [1, true],
+  ];
+  const sent: Row[] = [];
+  for (const [i, [shards, goodbye]] of layouts.entries()) {
+    const rows = batches.slice(i * 40, i * 40 + 40);
+    sent.push(...rows.flat());
+    const { stores, found } = await run(shards, rows);
+    assert.deepEqual(found, expected(sent), `${shards} shards`);
+    if (goodbye) for (const store of stores) await store.close();
+    const folders = nodeDisk.list(`${folder}/log`).map(({ name }) => name);
+    assert.deepEqual(
+      folders,
+      Array.from({ length: shards }, (_, shard) => `${shard}-of-${shards}`),
+    );
+  }
 });
