@@ -15,6 +15,7 @@ import { METRIC_NAME, withLabel } from '#model/labels.ts';
 import { type Admit, LabelLimitError } from './admit.ts';
 import { changedFamilies, type Families, type FamilyPool } from './families.ts';
 import type { Page } from './fetch.ts';
+import { BucketLimitError } from './histograms.ts';
 import type { LineScratch } from './lines.ts';
 import type { ScrapeMetrics } from './metrics.ts';
 import { PageReader } from './page.ts';
@@ -134,7 +135,7 @@ export class TargetIngest {
       return { counts, error: scraped.error };
     }
     try {
-      const result = this.#page.read(page, job, rows, {
+      const result = this.#page.read(page, job, target, rows, {
         timestamp: scraped.time,
         honorTimestamps: job.honorTimestamps,
         trackTimestampsStaleness: job.trackTimestampsStaleness,
@@ -158,6 +159,7 @@ export class TargetIngest {
       return { counts, error: undefined };
     } catch (error) {
       if (error instanceof LabelLimitError) metrics.exceededLabels.add();
+      if (error instanceof BucketLimitError) metrics.exceededBuckets.add();
       this.#page.abort();
       rows.reset();
       return { counts: { ...counts, seriesAdded: 0 }, error };

@@ -78,6 +78,12 @@ export class Rows {
     this.#setBits(this.length - 1, STALE_LOW, STALE_HIGH);
   }
 
+  /** Start timestamps are not wanted. */
+  dropStarts(): void {
+    this.#starts = undefined;
+    for (const row of this.histograms) delete row.start;
+  }
+
   batch(): SampleBatch {
     const { length } = this;
     const { f64 } = this.#slab.memory;
