@@ -112,11 +112,26 @@ export const VIEW_FLAGS = {
   },
 } as const satisfies FlagTable;
 
+export const QUERY_FLAGS = {
+  'query.lookback-delta': {
+    kind: 'duration',
+    default: 300_000,
+    help: 'How far back an instant selector looks for a sample.',
+  },
+  'query.timeout': { kind: 'duration', default: 120_000, help: 'How long a query may take.' },
+  'query.max-samples': { kind: 'integer', default: 50_000_000, min: 1, help: 'How many samples a query may load.' },
+  'enable-feature': {
+    kind: 'texts',
+    help: 'Features to switch on, separated by commas: promql-experimental-functions, promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers, use-start-timestamps, type-and-unit-labels. Can be repeated.',
+  },
+} as const satisfies FlagTable;
+
 const COMMON = {
   ...webFlags('0.0.0.0:9090'),
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
   ...ADMIN_FLAGS,
+  ...QUERY_FLAGS,
   ...STORAGE_FLAGS,
   ...VIEW_FLAGS,
   ...LOG_FLAGS,
