@@ -1,0 +1,122 @@
+// A shard's thread is killed under load: what was acknowledged is there afterwards, and the main thread answers all the while.
+
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import path from 'node:path';
+import { test } from 'node:test';
+import { sleep, systemClock } from '../src/base/clock.ts';
+import { errorText } from '../src/base/errors.ts';
+import { silentLogger } from '../src/base/log.ts';
+import { newSeries, type SampleBatch } from '../src/model/batch.ts';
+import { hashLabels, labelsOf, labelValue, shardOf } from '../src/model/labels.ts';
+import type { ShardData } from '../src/program/shard.ts';
+import { ShardPool } from '../src/scale/shards/pool.ts';
+import { DEFAULT_STORE_OPTIONS } from '../src/store/options.ts';
+import { eventually, temporaryFolder } from './running.ts';
+
+const SHARDS = 2;
+const SERIES = 50;
+
+/** Series of one shard each, so that whole batches are acknowledged or not. */
+const seriesOf = (shard: number) =>
+  Array.from({ length: 1000 }, (_, i) => labelsOf({ __name__: 'load', i: String(i) }))
+    .filter((labels) => shardOf(hashLabels(labels), SHARDS) === shard)
+    .slice(0, SERIES);
+
+test('killing a shard under load loses nothing acknowledged and never stops health checks', async (t) => {
+  const folder = path.join(temporaryFolder(t), 'data');
+  const pool: ShardPool = new ShardPool({
+    shards: SHARDS,
+    entry: new URL('../src/program/shard.ts', import.meta.url),
+    dataOf: (shard): ShardData => ({
+      shard,
+      shards: SHARDS,
+      folder,
+      store: DEFAULT_STORE_OPTIONS,
+      offsetSeed: 0,
+      log: { 'log.level': 'error', 'log.format': 'logfmt' },
+    }),
+    onUp: async () => {},
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  await pool.start();
+  t.after(() => pool.stop().catch(() => {}));
+
+  let unhealthy = 0;
+  let checks = 0;
+  const server = http.createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const ended = new AbortController();
+  const health = (async () => {
+    while (!ended.signal.aborted) {
+      const ok = await fetch(`http://127.0.0.1:${port}/`).then(
+        (r) => r.ok,
+        () => false,
+      );
+      checks++;
+      if (!ok) unhealthy++;
+      await sleep(systemClock, 5);
+    }
+  })();
+
+  const now = Date.now();
+  const acknowledged: number[] = Array.from({ length: SHARDS }, () => 0);
+  let failures = 0;
+  const load = async (shard: number) => {
+    const series = seriesOf(shard);
+    for (let round = 1; !ended.signal.aborted; round++) {
+      const batch: SampleBatch = {
+        refs: Float64Array.from(series, (_, i) => newSeries(i)),
+        timestamps: new Float64Array(SERIES).fill(now + round),
+        values: new Float64Array(SERIES).fill(round),
+        series,
+      };
+      for (;;) {
+        if (ended.signal.aborted) return;
+        try {
+          const { rejections } = await pool.client(shard).append(batch);
+          // A repeated batch finds its own samples: equal ones are no duplicates.
+          assert.deepEqual(rejections, [], `round ${round}`);
+          acknowledged[shard] = round;
+          break;
+        } catch (error) {
+          if (!/ended with code|not running/.test(errorText(error))) throw error;
+          failures++;
+          await sleep(systemClock, 5);
+        }
+      }
+    }
+  };
+  const loads = [load(0), load(1)];
+  for (let kill = 0; kill < 3; kill++) {
+    await eventually('load goes on', () => acknowledged[0]! > (kill + 1) * 20 && acknowledged[1]! > (kill + 1) * 20);
+    await pool.kill(0);
+    await eventually('the shard is back', () => pool.states()[0]!.up && pool.states()[0]!.restarts === kill + 1);
+  }
+  ended.abort();
+  await Promise.all([...loads, health]);
+
+  assert.ok(failures > 0, 'the kills were felt');
+  assert.ok(checks > 0);
+  assert.equal(unhealthy, 0, `${unhealthy} of ${checks} health checks failed`);
+  assert.equal(pool.states()[1]!.restarts, 0, 'the other shard went on');
+  const limits = { maxSamples: 1e7, maxSeries: 1e5, maxBytes: 1e9 };
+  for (let shard = 0; shard < SHARDS; shard++) {
+    const found = await pool.client(shard).select({
+      select: { matchers: [{ type: '=', name: '__name__', value: 'load' }], range: { min: now, max: now + 1e6 } },
+      limits,
+    });
+    assert.equal(found.length, SERIES);
+    for (const { labels, timestamps } of found) {
+      const stored = new Set(timestamps);
+      for (let round = 1; round <= acknowledged[shard]!; round++) {
+        assert.ok(
+          stored.has(now + round),
+          `shard ${shard}, series ${labelValue(labels, 'i')}: round ${round} of ${acknowledged[shard]} is lost`,
+        );
+      }
+    }
+  }
+});
