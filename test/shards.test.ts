@@ -45,7 +45,8 @@ test('killing a shard under load loses nothing acknowledged and never stops heal
 
   let unhealthy = 0;
   let checks = 0;
-  const server = http.createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
+  const server = http.createServer((_, response) => response.end('ok'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };
   const ended = new AbortController();
