@@ -32,12 +32,24 @@ const storageSection = object({
   tsdb: optional(
     object({
       out_of_order_time_window: withDefault(duration(), 0),
+      /** How often what was acknowledged is synced to disk; 0s: before it is acknowledged. */
+      log_sync_interval: withDefault(duration(), 100),
       retention: optional(
         object({ time: optional(duration()), size: optional(size()), percentage: optional(number()) }),
       ),
     }),
   ),
   exemplars: optional(object({ max_exemplars: withDefault(integer(), 100_000) })),
+  /** What the whole server refuses to grow beyond; 0 is no limit. */
+  limits: optional(
+    object({
+      series: withDefault(integer(0), 0),
+      series_per_metric: withDefault(integer(0), 0),
+      series_per_target: withDefault(integer(0), 0),
+      target_label: withDefault(string(), 'instance'),
+      memory: optional(size()),
+    }),
+  ),
   /** Keep some series longer or shorter than the rest. */
   retention: list(object({ match: string(), time: duration() })),
 });

@@ -21,11 +21,14 @@ import { receiveRoutes } from '#serve/receive.ts';
 import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
+import { tsdbRoutes } from '#serve/tsdb.ts';
+import { mergeCardinality } from '#store/head/cardinality.ts';
 import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
 import { formatRetention, metadataBatch, retentionOf, ServerBlocks } from './blocks.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
+import { limitsOf } from './limits.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
 import type { ShardData } from './shard.ts';
@@ -76,6 +79,8 @@ async function run(flags: ServerFlags): Promise<number> {
     chunkRangeMs: flags['storage.tsdb.min-block-duration'],
     outOfOrderWindowMs: config.storage?.tsdb?.out_of_order_time_window ?? 0,
     maxExemplars: config.storage?.exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
+    fsyncIntervalMs: config.storage?.tsdb?.log_sync_interval ?? DEFAULT_STORE_OPTIONS.fsyncIntervalMs,
+    limits: limitsOf(config, shards),
   };
   const pool: ShardPool = new ShardPool({
     shards,
@@ -177,6 +182,13 @@ async function run(flags: ServerFlags): Promise<number> {
       },
     }),
     ...blocks.routes,
+    ...tsdbRoutes({
+      cardinality: async (limit) => {
+        const parts = await Promise.all(pool.upClients().map((client) => client.cardinality(limit)));
+        return mergeCardinality(parts, limit);
+      },
+      replay: () => Promise.all(pool.upClients().map((client) => client.replayProgress(undefined))),
+    }),
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
     ...pageRoutes({
       packageFolder: PACKAGE,

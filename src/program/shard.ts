@@ -187,6 +187,8 @@ const api: ShardApi = {
     return united(query, (matchers) => store.labelValues(query.name, matchers, query.range), compareText);
   },
   ...shardSide(store, nodeDisk),
+  cardinality: (limit: number) => store.cardinality(limit),
+  replayProgress: () => store.progress,
   metrics: () => registry.families(),
   async drain(): Promise<void> {
     await scrapes.stop();

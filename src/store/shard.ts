@@ -91,7 +91,18 @@ export class ShardStore implements Appender, ShardSource {
       this.#timers.push(every(clock, options.fsyncIntervalMs, () => this.#keeper.sync()));
     }
     this.#timers.push(every(clock, 2000, () => this.#keeper.maintain()));
-    this.#timers.push(every(clock, 5000, () => this.#keeper.recover()));
+    this.#timers.push(
+      every(clock, 5000, () => {
+        this.#reportRefusals();
+        return this.#keeper.recover();
+      }),
+    );
+  }
+
+  #reportRefusals(): void {
+    for (const { limit, count, last } of this.head.refusals.due(this.#parts.clock.now())) {
+      this.#parts.logger.warn('series refused because of a limit', { limit, count, last });
+    }
   }
 
   /** Resolves when everything that was stored can be seen. */

@@ -10,6 +10,7 @@ import type { Labels } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRange } from '#model/query.ts';
 import type { ShardSide } from '#store/compact/shard-side.ts';
+import type { Cardinality } from '#store/head/cardinality.ts';
 
 export type SeriesQuery = {
   readonly matchers: readonly (readonly Matcher[])[];
@@ -48,6 +49,9 @@ export type ShardApi = ShardSide & {
   setTargets(assignments: readonly Assignment[]): void;
   targetStatuses(): readonly TargetStatus[];
   targetFamilies(): readonly TargetFamily[];
+  cardinality(limit: number): Cardinality;
+  /** How far the log has been read: bytes. */
+  replayProgress(): { readonly doneBytes: number; readonly totalBytes: number };
   metrics(): readonly MetricFamily[];
   /** Finishes what is under way and makes everything durable; nothing is taken afterwards. */
   drain(): Promise<void>;

@@ -4,6 +4,7 @@
 import { METRIC_NAME } from '#model/labels.ts';
 import type { Head } from './head.ts';
 import { ROW } from './kernel.ts';
+import type { Refusals } from './limits.ts';
 
 export type Ranked = { readonly name: string; readonly value: number };
 
@@ -22,6 +23,8 @@ export type Cardinality = {
   /** Series that no query has read since they were created. */
   readonly unusedByMetricName: readonly Ranked[];
   readonly memoryBytes: number;
+  /** Series that limits have refused since the start. */
+  readonly refusals: readonly Refusals[];
 };
 
 export function cardinality(head: Head, limit: number): Cardinality {
@@ -63,6 +66,7 @@ export function cardinality(head: Head, limit: number): Cardinality {
     churnByMetricName: churn.list(),
     unusedByMetricName: unused.list(),
     memoryBytes: counts.usedBytes,
+    refusals: head.refusals.list(),
   };
 }
 
@@ -123,5 +127,15 @@ export function mergeCardinality(parts: readonly Cardinality[], limit: number): 
     churnByMetricName: merged((part) => part.churnByMetricName),
     unusedByMetricName: merged((part) => part.unusedByMetricName),
     memoryBytes: sum((part) => part.memoryBytes),
+    refusals: mergeRefusals(parts.flatMap((part) => part.refusals)),
   };
+}
+
+function mergeRefusals(all: readonly Refusals[]): Refusals[] {
+  const byLimit = new Map<string, Refusals>();
+  for (const entry of all) {
+    const before = byLimit.get(entry.limit);
+    byLimit.set(entry.limit, before ? { ...before, count: before.count + entry.count } : entry);
+  }
+  return [...byLimit.values()];
 }

@@ -20,7 +20,7 @@ import { ExemplarRing } from './exemplars.ts';
 import { OpenHistograms } from './histograms.ts';
 import { HeadMemory, MAX_ROWS } from './kernel.ts';
 import { labelsProblem } from './labels.ts';
-import { checkLimits, type HeadLimits, type LimitHit } from './limits.ts';
+import { checkLimits, type HeadLimits, type LimitHit, RefusalBook } from './limits.ts';
 import { HeadWriter } from './log-writer.ts';
 import { MetadataTable } from './metadata.ts';
 import type { HeadCounters } from './metrics.ts';
@@ -69,6 +69,7 @@ export class Head {
   readonly deletions = new Deletions();
   readonly writer: HeadWriter;
   readonly counters: HeadCounters;
+  readonly refusals = new RefusalBook();
   readonly #clock: Clock;
   #options: HeadOptions;
   /** First and last sample; NO_* while there is none. */
@@ -169,6 +170,7 @@ export class Head {
       const hit = this.#limitHit(labels);
       if (hit) {
         this.counters.limits[hit.limit].add();
+        this.refusals.note(hit);
         return { reason: 'seriesLimit', detail: hit.detail };
       }
       slot = this.table.create(count);

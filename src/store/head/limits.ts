@@ -56,3 +56,39 @@ export function checkLimits(limits: HeadLimits, labels: Labels, state: LimitStat
   }
   return undefined;
 }
+
+export type Refusals = { readonly limit: LimitName; readonly count: number; readonly last: string };
+
+const REPORT_INTERVAL_MS = 60_000;
+
+/** What has been refused since the start, and what of it has not been reported yet. */
+export class RefusalBook {
+  readonly #counts = new Map<LimitName, { count: number; last: string; reported: number }>();
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  note({ limit, detail }: LimitHit): void {
+    const entry = this.#counts.get(limit);
+    if (!entry) this.#counts.set(limit, { count: 1, last: detail, reported: 0 });
+    else {
+      entry.count++;
+      entry.last = detail;
+    }
+  }
+
+  list(): Refusals[] {
+    return [...this.#counts].map(([limit, { count, last }]) => ({ limit, count, last }));
+  }
+
+  /** What is new, at most once a minute. */
+  due(nowMs: number): Refusals[] {
+    if (this.#counts.size === 0 || nowMs - this.#reportedAt < REPORT_INTERVAL_MS) return [];
+    const fresh: Refusals[] = [];
+    for (const [limit, entry] of this.#counts) {
+      if (entry.count === entry.reported) continue;
+      fresh.push({ limit, count: entry.count - entry.reported, last: entry.last });
+      entry.reported = entry.count;
+    }
+    if (fresh.length > 0) this.#reportedAt = nowMs;
+    return fresh;
+  }
+}
