@@ -2,6 +2,7 @@
 // complete configuration or throws every problem with its position; nothing half-read gets out.
 
 import path from 'node:path';
+import { type AlertingSection, alertingSection, NO_ALERTING } from '#alert/send/config.ts';
 import { ConfigError, displayYaml, expandEnvironment, loadYaml, type Problem } from '#base/config/load.ts';
 import {
   duration,
@@ -60,6 +61,7 @@ const schemaFor = (resolve: (file: string) => string) =>
     scrape_configs: list(jobSection(resolve)),
     scrape_config_files: list(string()),
     rule_files: list(string()),
+    alerting: optional(alertingSection(resolve)),
     storage: optional(storageSection),
   });
 
@@ -69,6 +71,7 @@ export type ServerConfig = {
   readonly global: Infer<typeof globalSection>;
   readonly jobs: readonly ScrapeJob[];
   readonly ruleFiles: readonly string[];
+  readonly alerting: AlertingSection;
   readonly storage: Infer<typeof storageSection> | undefined;
   /** As written, with secrets hidden. */
   readonly shown: string;
@@ -124,6 +127,7 @@ export function parseServerConfig(
     global: expanded,
     jobs,
     ruleFiles: raw.rule_files.map(resolve),
+    alerting: raw.alerting ?? NO_ALERTING,
     storage: raw.storage,
     shown: displayYaml(text, schema, file),
   };

@@ -46,4 +46,11 @@ export const ROLES: Readonly<Record<string, Role>> = {
     flags: NODE_EXPORTER_FLAGS,
     load: async () => (await import('./node-exporter.ts')).runNodeExporter,
   },
+  tool: {
+    summary: "Checks and tests files, reads and writes data; promtool's commands",
+    flags: {},
+    operands: '<command> ...',
+    ownHelp: true,
+    load: async () => (await import('./tool/tool.ts')).runTool,
+  },
 };
