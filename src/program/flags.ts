@@ -119,7 +119,21 @@ export const QUERY_FLAGS = {
     help: 'How far back an instant selector looks for a sample.',
   },
   'query.timeout': { kind: 'duration', default: 120_000, help: 'How long a query may take.' },
-  'query.max-samples': { kind: 'integer', default: 50_000_000, min: 1, help: 'How many samples a query may load.' },
+  'query.max-concurrency': { kind: 'integer', default: 20, min: 1, help: 'How many queries run at a time.' },
+  'query.max-queued': {
+    kind: 'integer',
+    default: 200,
+    min: 0,
+    help: 'How many queries may wait for their turn; more are turned away.',
+  },
+  'query.max-samples': {
+    kind: 'integer',
+    default: 50_000_000,
+    min: 1,
+    help: 'How many samples a query may hold in memory.',
+  },
+  'query.max-series': { kind: 'integer', default: 5_000_000, min: 1, help: 'How many series a query may select.' },
+  'query.max-bytes': { kind: 'size', default: 2 ** 31, help: 'How much memory one result within a query may take.' },
   'enable-feature': {
     kind: 'texts',
     help: 'Features to switch on, separated by commas: promql-experimental-functions, promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers, use-start-timestamps, type-and-unit-labels. Can be repeated.',

@@ -9,14 +9,10 @@ import { errorText } from '#base/errors.ts';
 import type { ParsedCommand } from '#base/flags.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
-import { QueryEngine } from '#query/engine.ts';
 import { parseSelector } from '#query/parse/parser.ts';
-import { mergeColumns } from '#query/shard/merge.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
-import { ShardedSource } from '#scale/shards/source.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
-import { queryRoutes } from '#serve/query.ts';
 import { receiveRoutes } from '#serve/receive.ts';
 import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
@@ -31,6 +27,7 @@ import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
 import { limitsOf } from './limits.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { Querying } from './querying.ts';
 import type { ShardData } from './shard.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
@@ -123,16 +120,8 @@ async function run(flags: ServerFlags): Promise<number> {
     );
   });
 
-  const source = new ShardedSource(() => pool.clients(), mergeColumns);
-  const engine = new QueryEngine({
-    source,
-    clock,
-    lookbackMs: flags['query.lookback-delta'],
-    timeoutMs: flags['query.timeout'],
-    limits: { maxSamples: flags['query.max-samples'] },
-    features: flags['enable-feature'].flatMap((list) => list.split(',')),
-    subqueryStepMs: () => config.global.evaluation_interval,
-  });
+  const interval = () => config.global.evaluation_interval;
+  const querying = new Querying(flags, () => pool, interval, clock, logger, registry);
   let nextReceiver = 0;
   const routes = [
     ...lifecycleRoutes({
@@ -168,7 +157,7 @@ async function run(flags: ServerFlags): Promise<number> {
       externalUrl: external.url.href.replace(/\/$/, ''),
       listenPort: listen.port,
     }),
-    ...queryRoutes({ engine, source, clock }),
+    ...querying.routes,
     ...receiveRoutes({
       remoteWrite: flags['web.enable-remote-write-receiver'],
       otlp: false,

@@ -13,18 +13,16 @@ import { RemoteWriteReceiver } from '#collect/receive/remote-write.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
 import type { Metadata, SampleBatch } from '#model/batch.ts';
 import { compareLabels, compareText } from '#model/labels.ts';
-import type { Matcher } from '#model/matcher.ts';
-import type { Columns, Fragment, RawSeries, TimeRange } from '#model/query.ts';
+import type { Columns, RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
-import { tooManySamples, tooManySeries } from '#query/execute/errors.ts';
-import { Collector } from '#query/shard/collect.ts';
+import { ShardQueries } from '#query/shard/run.ts';
 import { ShardedAppender } from '#scale/shards/append.ts';
 import type { SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
+import { decodeChunk } from '#store/codec/chunk.ts';
+import { SampleColumns } from '#store/codec/samples.ts';
 import { shardSide } from '#store/compact/shard-side.ts';
 import type { StoreOptions } from '#store/options.ts';
-import { readSeries } from '#store/read.ts';
 import { openShardStore } from '#store/shard.ts';
-import { pause } from '#store/slices.ts';
 import { processLogger } from './process.ts';
 
 /** What a shard's thread starts with. */
@@ -101,32 +99,16 @@ function united<T>(
   return query.limit > 0 ? unique.slice(0, query.limit) : unique;
 }
 
-const SLICE_SERIES = 200;
-
-/** Hands over the samples of each series, with pauses in which appends get their turn. */
-async function eachSeries(
-  matchers: readonly Matcher[],
-  range: TimeRange,
-  signal: AbortSignal,
-  take: (series: RawSeries) => void,
-): Promise<void> {
-  let count = 0;
-  for (const series of store.select(matchers, range, true)) {
-    const raw = readSeries(series, memory.u8, range);
-    if (raw.timestamps.length > 0) take(raw);
-    if (++count % SLICE_SERIES !== 0) continue;
-    await pause();
-    signal.throwIfAborted();
-  }
-}
-
-/** All times that any step of a fragment looks at. */
-function rangeOf({ grid, offset, at, window, extend }: Fragment): TimeRange {
-  const more = extend?.lookback ?? 0;
-  const first = (at ?? grid.start) - offset - window - more;
-  const last = (at ?? grid.end) - offset + (extend?.mode === 'smoothed' ? more : 0);
-  return { min: first, max: last };
-}
+const queries = new ShardQueries({
+  source: store,
+  memory,
+  clock: systemClock,
+  decoder: (encoding, bytes) => {
+    const columns = new SampleColumns();
+    decodeChunk(encoding, bytes, columns);
+    return columns;
+  },
+});
 
 const api: ShardApi = {
   connect({ shard, port }: { shard: number; port: MessagePort }): void {
@@ -140,27 +122,19 @@ const api: ShardApi = {
   targetFamilies: () => [...scrapes.families()],
   async run({ fragment, limits }: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<Columns> {
     await store.ready();
-    const started = systemClock.monotonic();
-    const collector = new Collector(fragment, limits);
-    const range = rangeOf(fragment);
-    await eachSeries(fragment.matchers, range, signal, (series) => collector.addSeries(series));
-    const columns = collector.columns(systemClock.monotonic() - started);
-    return transferring(columns, [columns.values.buffer as ArrayBuffer, columns.present.buffer as ArrayBuffer]);
+    const columns = await queries.run(fragment, limits, signal);
+    const buffers = [columns.values, columns.present, columns.partial?.counts, columns.partial?.rests];
+    return transferring(
+      columns,
+      buffers.flatMap((buffer) => (buffer ? [buffer.buffer as ArrayBuffer] : [])),
+    );
   },
   async select(
     { select, limits }: Parameters<ShardApi['select']>[0],
     signal: AbortSignal,
   ): Promise<readonly RawSeries[]> {
     await store.ready();
-    const found: RawSeries[] = [];
-    let samples = 0;
-    await eachSeries(select.matchers, select.range, signal, (series) => {
-      samples += series.timestamps.length;
-      if (samples > limits.maxSamples) throw tooManySamples(limits.maxSamples);
-      if (found.length >= limits.maxSeries) throw tooManySeries(limits.maxSeries);
-      found.push(series);
-    });
-    return found;
+    return queries.select(select, limits, signal);
   },
   series: async (query: SeriesQuery) => {
     await store.ready();

@@ -2,10 +2,11 @@
 // come from, and how many shards there are, is the fragment source's business.
 
 import type { Clock } from '#base/clock.ts';
+import { UserError } from '#base/errors.ts';
 import { compareLabels } from '#model/labels.ts';
 import type { FragmentSource, Grid, QueryLimits, RawSeries } from '#model/query.ts';
 import { Annotations } from './execute/annotations.ts';
-import { executionError, QueryError } from './execute/errors.ts';
+import { QueryError } from './execute/errors.ts';
 import { Evaluation, type NodeStats, sortedByLabels } from './execute/evaluate.ts';
 import type { Vector } from './execute/vector.ts';
 import { DOCUMENTED_TYPE, type Expr, typeOf } from './parse/ast.ts';
@@ -138,7 +139,7 @@ export class QueryEngine {
     const instant = grid.step === 0;
     if (!instant && type !== 'vector' && type !== 'scalar') {
       const got = goQuote(DOCUMENTED_TYPE[type]);
-      throw executionError(`invalid expression type ${got} for range query, must be Scalar or instant Vector`);
+      throw new UserError(`invalid expression type ${got} for range query, must be Scalar or instant Vector`);
     }
     const parsed = clock.monotonic();
     const plan = this.#plan(expr, grid, options);

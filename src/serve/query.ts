@@ -1,373 +1,381 @@
-// Prometheus' query API: expressions over an instant or a range, labels, series, metadata, exemplars, formatting. Results
-// are written as text in pieces, row by row, so that a large one is never held twice.
+// The query API of Prometheus below /api/v1: query, query_range, format_query, parse_query, query_exemplars, labels, label
+// values, series, metadata, features; and what Pharos adds: explain, analyze, CSV, Arrow, the list of active queries and of
+// the costliest ones.
 
+import { Readable } from 'node:stream';
 import type { Clock } from '#base/clock.ts';
-import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
-import { parseDuration } from '#base/units.ts';
-import type { Histogram } from '#model/histogram.ts';
-import { type Labels, labelsToRecord } from '#model/labels.ts';
-import type { Matcher } from '#model/matcher.ts';
-import type { FragmentSource, RawSeries, TimeRange } from '#model/query.ts';
-import { formatValue, isStale } from '#model/value.ts';
+import { errorCode, UserError } from '#base/errors.ts';
+import { compareLabels } from '#model/labels.ts';
+import type { FragmentSource, Grid } from '#model/query.ts';
+import type { QueryDesk, QueryInfo } from '#query/desk.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from '#query/engine.ts';
-import { ABSENT, HISTOGRAM, type Vector } from '#query/execute/vector.ts';
-import { allBuckets, usesCustomBuckets } from '#query/histogram/buckets.ts';
+import { takeRows } from '#query/execute/vector.ts';
 import { selectorsOf } from '#query/parse/ast.ts';
-import { parseSelector } from '#query/parse/parser.ts';
 import { prettyExpr } from '#query/parse/pretty.ts';
-import { ApiError, type HttpRequest, type HttpResponse, type Route, success } from './http.ts';
+import { goQuote } from '#query/parse/quote.ts';
+import { ApiError, type Handler, type HttpRequest, type HttpResponse, type Route, success } from './http.ts';
+import { features } from './query-features.ts';
+import { formatOf, otherFormat } from './query-formats.ts';
+import { jsonLabels, jsonResult, jsonTime, jsonValue, resultType } from './query-json.ts';
+import { invalidParameter, MAX_TIME, MIN_TIME, Parameters } from './query-parameters.ts';
+import { planTree } from './query-plan.ts';
 import { syntaxTree } from './syntax-tree.ts';
 
 export type QueryApiOptions = {
   readonly engine: QueryEngine;
   readonly source: FragmentSource;
+  readonly desk: QueryDesk;
   readonly clock: Clock;
+  /** Further entries of /api/v1/features, by category. */
+  readonly features?: () => Readonly<Record<string, Readonly<Record<string, boolean>>>>;
 };
 
-/** More points a series are refused, as no display has so many pixels. */
 const MAX_POINTS = 11_000;
-/** Earliest and latest time that requests may mean when they give none. */
-const MIN_TIME = -(2 ** 52);
-const MAX_TIME = 2 ** 52;
+const MAX_ANNOTATIONS = 10;
+const TRUNCATED = 'results truncated due to limit';
 
 export function queryRoutes(options: QueryApiOptions): Route[] {
-  const both = (pattern: string, handler: (request: HttpRequest) => Promise<HttpResponse> | HttpResponse): Route => ({
+  const api = new QueryApi(options);
+  const both = (pattern: string, handler: Handler): Route => ({
     methods: ['GET', 'POST'],
     pattern: `/api/v1/${pattern}`,
-    handler: async (request) => {
-      try {
-        return await handler(request);
-      } catch (error) {
-        throw asApiError(error);
-      }
-    },
+    handler,
+  });
+  const get = (pattern: string, handler: Handler): Route => ({
+    methods: ['GET'],
+    pattern: `/api/v1/${pattern}`,
+    handler,
   });
   return [
-    both('query', (request) => instantQuery(request, options)),
-    both('query_range', (request) => rangeQuery(request, options)),
-    both('query_exemplars', (request) => exemplars(request, options)),
-    both('format_query', ({ query }) => success(prettyExpr(options.engine.parse(required(query, 'query'))))),
-    both('parse_query', ({ query }) => success(syntaxTree(options.engine.parse(required(query, 'query'))))),
-    both('labels', (request) => labelNames(request, options)),
-    both('series', (request) => series(request, options)),
-    { ...both('label/:name/values', (request) => labelValues(request, options)), methods: ['GET'] },
-    { ...both('metadata', (request) => metadata(request, options)), methods: ['GET'] },
+    both('query', (request) => api.instant(request)),
+    both('query_range', (request) => api.range(request)),
+    both('query_exemplars', (request) => api.exemplars(request)),
+    both('format_query', (request) => api.format(request)),
+    both('parse_query', (request) => api.parse(request)),
+    both('labels', (request) => api.labelNames(request)),
+    get('label/:name/values', (request) => api.labelValues(request)),
+    both('series', (request) => api.series(request)),
+    get('metadata', (request) => api.metadata(request)),
+    get('features', () => success(features(options.engine.parseOptions, options.features?.() ?? {}))),
+    get('status/queries', () => api.queries()),
+    { ...both('status/queries/:id/cancel', (request) => api.cancel(request)), methods: ['POST'], role: 'admin' },
   ];
 }
 
-/** Errors of the engine with the type and status that Prometheus gives them. */
-function asApiError(error: unknown): unknown {
-  if (error instanceof UserError) return new ApiError('bad_data', error.message);
-  if (!(error instanceof OperatingError)) return error;
-  switch (errorCode(error)) {
-    case 'query_timeout':
-      return new ApiError('timeout', error.message);
-    case 'query_canceled':
-    case 'canceled':
-      return new ApiError('canceled', error.message);
-    case 'query_queue_full':
-      return new ApiError('too_many_requests', error.message);
-    case 'unavailable':
-    case 'thread_down':
-    case 'shard_down':
-      return new ApiError('unavailable', error.message);
-    default:
-      return new ApiError('execution', error.message);
+class QueryApi {
+  readonly #options: QueryApiOptions;
+
+  constructor(options: QueryApiOptions) {
+    this.#options = options;
   }
-}
 
-const invalid = (name: string, why: string): ApiError =>
-  new ApiError('bad_data', `invalid parameter ${JSON.stringify(name)}: ${why}`);
-
-function required(query: URLSearchParams, name: string): string {
-  const value = query.get(name);
-  if (value === null) throw invalid(name, 'expected a value');
-  return value;
-}
-
-/** Seconds since the epoch or RFC 3339; milliseconds come out. */
-export function parseTime(text: string): number | undefined {
-  const seconds = Number(text);
-  if (text.trim() !== '' && Number.isFinite(seconds)) return Math.round(seconds * 1000);
-  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(text)) return undefined;
-  const time = Date.parse(text);
-  return Number.isNaN(time) ? undefined : time;
-}
-
-function time(query: URLSearchParams, name: string, fallback: number | undefined): number {
-  const text = query.get(name);
-  if (text === null || text === '') {
-    if (fallback === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text ?? '')} to a valid timestamp`);
-    return fallback;
+  instant(request: HttpRequest): Promise<HttpResponse> {
+    const parameters = new Parameters(request.query);
+    const limit = parameters.limit();
+    const time = parameters.timeOr('time', this.#options.clock.now());
+    return this.#answer(request, parameters, { start: time, end: time, step: 0 }, limit);
   }
-  const value = parseTime(text);
-  if (value === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
-  return value;
-}
 
-/** Seconds or a duration; milliseconds come out. */
-function duration(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === null || text === '') return undefined;
-  const seconds = Number(text);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : parseDuration(text);
-  if (ms === undefined) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
-  return Math.round(ms);
-}
-
-function limitOf(query: URLSearchParams): number {
-  const text = query.get('limit');
-  if (text === null || text === '') return 0;
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 0) throw invalid('limit', 'limit must be a whole number of 0 or more');
-  return limit;
-}
-
-function queryOptions(request: HttpRequest): QueryOptions {
-  const timeoutMs = duration(request.query, 'timeout');
-  const lookbackMs = duration(request.query, 'lookback_delta');
-  return {
-    signal: request.signal,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(lookbackMs === undefined ? {} : { lookbackMs }),
-  };
-}
-
-async function instantQuery(request: HttpRequest, { engine, clock }: QueryApiOptions): Promise<HttpResponse> {
-  const at = time(request.query, 'time', clock.now());
-  const text = required(request.query, 'query');
-  return respond(request, await engine.instant(text, at, queryOptions(request)), text);
-}
-
-async function rangeQuery(request: HttpRequest, { engine }: QueryApiOptions): Promise<HttpResponse> {
-  const { query } = request;
-  const start = time(query, 'start', undefined);
-  const end = time(query, 'end', undefined);
-  if (end < start) throw invalid('end', 'end timestamp must not be before start time');
-  const step = duration(query, 'step');
-  if (step === undefined) throw invalid('step', 'cannot parse "" to a valid duration');
-  if (step <= 0)
-    throw invalid('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer');
-  if ((end - start) / step > MAX_POINTS) {
-    throw new ApiError(
-      'bad_data',
-      'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
-    );
-  }
-  const text = required(query, 'query');
-  return respond(request, await engine.range(text, { start, end, step }, queryOptions(request)), text);
-}
-
-const JSON_TYPE = { 'content-type': 'application/json' };
-/** Text is handed on in pieces of about this size. */
-const PIECE_CHARACTERS = 64 * 1024;
-
-function respond(request: HttpRequest, result: QueryResult, text: string): HttpResponse {
-  const limit = limitOf(request.query);
-  const { warnings, infos } = result.annotations.texts(text);
-  const isCut = limit > 0 && rowsOf(result) > limit;
-  const notes = isCut ? [...warnings, 'results truncated due to limit'] : warnings;
-  const tail =
-    (notes.length > 0 ? `,"warnings":${JSON.stringify(notes)}` : '') +
-    (infos.length > 0 ? `,"infos":${JSON.stringify(infos)}` : '');
-  const stats = request.query.get('stats') ? `,"stats":${JSON.stringify(statistics(result))}` : '';
-  const rows = resultRows(result, limit);
-  const head = `{"status":"success","data":{"resultType":"${resultType(result)}","result":`;
-  const end = `${stats}}${tail}}`;
-  if (typeof rows === 'string') return { status: 200, headers: JSON_TYPE, body: head + rows + end };
-  const pieces: string[] = [];
-  let piece = `${head}[`;
-  let isFirst = true;
-  for (const row of rows) {
-    piece += isFirst ? row : `,${row}`;
-    isFirst = false;
-    if (piece.length < PIECE_CHARACTERS) continue;
-    pieces.push(piece);
-    piece = '';
-  }
-  pieces.push(`${piece}]${end}`);
-  if (pieces.length === 1) return { status: 200, headers: JSON_TYPE, body: pieces[0]! };
-  return { status: 200, headers: JSON_TYPE, body: Buffer.concat(pieces.map((part) => Buffer.from(part))) };
-}
-
-function resultType({ data }: QueryResult): string {
-  return data.type === 'samples' ? 'matrix' : data.type;
-}
-
-function rowsOf({ data }: QueryResult): number {
-  if (data.type === 'samples') return data.series.length;
-  return data.type === 'vector' || data.type === 'matrix' ? data.vector.labels.length : 0;
-}
-
-function resultRows(result: QueryResult, limit: number): string | Iterable<string> {
-  const { data } = result;
-  const cut = (count: number) => (limit > 0 ? Math.min(limit, count) : count);
-  switch (data.type) {
-    case 'scalar':
-      return `[${seconds(data.time)},"${formatValue(data.value)}"]`;
-    case 'string':
-      return `[${seconds(data.time)},${JSON.stringify(data.value)}]`;
-    case 'vector':
-      return vectorRows(data.vector, data.time, cut(data.vector.labels.length));
-    case 'matrix': {
-      const { start, step } = data.grid;
-      const times = Array.from({ length: data.vector.steps }, (_, i) => seconds(start + i * step));
-      return matrixRows(data.vector, times, cut(data.vector.labels.length));
+  range(request: HttpRequest): Promise<HttpResponse> {
+    const parameters = new Parameters(request.query);
+    const limit = parameters.limit();
+    const start = parameters.time('start');
+    const end = parameters.time('end');
+    if (end < start) throw invalidParameter('end', 'end timestamp must not be before start time');
+    const step = parameters.duration('step');
+    if (step <= 0) {
+      const reason = 'zero or negative query resolution step widths are not accepted. Try a positive integer';
+      throw invalidParameter('step', reason);
     }
-    case 'samples':
-      return sampleRows(data.series.slice(0, cut(data.series.length)));
-  }
-}
-
-const seconds = (ms: number): string => String(ms / 1000);
-const metricJson = (labels: Labels): string => JSON.stringify(labelsToRecord(labels));
-
-function* vectorRows(vector: Vector, at: number, count: number): Generator<string> {
-  for (let row = 0; row < count; row++) {
-    const kind = vector.kinds[row]!;
-    if (kind === ABSENT) continue;
-    const head = `{"metric":${metricJson(vector.labels[row]!)},`;
-    if (kind === HISTOGRAM) yield `${head}"histogram":[${seconds(at)},${histogramJson(vector.histograms!.get(row)!)}]}`;
-    else yield `${head}"value":[${seconds(at)},"${formatValue(vector.values[row]!)}"]}`;
-  }
-}
-
-function* matrixRows(vector: Vector, times: readonly string[], count: number): Generator<string> {
-  const { steps, kinds, values } = vector;
-  for (let row = 0; row < count; row++) {
-    let floats = '';
-    let histograms = '';
-    for (let i = 0, at = row * steps; i < steps; i++, at++) {
-      if (kinds[at] === ABSENT) continue;
-      if (kinds[at] === HISTOGRAM)
-        histograms += `${histograms && ','}[${times[i]},${histogramJson(vector.histograms!.get(at)!)}]`;
-      else floats += `${floats && ','}[${times[i]},"${formatValue(values[at]!)}"]`;
+    if ((end - start) / step > MAX_POINTS) {
+      const message =
+        'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)';
+      throw new ApiError('bad_data', message);
     }
-    if (floats || histograms) yield seriesJson(vector.labels[row]!, floats, histograms);
+    return this.#answer(request, parameters, { start, end, step: Math.max(1, Math.trunc(step)) }, limit);
   }
-}
 
-function* sampleRows(all: readonly RawSeries[]): Generator<string> {
-  for (const { labels, timestamps, values, histograms } of all) {
-    let floats = '';
-    let others = '';
-    for (let i = 0; i < timestamps.length; i++) {
-      const histogram = histograms?.get(i);
-      if (histogram) others += `${others && ','}[${seconds(timestamps[i]!)},${histogramJson(histogram)}]`;
-      else if (!isStale(values, i))
-        floats += `${floats && ','}[${seconds(timestamps[i]!)},"${formatValue(values[i]!)}"]`;
+  async #answer(request: HttpRequest, parameters: Parameters, grid: Grid, limit: number): Promise<HttpResponse> {
+    const { engine, desk } = this.#options;
+    const query = parameters.text('query');
+    const timeoutMs = parameters.durationOr('timeout', undefined);
+    const lookbackMs = this.#lookback(parameters);
+    const format = formatOf(parameters.text('format'), request.headers['accept']);
+    const options: QueryOptions = {
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(lookbackMs ? { lookbackMs } : {}),
+    };
+    const invalid = (error: unknown): never => {
+      if (error instanceof UserError) throw invalidParameter('query', error.message);
+      throw asApiError(error);
+    };
+    if (parameters.flag('explain')) {
+      try {
+        return success({ plan: planTree(engine.plan(query, grid, options)) });
+      } catch (error) {
+        return invalid(error);
+      }
     }
-    if (floats || others) yield seriesJson(labels, floats, others);
-  }
-}
-
-const seriesJson = (labels: Labels, floats: string, histograms: string): string =>
-  `{"metric":${metricJson(labels)}${floats && `,"values":[${floats}]`}${histograms && `,"histograms":[${histograms}]`}}`;
-
-/** Boundary rules of a bucket as the API numbers them: 0 open left, 1 open right, 2 open both, 3 closed both. */
-function histogramJson(histogram: Histogram): string {
-  const buckets: string[] = [];
-  const isCustom = usesCustomBuckets(histogram);
-  for (const { lower, upper, count, index } of allBuckets(histogram)) {
-    if (count === 0) continue;
-    const rule = lower < 0 && upper > 0 ? 3 : isCustom ? (index === 0 ? 3 : 0) : lower < 0 ? 1 : 0;
-    buckets.push(`[${rule},"${formatValue(lower)}","${formatValue(upper)}","${formatValue(count)}"]`);
-  }
-  const body = buckets.length > 0 ? `,"buckets":[${buckets.join(',')}]` : '';
-  return `{"count":"${formatValue(histogram.count)}","sum":"${formatValue(histogram.sum)}"${body}}`;
-}
-
-function statistics({ stats }: QueryResult): unknown {
-  const { timings } = stats;
-  return {
-    timings: {
-      evalTotalTime: timings.totalMs / 1000,
-      resultSortTime: 0,
-      queryPreparationTime: timings.planMs / 1000,
-      innerEvalTime: timings.evalMs / 1000,
-      execQueueTime: 0,
-      execTotalTime: timings.totalMs / 1000,
-    },
-    samples: { totalQueryableSamples: stats.samples.total, peakSamples: stats.samples.peak },
-  };
-}
-
-function rangeOf(query: URLSearchParams): TimeRange {
-  const range = { min: time(query, 'start', MIN_TIME), max: time(query, 'end', MAX_TIME) };
-  if (range.max < range.min) throw invalid('end', 'end timestamp must not be before start timestamp');
-  return range;
-}
-
-function matchersOf(query: URLSearchParams): (readonly Matcher[])[] {
-  return query.getAll('match[]').map((text) => {
+    const info: QueryInfo = { query, ...grid, origin: { httpRequest: originOf(request) } };
+    let result: QueryResult;
     try {
-      return parseSelector(text);
+      result = await desk.run(info, request.signal, (signal) =>
+        grid.step === 0
+          ? engine.instant(query, grid.start, { ...options, signal })
+          : engine.range(query, grid, { ...options, signal }),
+      );
     } catch (error) {
-      throw invalid('match[]', errorText(error));
+      return invalid(error);
     }
-  });
+    const { warnings, infos } = result.annotations.texts(query, MAX_ANNOTATIONS);
+    const cut = truncated(result, limit);
+    if (cut !== result) warnings.push(TRUNCATED);
+    if (format !== 'json') return otherFormat(format, cut.data, [...warnings, ...infos]);
+    return streamed(cut, warnings, infos, parameters);
+  }
+
+  #lookback(parameters: Parameters): number {
+    try {
+      return parameters.durationOr('lookback_delta', 0);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const reason = error.message.replace(/^invalid parameter "lookback_delta": /, '');
+      throw new ApiError('bad_data', `error parsing lookback delta duration: ${reason}`);
+    }
+  }
+
+  format(request: HttpRequest): HttpResponse {
+    return success(prettyExpr(this.#parsed(request)));
+  }
+
+  parse(request: HttpRequest): HttpResponse {
+    return success(syntaxTree(this.#parsed(request)));
+  }
+
+  #parsed(request: HttpRequest) {
+    try {
+      return this.#options.engine.parse(request.query.get('query') ?? '');
+    } catch (error) {
+      if (error instanceof UserError) throw invalidParameter('query', error.message);
+      throw error;
+    }
+  }
+
+  async exemplars(request: HttpRequest): Promise<HttpResponse> {
+    const parameters = new Parameters(request.query);
+    const range = { min: parameters.timeOr('start', MIN_TIME), max: parameters.timeOr('end', MAX_TIME) };
+    if (range.max < range.min) {
+      throw new ApiError('bad_data', 'end timestamp must not be before start timestamp');
+    }
+    let sets: MatcherSets;
+    try {
+      sets = [...selectorsOf(this.#options.engine.parse(parameters.text('query')))].map(({ matchers }) => matchers);
+    } catch (error) {
+      if (error instanceof UserError) throw new ApiError('bad_data', error.message);
+      throw error;
+    }
+    if (sets.length === 0) return success(null);
+    const found = await this.#options.source.exemplars(sets, range);
+    const series = found.map(
+      ({ labels, exemplars }) =>
+        `{"seriesLabels":${jsonLabels(labels)},"exemplars":[${exemplars
+          .map(
+            (e) =>
+              `{"labels":${jsonLabels(e.labels)},"value":${jsonValue(e.value)},"timestamp":${jsonTime(e.timestamp)}}`,
+          )
+          .join(',')}]}`,
+    );
+    return rawSuccess(`[${series.join(',')}]`);
+  }
+
+  async labelNames(request: HttpRequest): Promise<HttpResponse> {
+    const parameters = new Parameters(request.query);
+    const limit = parameters.limit();
+    const sets = parameters.matcherSets();
+    const names = await this.#options.source.labelNames(sets, parameters.range(), oneMore(limit));
+    return limited(names, limit);
+  }
+
+  async labelValues(request: HttpRequest): Promise<HttpResponse> {
+    const parameters = new Parameters(request.query);
+    const name = unescapeName(request.params['name']!);
+    if (name === '') throw new ApiError('bad_data', `invalid label name: ${goQuote(name)}`);
+    const limit = parameters.limit();
+    const sets = parameters.matcherSets();
+    const values = await this.#options.source.labelValues(name, sets, parameters.range(), oneMore(limit));
+    return limited(values, limit);
+  }
+
+  async series(request: HttpRequest): Promise<HttpResponse> {
+    const parameters = new Parameters(request.query);
+    if (request.query.getAll('match[]').length === 0) {
+      throw new ApiError('bad_data', 'no match[] parameter provided');
+    }
+    const limit = parameters.limit();
+    const range = parameters.range();
+    const sets = parameters.matcherSets();
+    const found = [...(await this.#options.source.series(sets, range, oneMore(limit)))].sort(compareLabels);
+    const kept = limit > 0 && found.length > limit ? found.slice(0, limit) : found;
+    const warnings = kept.length < found.length ? [TRUNCATED] : [];
+    return rawSuccess(`[${kept.map(jsonLabels).join(',')}]`, warnings);
+  }
+
+  async metadata(request: HttpRequest): Promise<HttpResponse> {
+    const number = (name: string): number => {
+      const text = request.query.get(name) ?? '';
+      if (text === '') return -1;
+      if (!/^[+-]?\d+$/.test(text)) throw new ApiError('bad_data', `${name} must be a number`);
+      return Number(text);
+    };
+    const limit = number('limit');
+    const perMetric = number('limit_per_metric');
+    if (limit === 0) return success({});
+    const metric = request.query.get('metric') || undefined;
+    const found = await this.#options.source.metadata(metric, Math.max(0, limit));
+    const data: Record<string, unknown> = {};
+    for (const [family, entries] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      data[family] = perMetric > 0 ? entries.slice(0, perMetric) : entries;
+    }
+    return success(data);
+  }
+
+  queries(): HttpResponse {
+    const { desk, clock } = this.#options;
+    const now = clock.now();
+    const active = desk.active().map(({ id, query, start, end, step, since, running, origin }) => ({
+      ...{ id, query, start: start / 1000, end: end / 1000, step: step / 1000 },
+      ...{ since: new Date(since).toISOString(), ageSeconds: (now - since) / 1000, running, origin },
+    }));
+    return success({ active, top: desk.top(50) });
+  }
+
+  cancel(request: HttpRequest): HttpResponse {
+    const id = request.params['id']!;
+    if (!this.#options.desk.cancel(Number(id))) throw new ApiError('not_found', `no query ${id} is active`);
+    return success(null);
+  }
 }
 
-const limited = <T>(items: readonly T[], limit: number): HttpResponse =>
-  limit > 0 && items.length > limit
-    ? success(items.slice(0, limit), { warnings: ['results truncated due to limit'] })
-    : success(items);
+type MatcherSets = ReturnType<Parameters['matcherSets']>;
 
-/** One more than asked for, so that a cut is noticed. */
+/** One more than wanted tells whether there would have been more. */
 const oneMore = (limit: number): number => (limit > 0 ? limit + 1 : 0);
 
-async function labelNames({ query }: HttpRequest, { source }: QueryApiOptions): Promise<HttpResponse> {
-  const limit = limitOf(query);
-  return limited(await source.labelNames(matchersOf(query), rangeOf(query), oneMore(limit)), limit);
+function limited(values: readonly string[], limit: number): HttpResponse {
+  if (limit === 0 || values.length <= limit) return success(values);
+  return success(values.slice(0, limit), { warnings: [TRUNCATED] });
 }
 
-async function labelValues({ params, query }: HttpRequest, { source }: QueryApiOptions): Promise<HttpResponse> {
-  const limit = limitOf(query);
-  const name = unescapeName(params['name']!);
-  if (name === '') throw new ApiError('bad_data', `invalid label name: ${JSON.stringify(params['name'])}`);
-  return limited(await source.labelValues(name, matchersOf(query), rangeOf(query), oneMore(limit)), limit);
+function originOf(request: HttpRequest): Record<string, string> {
+  return { clientIP: request.remoteAddress, method: request.method, path: request.path };
 }
 
-/** Names that no URL takes are sent as `U__` with the code points of their odd characters between underscores. */
+/** Names that no path can carry come as U__ with _hex_ for each odd character. */
 function unescapeName(name: string): string {
   if (!name.startsWith('U__')) return name;
   return name
     .slice(3)
-    .replace(/__|_([0-9a-fA-F]{1,6})_/g, (all, hex: string | undefined) =>
-      hex === undefined ? (all === '__' ? '_' : all) : String.fromCodePoint(Number.parseInt(hex, 16)),
+    .replace(/__|_([0-9a-fA-F]{1,6})_/g, (all, hex?: string) =>
+      all === '__' ? '_' : String.fromCodePoint(Number.parseInt(hex!, 16)),
     );
 }
 
-async function series({ query }: HttpRequest, { source }: QueryApiOptions): Promise<HttpResponse> {
-  const matchers = matchersOf(query);
-  if (matchers.length === 0) throw new ApiError('bad_data', 'no match[] parameter provided');
-  const limit = limitOf(query);
-  const found = await source.series(matchers, rangeOf(query), oneMore(limit));
-  return limited(found.map(labelsToRecord), limit);
+export function asApiError(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : String(error);
+  switch (errorCode(error)) {
+    case 'query_execution':
+    case 'query_too_many_samples':
+    case 'query_too_many_series':
+    case 'query_too_many_bytes':
+      return new ApiError('execution', message, { cause: error });
+    case 'query_timeout':
+      return new ApiError('timeout', message, { cause: error });
+    case 'query_canceled':
+    case 'canceled':
+      return new ApiError('canceled', message, { cause: error });
+    case 'query_queue_full':
+      return new ApiError('too_many_requests', message, { cause: error });
+    case 'shard_down':
+      return new ApiError('unavailable', message, { cause: error });
+    default:
+      return error;
+  }
 }
 
-async function metadata({ query }: HttpRequest, { source }: QueryApiOptions): Promise<HttpResponse> {
-  const perMetric = Number(query.get('limit_per_metric') || 0);
-  if (!Number.isInteger(perMetric)) throw invalid('limit_per_metric', 'limit_per_metric must be a number');
-  const found = await source.metadata(query.get('metric') || undefined, limitOf(query));
-  const entries = [...found].map(([name, all]) => [name, perMetric > 0 ? all.slice(0, perMetric) : all] as const);
-  return success(Object.fromEntries(entries));
+function truncated(result: QueryResult, limit: number): QueryResult {
+  const { data } = result;
+  if (limit === 0) return result;
+  if (data.type === 'samples') {
+    return data.series.length > limit ? { ...result, data: { ...data, series: data.series.slice(0, limit) } } : result;
+  }
+  if ((data.type !== 'vector' && data.type !== 'matrix') || data.vector.labels.length <= limit) return result;
+  const rows = Array.from({ length: limit }, (_, row) => row);
+  return { ...result, data: { ...data, vector: takeRows(data.vector, rows) } };
 }
 
-async function exemplars({ query }: HttpRequest, { engine, source, clock }: QueryApiOptions): Promise<HttpResponse> {
-  const now = clock.now();
-  const range = { min: time(query, 'start', MIN_TIME), max: time(query, 'end', now) };
-  if (range.max < range.min) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp');
-  const sets = [...selectorsOf(engine.parse(required(query, 'query')))].map((selector) => selector.matchers);
-  const found = sets.length === 0 ? [] : await source.exemplars(sets, range);
-  return success(
-    found.map(({ labels, exemplars: list }) => ({
-      seriesLabels: labelsToRecord(labels),
-      exemplars: list.map((e) => ({
-        labels: labelsToRecord(e.labels),
-        value: formatValue(e.value),
-        timestamp: e.timestamp / 1000,
-      })),
-    })),
-  );
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
+function rawSuccess(data: string, warnings: readonly string[] = []): HttpResponse {
+  const more = warnings.length > 0 ? `,"warnings":${JSON.stringify(warnings)}` : '';
+  return { status: 200, headers: JSON_HEADERS, body: `{"status":"success","data":${data}${more}}` };
+}
+
+/** Small answers in one piece, large ones as they are written. */
+function streamed(
+  result: QueryResult,
+  warnings: readonly string[],
+  infos: readonly string[],
+  parameters: Parameters,
+): HttpResponse {
+  const head = `{"status":"success","data":{"resultType":"${resultType(result.data)}","result":`;
+  let tail = '';
+  const stats = parameters.text('stats');
+  if (stats !== '') tail += `,"stats":${JSON.stringify(statsOf(result, stats === 'all'))}`;
+  if (parameters.flag('analyze')) tail += `,"plan":${JSON.stringify(planTree(result.plan, result.nodes))}`;
+  tail += '}';
+  if (warnings.length > 0) tail += `,"warnings":${JSON.stringify(warnings)}`;
+  if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
+  tail += '}';
+  const pieces = jsonResult(result.data);
+  const first = pieces.next();
+  const second = first.done ? first : pieces.next();
+  if (second.done) return { status: 200, headers: JSON_HEADERS, body: `${head}${first.value ?? ''}${tail}` };
+  function* all(): Generator<string> {
+    yield head + first.value + second.value;
+    yield* pieces;
+    yield tail;
+  }
+  return { status: 200, headers: JSON_HEADERS, body: Readable.from(all(), { objectMode: false }) };
+}
+
+function statsOf({ stats, data }: QueryResult, perStep: boolean): unknown {
+  const { timings, samples, bytes, series } = stats;
+  const seconds = (ms: number) => ms / 1000;
+  const grid = data.type === 'matrix' ? data.grid : undefined;
+  return {
+    timings: {
+      evalTotalTime: seconds(timings.totalMs - timings.parseMs),
+      resultSortTime: 0,
+      queryPreparationTime: seconds(timings.parseMs + timings.planMs),
+      innerEvalTime: seconds(timings.evalMs),
+      execQueueTime: 0,
+      execTotalTime: seconds(timings.totalMs),
+    },
+    samples: {
+      ...(perStep && grid ? { totalQueryableSamplesPerStep: perStepOf(samples.total, grid) } : {}),
+      totalQueryableSamples: samples.total,
+      peakSamples: samples.peak,
+      samplesRead: samples.total,
+    },
+    storage: { series, bytes },
+  };
+}
+
+/** Samples are counted per fragment; over the steps they are spread evenly. */
+function perStepOf(total: number, grid: Grid): [number, number][] {
+  const steps = Math.floor((grid.end - grid.start) / grid.step) + 1;
+  return Array.from({ length: steps }, (_, step) => [
+    (grid.start + step * grid.step) / 1000,
+    Math.floor(((step + 1) * total) / steps) - Math.floor((step * total) / steps),
+  ]);
 }

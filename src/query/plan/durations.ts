@@ -1,6 +1,6 @@
 // Works out duration expressions once the query's times are known: step() and range() stand for them.
 
-import { executionError } from '../execute/errors.ts';
+import { UserError } from '#base/errors.ts';
 import type { DurationExpr, DurationOperand } from '../parse/ast.ts';
 import { MAX_DURATION_SECONDS } from '../parse/numbers.ts';
 
@@ -9,7 +9,7 @@ export type QueryTimes = { readonly start: number; readonly end: number; readonl
 /** Milliseconds. */
 export function durationOf(expr: DurationExpr, times: QueryTimes, allowNegative: boolean): number {
   const fail = (what: string): never => {
-    throw executionError(`${expr.range.start}:${expr.range.end}: ${what}`);
+    throw new UserError(`${expr.range.start}:${expr.range.end}: ${what}`);
   };
   const seconds = evaluate(expr, times);
   if (!Number.isFinite(seconds)) fail('duration is NaN or infinite');
@@ -43,7 +43,7 @@ function evaluate(operand: DurationOperand, times: QueryTimes): number {
     case '%':
       if (right === 0) {
         const what = operand.op === '/' ? 'division' : 'modulo';
-        throw executionError(`${operand.range.start}:${operand.range.end}: ${what} by zero`);
+        throw new UserError(`${operand.range.start}:${operand.range.end}: ${what} by zero`);
       }
       return operand.op === '/' ? left / right : left % right;
   }

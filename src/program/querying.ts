@@ -1,0 +1,60 @@
+// Queries in the server role: all shards as one source, the engine over it, the desk where queries line up, and the API.
+
+import type { Clock } from '#base/clock.ts';
+import type { Logger } from '#base/log.ts';
+import type { FragmentSource } from '#model/query.ts';
+import type { Registry } from '#model/registry.ts';
+import { QueryDesk } from '#query/desk.ts';
+import { FEATURES, QueryEngine } from '#query/engine.ts';
+import { mergeColumns } from '#query/shard/merge.ts';
+import type { ShardPool } from '#scale/shards/pool.ts';
+import { ShardedSource } from '#scale/shards/source.ts';
+import type { Route } from '#serve/http.ts';
+import { queryRoutes } from '#serve/query.ts';
+import type { ServerFlags } from './flags.ts';
+
+export class Querying {
+  readonly source: FragmentSource;
+  readonly engine: QueryEngine;
+  readonly desk: QueryDesk;
+  readonly routes: readonly Route[];
+
+  constructor(
+    flags: ServerFlags,
+    pool: () => ShardPool,
+    subqueryStepMs: () => number,
+    clock: Clock,
+    logger: Logger,
+    registry: Registry,
+  ) {
+    this.source = new ShardedSource(() => pool().clients(), mergeColumns);
+    const names = flags['enable-feature'].flatMap((list) => list.split(',')).filter((name) => name !== '');
+    const known = names.filter((name) => (FEATURES as readonly string[]).includes(name));
+    for (const name of names) if (!known.includes(name)) logger.warn('unknown feature is ignored', { feature: name });
+    this.engine = new QueryEngine({
+      ...{ source: this.source, clock, features: known, subqueryStepMs },
+      lookbackMs: flags['query.lookback-delta'],
+      timeoutMs: flags['query.timeout'],
+      limits: {
+        maxSamples: flags['query.max-samples'],
+        maxSeries: flags['query.max-series'],
+        maxBytes: flags['query.max-bytes'],
+      },
+    });
+    const [maxConcurrent, maxWaiting] = [flags['query.max-concurrency'], flags['query.max-queued']];
+    const seconds = registry.summary('prometheus_engine_query_duration_seconds', 'Query timings.');
+    const samples = registry.counter('prometheus_engine_query_samples_total', 'Samples that queries have read.');
+    this.desk = new QueryDesk({
+      ...{ clock, maxConcurrent, maxWaiting },
+      log: ({ tookMs, stats }) => {
+        seconds.observe(tookMs / 1000);
+        samples.add(stats?.samples.total ?? 0);
+      },
+    });
+    const gauge = (name: string, help: string, read: () => number) =>
+      registry.collected(name, help, 'gauge', () => [{ value: read() }]);
+    gauge('prometheus_engine_queries', 'Queries that run or wait.', () => this.desk.running + this.desk.waiting);
+    gauge('prometheus_engine_queries_concurrent_max', 'How many queries may run at a time.', () => maxConcurrent);
+    this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, clock });
+  }
+}
