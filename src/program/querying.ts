@@ -23,6 +23,7 @@ export class Querying {
     flags: ServerFlags,
     pool: () => ShardPool,
     subqueryStepMs: () => number,
+    ready: () => boolean,
     clock: Clock,
     logger: Logger,
     registry: Registry,
@@ -55,6 +56,6 @@ export class Querying {
       registry.collected(name, help, 'gauge', () => [{ value: read() }]);
     gauge('prometheus_engine_queries', 'Queries that run or wait.', () => this.desk.running + this.desk.waiting);
     gauge('prometheus_engine_queries_concurrent_max', 'How many queries may run at a time.', () => maxConcurrent);
-    this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, clock });
+    this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, clock, ready });
   }
 }

@@ -121,7 +121,15 @@ async function run(flags: ServerFlags): Promise<number> {
   });
 
   const interval = () => config.global.evaluation_interval;
-  const querying = new Querying(flags, () => pool, interval, clock, logger, registry);
+  const querying = new Querying(
+    flags,
+    () => pool,
+    interval,
+    () => isReady,
+    clock,
+    logger,
+    registry,
+  );
   let nextReceiver = 0;
   const routes = [
     ...lifecycleRoutes({

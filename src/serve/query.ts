@@ -26,6 +26,8 @@ export type QueryApiOptions = {
   readonly source: FragmentSource;
   readonly desk: QueryDesk;
   readonly clock: Clock;
+  /** Before that, queries are refused as unavailable. */
+  readonly ready: () => boolean;
   /** Further entries of /api/v1/features, by category. */
   readonly features?: () => Readonly<Record<string, Readonly<Record<string, boolean>>>>;
 };
@@ -96,7 +98,8 @@ class QueryApi {
   }
 
   async #answer(request: HttpRequest, parameters: Parameters, grid: Grid, limit: number): Promise<HttpResponse> {
-    const { engine, desk } = this.#options;
+    const { engine, desk, ready } = this.#options;
+    if (!ready()) throw new ApiError('unavailable', 'the server is starting; ask again in a moment');
     const query = parameters.text('query');
     const timeoutMs = parameters.durationOr('timeout', undefined);
     const lookbackMs = this.#lookback(parameters);
