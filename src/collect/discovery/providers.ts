@@ -5,10 +5,17 @@ import { list, type Schema } from '#base/config/schema.ts';
 import { dnsProvider } from './dns/dns.ts';
 import { fileProvider } from './file/file.ts';
 import { httpProvider } from './http/http.ts';
+import { kubernetesProvider } from './kubernetes/kubernetes.ts';
 import type { Provider, ResolvePath } from './provider.ts';
 import { staticProvider } from './static/static.ts';
 
-export const PROVIDERS: readonly Provider<unknown>[] = [staticProvider, fileProvider, httpProvider, dnsProvider];
+export const PROVIDERS: readonly Provider<unknown>[] = [
+  staticProvider,
+  fileProvider,
+  httpProvider,
+  dnsProvider,
+  kubernetesProvider,
+];
 
 const ABSENT = [
   'aws',
