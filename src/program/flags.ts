@@ -140,6 +140,52 @@ export const QUERY_FLAGS = {
   },
 } as const satisfies FlagTable;
 
+export const RULE_FLAGS = {
+  'rules.alert.for-outage-tolerance': {
+    kind: 'duration',
+    default: 3_600_000,
+    help: 'How long an outage may be for pending alerts to go on after it.',
+  },
+  'rules.alert.for-grace-period': {
+    kind: 'duration',
+    default: 600_000,
+    help: 'How long a restored pending alert waits at least; alerts with a shorter "for" are not restored.',
+  },
+  'rules.alert.resend-delay': {
+    kind: 'duration',
+    default: 60_000,
+    help: 'How long to wait before an alert is sent again.',
+  },
+  'rules.max-concurrent-evals': {
+    kind: 'integer',
+    default: 4,
+    min: 1,
+    help: 'How many independent rules are evaluated side by side, over all groups.',
+  },
+  'rules.shipped': {
+    kind: 'boolean',
+    default: false,
+    help: 'Evaluate the shipped rules about everything whose metrics are there.',
+  },
+  'alertmanager.notification-queue-capacity': {
+    kind: 'integer',
+    default: 10_000,
+    min: 1,
+    help: 'How many alerts may wait for each Alertmanager.',
+  },
+  'alertmanager.notification-batch-size': {
+    kind: 'integer',
+    default: 256,
+    min: 1,
+    help: 'How many alerts are sent in one request.',
+  },
+  'alertmanager.drain-notification-queue-on-shutdown': {
+    kind: 'boolean',
+    default: true,
+    help: 'Send what waits before ending.',
+  },
+} as const satisfies FlagTable;
+
 const COMMON = {
   ...webFlags('0.0.0.0:9090'),
   ...LIFECYCLE_FLAGS,
@@ -148,6 +194,7 @@ const COMMON = {
   ...QUERY_FLAGS,
   ...STORAGE_FLAGS,
   ...VIEW_FLAGS,
+  ...RULE_FLAGS,
   ...LOG_FLAGS,
 } as const;
 
@@ -163,6 +210,7 @@ export const UP_FLAGS = {
     help: 'Configuration file; without one, this process and this host are scraped.',
   },
   ...COMMON,
+  'rules.shipped': { ...RULE_FLAGS['rules.shipped'], default: true },
 } as const satisfies FlagTable;
 
 export const ALERTMANAGER_DATA_FLAGS = {

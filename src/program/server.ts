@@ -28,6 +28,7 @@ import { limitsOf } from './limits.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
 import { Querying } from './querying.ts';
+import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
@@ -106,7 +107,9 @@ async function run(flags: ServerFlags): Promise<number> {
   };
   const reload = async () => {
     try {
-      apply(load());
+      const next = load();
+      await ruling.apply(next);
+      apply(next);
       logger.info('configuration loaded', { file: flags['config.file'] });
     } catch (error) {
       reloads.isGood = false;
@@ -130,6 +133,20 @@ async function run(flags: ServerFlags): Promise<number> {
     logger,
     registry,
   );
+  const ruling = new Ruling({
+    flags,
+    engine: querying.engine,
+    source: querying.source,
+    shards,
+    pool: () => pool,
+    folder: path.join(flags['storage.tsdb.path'], 'rules'),
+    packageFolder: PACKAGE,
+    externalUrl: external.url.href.replace(/\/$/, ''),
+    clock,
+    disk: nodeDisk,
+    logger,
+    registry,
+  });
   let nextReceiver = 0;
   const routes = [
     ...lifecycleRoutes({
@@ -179,6 +196,7 @@ async function run(flags: ServerFlags): Promise<number> {
       },
     }),
     ...blocks.routes,
+    ...ruling.routes,
     ...tsdbRoutes({
       cardinality: async (limit) => {
         const parts = await Promise.all(pool.upClients().map((client) => client.cardinality(limit)));
@@ -186,7 +204,9 @@ async function run(flags: ServerFlags): Promise<number> {
       },
       replay: () => Promise.all(pool.upClients().map((client) => client.replayProgress(undefined))),
     }),
-    metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
+    metricsRoute(async () =>
+      mergeFamilies([registry.families(), ruling.discoveryRegistry.families(), ...(await pool.metrics())]),
+    ),
     ...pageRoutes({
       packageFolder: PACKAGE,
       folder: flags['storage.tsdb.path'],
@@ -200,8 +220,10 @@ async function run(flags: ServerFlags): Promise<number> {
   const taken = await blocks.prepare();
   await pool.start();
   if (taken) await pool.client(0).append(metadataBatch(taken.metadata));
+  await ruling.apply(config);
   apply(config);
   blocks.start();
+  await ruling.start();
   isReady = true;
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
@@ -209,6 +231,7 @@ async function run(flags: ServerFlags): Promise<number> {
   logger.info('stopping', { reason: why });
   isReady = false;
   collecting.targets.stop();
+  await ruling.stop();
   await web.stop();
   await blocks.stop();
   await pool.stop();
