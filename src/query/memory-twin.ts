@@ -14,7 +14,7 @@ import type {
   SelectRequest,
   TimeRange,
 } from '#model/query.ts';
-import { setStale } from '#model/value.ts';
+import { isStale, setStale } from '#model/value.ts';
 import { withHint } from './histogram/arithmetic.ts';
 import { detectReset } from './histogram/reset.ts';
 import { Collector } from './shard/collect.ts';
@@ -48,6 +48,13 @@ export class MemorySource implements FragmentSource {
     const at = series.samples.findLastIndex((other) => other.time <= time);
     if (series.samples[at]?.time === time) series.samples[at] = sample;
     else series.samples.splice(at + 1, 0, sample);
+  }
+
+  /** Samples as they are, stale markers by their bits. */
+  addColumns(labels: Labels, times: Float64Array, values: Float64Array): void {
+    times.forEach((time, i) => {
+      this.add(labels, time, isStale(values, i) ? 'stale' : values[i]!);
+    });
   }
 
   clear(): void {
