@@ -245,8 +245,10 @@ class Join {
 
   #joinGroup(manyRows: readonly number[], oneRows: readonly number[]): void {
     if (oneRows.length === 0 && this.#fillOne === undefined) return;
-    if (oneRows.length === 1 && manyRows.length === 1 && this.#fillOne === undefined) {
-      this.#joinPair(manyRows[0]!, oneRows[0]!);
+    const simple = oneRows.length === 1 && this.#fillOne === undefined;
+    if (simple && (manyRows.length === 1 || this.#matching.card !== 'one-to-one')) {
+      const results = manyRows.length > 1 ? new Map<string, number[]>() : undefined;
+      for (const many of manyRows) this.#joinPair(many, oneRows[0]!, results);
       return;
     }
     const { steps } = this.#many;
@@ -264,9 +266,11 @@ class Join {
     }
   }
 
-  /** The ordinary case: one row meets one row. */
-  #joinPair(many: number, one: number): void {
+  /** The ordinary case: one row meets one row. `results` tells which rows of the group have made a label set so far. */
+  #joinPair(many: number, one: number, results: Map<string, number[]> | undefined): void {
     const { steps, histograms } = this.#many;
+    const labels = this.#resultLabels(this.#many.labels[many]!, this.#one.labels[one]!);
+    if (results) this.#refuseMeeting(many, labelsKey(labels), results);
     if (histograms || this.#one.histograms || this.#plan.op === '</' || this.#plan.op === '>/') {
       const claimed = new Map<string, Uint8Array>();
       for (let step = 0; step < steps; step++) {
@@ -285,9 +289,26 @@ class Join {
     let row = -1;
     for (let step = 0; step < steps; step++) {
       if (out.kinds[step] !== FLOAT) continue;
-      if (row < 0) row = this.#builder.row(this.#resultLabels(this.#many.labels[many]!, this.#one.labels[one]!), bool);
+      if (row < 0) row = this.#builder.row(labels, bool);
       this.#builder.float(row, step, out.values[step]!);
     }
+  }
+
+  /** Rows of one group that would make the same series must not have a step in common. */
+  #refuseMeeting(many: number, key: string, results: Map<string, number[]>): void {
+    const { steps, kinds } = this.#many;
+    const others = results.get(key);
+    if (!others) {
+      results.set(key, [many]);
+      return;
+    }
+    for (const other of others) {
+      for (let step = 0; step < steps; step++) {
+        if (kinds[many * steps + step] === ABSENT || kinds[other * steps + step] === ABSENT) continue;
+        throw executionError('multiple matches for labels: grouping labels must ensure unique matches');
+      }
+    }
+    others.push(many);
   }
 
   /** Points of the "one" side that met nothing, against the fill value of the other. */

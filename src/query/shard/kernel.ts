@@ -27,6 +27,7 @@ export const KERNEL_FUNCTIONS: Readonly<Record<string, number>> = {
 
 type Exports = {
   xorDecode(chunk: number, bytes: number, times: number, values: number, starts: number, state: number): number;
+  decode(chunk: number, bytes: number, times: number, values: number): number;
   dropStale(times: number, values: number, count: number): number;
   instant(
     func: number,
@@ -55,6 +56,10 @@ type Exports = {
     kinds: number,
   ): number;
 };
+
+/** In the result of `decode`: the number of samples, and whether a stale marker is among them. */
+export const COUNT_BITS = (1 << 30) - 1;
+export const HAS_STALE = 1 << 30;
 
 const FIRST_SAMPLES = 16_384;
 const FIRST_STEPS = 4096;

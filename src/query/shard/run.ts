@@ -19,7 +19,7 @@ import { isInstant } from '../functions/series.ts';
 import { HISTOGRAM_STATS } from '../plan/build.ts';
 import { Collector } from './collect.ts';
 import { type ChunkDecoder, decodeInKernel, decodePlain } from './decode.ts';
-import { KERNEL_FUNCTIONS, QueryKernel } from './kernel.ts';
+import { COUNT_BITS, HAS_STALE, KERNEL_FUNCTIONS, QueryKernel } from './kernel.ts';
 
 /** Longest stretch of work without giving way to appends. */
 const SLICE_MS = 4;
@@ -103,17 +103,19 @@ export class ShardQueries {
     const first = (at ?? grid.start) - offset;
     const step = at === undefined ? grid.step : 0;
     const instant = isInstant(fragment.func);
+    const needsFalls = ['rate', 'increase', 'resets'].includes(fragment.func);
     const kernel = this.#kernel;
     return (series) => {
-      let count = decodeInKernel(kernel, series, steps, range);
-      if (count < 0) return plain(series);
+      const decoded = decodeInKernel(kernel, series, steps, range);
+      if (decoded < 0) return plain(series);
       const { exports, times, values, falls, out, kinds } = kernel;
+      let count = decoded & COUNT_BITS;
       collector.countSeries(count, bytesOf(series));
       let found: number;
       if (instant) found = exports.instant(func, times, values, count, first, step, steps, window, out, kinds);
       else {
-        count = exports.dropStale(times, values, count);
-        exports.countFalls(values, count, falls);
+        if (decoded & HAS_STALE) count = exports.dropStale(times, values, count);
+        if (needsFalls) exports.countFalls(values, count, falls);
         found = exports.windows(func, times, values, count, falls, first, step, steps, window, out, kinds);
       }
       if (found === 0) return;
