@@ -33,6 +33,7 @@ test('killing a shard under load loses nothing acknowledged and never stops heal
       shards: SHARDS,
       folder,
       store: DEFAULT_STORE_OPTIONS,
+      exchange: { acceptedMessages: [], features: [], lookbackMs: 300_000, flushMs: 0 },
       offsetSeed: 0,
       log: { 'log.level': 'error', 'log.format': 'logfmt' },
     }),

@@ -28,6 +28,9 @@ import {
   type ScrapeJob,
   scrapeConfigFile,
 } from '#collect/config.ts';
+import { NO_RECEIVERS, type ReceiveSection, receiveSection } from '#collect/receive/config.ts';
+import { DEFAULT_OTLP, type OtlpSection, otlpSection } from '#collect/receive/otlp/config.ts';
+import { type RemoteConfig, remoteConfigs, remoteWriteSections } from '#collect/send/config.ts';
 
 const storageSection = object({
   tsdb: optional(
@@ -63,6 +66,10 @@ const schemaFor = (resolve: (file: string) => string) =>
     rule_files: list(string()),
     alerting: optional(alertingSection(resolve)),
     storage: optional(storageSection),
+    remote_write: remoteWriteSections,
+    otlp: optional(otlpSection),
+    /** Ours: protocols of other systems. */
+    receive: optional(receiveSection),
   });
 
 type RawConfig = Infer<ReturnType<typeof schemaFor>>;
@@ -73,6 +80,9 @@ export type ServerConfig = {
   readonly ruleFiles: readonly string[];
   readonly alerting: AlertingSection;
   readonly storage: Infer<typeof storageSection> | undefined;
+  readonly remotes: readonly RemoteConfig[];
+  readonly otlp: OtlpSection;
+  readonly receive: ReceiveSection;
   /** As written, with secrets hidden. */
   readonly shown: string;
 };
@@ -129,6 +139,9 @@ export function parseServerConfig(
     ruleFiles: raw.rule_files.map(resolve),
     alerting: raw.alerting ?? NO_ALERTING,
     storage: raw.storage,
+    remotes: remoteConfigs(raw.remote_write, resolve),
+    otlp: raw.otlp ?? DEFAULT_OTLP,
+    receive: raw.receive ?? NO_RECEIVERS,
     shown: displayYaml(text, schema, file),
   };
 }

@@ -68,6 +68,42 @@ export const RECEIVER_FLAGS = {
     default: false,
     help: 'Accept samples by remote write at /api/v1/write.',
   },
+  'web.remote-write-receiver.accepted-protobuf-messages': {
+    kind: 'texts',
+    default: ['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'],
+    help: 'Which messages remote write may bring. Can be repeated.',
+  },
+  'web.enable-otlp-receiver': {
+    kind: 'boolean',
+    default: false,
+    help: 'Accept OTLP metrics at /api/v1/otlp/v1/metrics.',
+  },
+} as const satisfies FlagTable;
+
+export const REMOTE_FLAGS = {
+  'storage.remote.flush-deadline': {
+    kind: 'duration',
+    default: 60_000,
+    help: 'How long samples are still sent on when stopping or reloading; what is left stays on disk.',
+  },
+  'storage.remote.read-sample-limit': {
+    kind: 'integer',
+    default: 50_000_000,
+    min: 0,
+    help: 'How many samples one remote read may give as samples; 0: no limit. Streamed chunks are not limited.',
+  },
+  'storage.remote.read-concurrent-limit': {
+    kind: 'integer',
+    default: 10,
+    min: 0,
+    help: 'How many remote reads are worked on at a time; 0: no limit.',
+  },
+  'storage.remote.read-max-bytes-in-frame': {
+    kind: 'integer',
+    default: 1024 * 1024,
+    min: 1,
+    help: 'How large a frame of streamed chunks may become.',
+  },
 } as const satisfies FlagTable;
 
 export const ADMIN_FLAGS = {
@@ -136,7 +172,7 @@ export const QUERY_FLAGS = {
   'query.max-bytes': { kind: 'size', default: 2 ** 31, help: 'How much memory one result within a query may take.' },
   'enable-feature': {
     kind: 'texts',
-    help: 'Features to switch on, separated by commas: promql-experimental-functions, promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers, use-start-timestamps, type-and-unit-labels. Can be repeated.',
+    help: 'Features to switch on, separated by commas: promql-experimental-functions, promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers, use-start-timestamps, type-and-unit-labels, otlp-deltatocumulative, otlp-native-delta-ingestion. Can be repeated.',
   },
 } as const satisfies FlagTable;
 
@@ -190,6 +226,7 @@ const COMMON = {
   ...webFlags('0.0.0.0:9090'),
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
+  ...REMOTE_FLAGS,
   ...ADMIN_FLAGS,
   ...QUERY_FLAGS,
   ...STORAGE_FLAGS,
@@ -257,3 +294,19 @@ export const ALERTMANAGER_FLAGS = {
 
 export type ServerFlags = FlagValues<typeof SERVER_FLAGS>;
 export type WebFlags = FlagValues<ReturnType<typeof webFlags<string>>>;
+
+/** Features of receiving, as opposed to querying. */
+export const EXCHANGE_FEATURES = [
+  'otlp-deltatocumulative',
+  'otlp-native-delta-ingestion',
+  'type-and-unit-labels',
+] as const;
+
+/** Names of --enable-feature, which takes lists and can be repeated. */
+export const featuresOf = (flags: { readonly 'enable-feature': readonly string[] }): ReadonlySet<string> =>
+  new Set(
+    flags['enable-feature']
+      .flatMap((text) => text.split(','))
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  );

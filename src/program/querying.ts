@@ -11,7 +11,7 @@ import type { ShardPool } from '#scale/shards/pool.ts';
 import { ShardedSource } from '#scale/shards/source.ts';
 import type { Route } from '#serve/http.ts';
 import { queryRoutes } from '#serve/query.ts';
-import type { ServerFlags } from './flags.ts';
+import { EXCHANGE_FEATURES, type ServerFlags } from './flags.ts';
 
 export class Querying {
   readonly source: FragmentSource;
@@ -31,7 +31,10 @@ export class Querying {
     this.source = new ShardedSource(() => pool().clients(), mergeColumns);
     const names = flags['enable-feature'].flatMap((list) => list.split(',')).filter((name) => name !== '');
     const known = names.filter((name) => (FEATURES as readonly string[]).includes(name));
-    for (const name of names) if (!known.includes(name)) logger.warn('unknown feature is ignored', { feature: name });
+    const elsewhere: readonly string[] = EXCHANGE_FEATURES;
+    for (const name of names.filter((n) => !known.includes(n) && !elsewhere.includes(n))) {
+      logger.warn('unknown feature is ignored', { feature: name });
+    }
     this.engine = new QueryEngine({
       ...{ source: this.source, clock, features: known, subqueryStepMs },
       lookbackMs: flags['query.lookback-delta'],

@@ -13,7 +13,6 @@ import { parseSelector } from '#query/parse/parser.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
-import { receiveRoutes } from '#serve/receive.ts';
 import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
@@ -23,6 +22,7 @@ import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
 import { formatRetention, metadataBatch, retentionOf, ServerBlocks } from './blocks.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
+import { Exchange, exchangeOptions } from './exchange.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
 import { limitsOf } from './limits.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
@@ -72,6 +72,8 @@ async function run(flags: ServerFlags): Promise<number> {
   const offsetSeed = offsetSeedOf(config.global.external_labels);
   const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
   const blocks = new ServerBlocks(flags, config, () => pool, clock, logger, registry);
+  const exchange = new Exchange(flags, config, shards, () => pool, logger);
+  const exchangeFixed = exchangeOptions(flags);
   const storeOptions = {
     ...DEFAULT_STORE_OPTIONS,
     chunkRangeMs: flags['storage.tsdb.min-block-duration'],
@@ -88,16 +90,21 @@ async function run(flags: ServerFlags): Promise<number> {
       shards,
       folder: flags['storage.tsdb.path'],
       store: storeOptions,
+      exchange: exchangeFixed,
       offsetSeed,
       log: { 'log.level': flags['log.level'], 'log.format': flags['log.format'] },
     }),
-    onUp: (shard, client) => client.setTargets(collecting.assignedTo(shard)),
+    onUp: async (shard, client) => {
+      await client.setExchange(exchange.config);
+      await client.setTargets(collecting.assignedTo(shard));
+    },
     clock,
     logger,
   });
 
-  const apply = (next: ServerConfig) => {
+  const apply = async (next: ServerConfig) => {
     blocks.configure(next);
+    await exchange.apply(next);
     collecting.targets.apply(next.jobs);
     config = next;
     reloads.at = clock.now();
@@ -109,7 +116,7 @@ async function run(flags: ServerFlags): Promise<number> {
     try {
       const next = load();
       await ruling.apply(next);
-      apply(next);
+      await apply(next);
       logger.info('configuration loaded', { file: flags['config.file'] });
     } catch (error) {
       reloads.isGood = false;
@@ -147,7 +154,6 @@ async function run(flags: ServerFlags): Promise<number> {
     logger,
     registry,
   });
-  let nextReceiver = 0;
   const routes = [
     ...lifecycleRoutes({
       name: 'Prometheus Server',
@@ -183,18 +189,7 @@ async function run(flags: ServerFlags): Promise<number> {
       listenPort: listen.port,
     }),
     ...querying.routes,
-    ...receiveRoutes({
-      remoteWrite: flags['web.enable-remote-write-receiver'],
-      otlp: false,
-      sections: () => ({ influx: false, collectd: false }),
-      receive: (request) => {
-        const clients = pool.upClients();
-        const client = clients[nextReceiver++ % clients.length];
-        if (!client)
-          return Promise.resolve({ status: 503, headers: {}, body: 'no shard is up yet; try again in a moment\n' });
-        return client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] });
-      },
-    }),
+    ...exchange.routes(querying.source, clock, registry),
     ...blocks.routes,
     ...ruling.routes,
     ...tsdbRoutes({
@@ -221,7 +216,7 @@ async function run(flags: ServerFlags): Promise<number> {
   await pool.start();
   if (taken) await pool.client(0).append(metadataBatch(taken.metadata));
   await ruling.apply(config);
-  apply(config);
+  await apply(config);
   blocks.start();
   await ruling.start();
   isReady = true;

@@ -6,24 +6,24 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
 import { KernelMemory } from '#base/kernel.ts';
-import { systemRandom } from '#base/random.ts';
 import { type Client, Connection, serveApi, transferring } from '#base/thread.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
-import { RemoteWriteReceiver } from '#collect/receive/remote-write.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
+import { Tee } from '#collect/send/tee.ts';
 import type { Metadata, SampleBatch } from '#model/batch.ts';
 import { compareLabels, compareText } from '#model/labels.ts';
 import type { Columns, RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardQueries } from '#query/shard/run.ts';
 import { ShardedAppender } from '#scale/shards/append.ts';
-import type { SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
+import type { ExchangeConfig, SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
 import { decodeChunk } from '#store/codec/chunk.ts';
 import { SampleColumns } from '#store/codec/samples.ts';
 import { shardSide } from '#store/compact/shard-side.ts';
 import type { StoreOptions } from '#store/options.ts';
 import { openShardStore } from '#store/shard.ts';
 import { processLogger } from './process.ts';
+import { type ExchangeOptions, ShardExchange } from './shard-exchange.ts';
 
 /** What a shard's thread starts with. */
 export type ShardData = {
@@ -31,6 +31,7 @@ export type ShardData = {
   readonly shards: number;
   readonly folder: string;
   readonly store: StoreOptions;
+  readonly exchange: ExchangeOptions;
   /** Decides when targets are scraped; see ScrapePool. */
   readonly offsetSeed: number;
   readonly log: { readonly 'log.level': string; readonly 'log.format': string };
@@ -54,8 +55,11 @@ const store = openShardStore({
   options: data.store,
 });
 
+// What the shard takes goes past the remotes before it is acknowledged.
+const tee = new Tee(store);
+
 const appender = new ShardedAppender(data.shards, (shard) => {
-  if (shard === data.shard) return store;
+  if (shard === data.shard) return tee;
   const peer = peers.get(shard);
   if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
   return { append: (batch) => peer.append(batch) };
@@ -71,13 +75,20 @@ const scrapes = new ScrapePool({
   environment: process.env,
 });
 
-const remoteWrite = new RemoteWriteReceiver({
-  appender,
-  clock: systemClock,
-  random: systemRandom,
-  registry,
-  log: logger,
-});
+const exchange = new ShardExchange(
+  {
+    shard: data.shard,
+    shards: data.shards,
+    folder: data.folder,
+    appender,
+    tee,
+    clock: systemClock,
+    disk: nodeDisk,
+    registry,
+    log: logger,
+  },
+  data.exchange,
+);
 
 registry.collected('pharos_shard_memory_bytes', 'Memory that the kernels of shards have reserved.', 'gauge', () => [
   { labels: ['shard', String(data.shard)], value: memory.usedBytes },
@@ -115,8 +126,9 @@ const api: ShardApi = {
     serveApi(port, api);
     peers.set(shard, new Connection<ShardApi>(port).client);
   },
-  append: (batch: SampleBatch) => store.append(batch),
-  receive: (request: Received): Promise<Answer> => remoteWrite.receive(request),
+  append: (batch: SampleBatch) => tee.append(batch),
+  receive: (request: Received): Promise<Answer> => exchange.receivers.receive(request),
+  setExchange: (config: ExchangeConfig) => exchange.apply(config),
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),
   targetFamilies: () => [...scrapes.families()],
@@ -163,9 +175,13 @@ const api: ShardApi = {
   ...shardSide(store, nodeDisk),
   cardinality: (limit: number) => store.cardinality(limit),
   replayProgress: () => store.progress,
-  metrics: () => registry.families(),
+  metrics: () => {
+    exchange.remotes.report();
+    return registry.families();
+  },
   async drain(): Promise<void> {
     await scrapes.stop();
+    await exchange.stop();
     await store.close();
   },
 };

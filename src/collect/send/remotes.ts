@@ -31,6 +31,8 @@ export type RemotesParts = {
   readonly flushMs: number;
 };
 
+/** A new configuration does not wait longer for remotes of the one before: their queues stay on disk. */
+const RELOAD_FLUSH_MS = 1000;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 type Running = { readonly outlet: Outlet | undefined; readonly sender: Sender; readonly client: HttpClient };
@@ -60,7 +62,7 @@ export class Remotes {
     const shown = JSON.stringify([configs, externalLabels]);
     if (shown === this.#shown) return;
     this.#shown = shown;
-    await this.stop();
+    await this.stop(Math.min(RELOAD_FLUSH_MS, this.#parts.flushMs));
     this.#removeForeign(configs);
     this.#running = configs.flatMap((config) => this.#start(config, externalLabels));
     this.#parts.tee.setOutlets(this.#running.flatMap(({ outlet }) => (outlet ? [outlet] : [])));
@@ -71,11 +73,11 @@ export class Remotes {
     for (const { outlet, sender } of this.#running) if (outlet) sender.report(outlet);
   }
 
-  async stop(): Promise<void> {
+  async stop(flushMs = this.#parts.flushMs): Promise<void> {
     this.#parts.tee.setOutlets([]);
     const running = this.#running;
     this.#running = [];
-    await Promise.all(running.map(({ sender }) => sender.stop(this.#parts.flushMs)));
+    await Promise.all(running.map(({ sender }) => sender.stop(flushMs)));
     for (const { client } of running) client.close();
   }
 

@@ -241,6 +241,11 @@ export class Sender {
         return 'refused';
       }
       onRetry();
+      if (this.#draining) {
+        // On disk it is safe: an end is not held up by a remote that does not answer.
+        this.#stop.abort(new Error('stopped'));
+        return 'stopped';
+      }
       const wait = Math.max(backoff, reply.retryAfterMs);
       log.warn('Failed to send batch, retrying', { remote: config.name, url: redacted(config.url), err: reply.error });
       try {

@@ -2,8 +2,11 @@
 // their calls here; program/shard.ts answers them.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { ReceiveSection } from '#collect/receive/config.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
+import type { OtlpSection } from '#collect/receive/otlp/config.ts';
 import type { Assignment, TargetStatus } from '#collect/scrape/spec.ts';
+import type { RemoteConfig } from '#collect/send/config.ts';
 import type { AppendResult, Exemplar, Metadata, SampleBatch } from '#model/batch.ts';
 import type { MetricFamily } from '#model/family.ts';
 import type { Labels } from '#model/labels.ts';
@@ -25,6 +28,14 @@ export type TargetFamily = {
   readonly metadata: Metadata;
 };
 
+/** What of the configuration file shards need to take samples in and send them on. */
+export type ExchangeConfig = {
+  readonly receive: ReceiveSection;
+  readonly otlp: OtlpSection;
+  readonly remotes: readonly RemoteConfig[];
+  readonly externalLabels: Labels;
+};
+
 // A type alias, not an interface: it has to fit the index signature of Api.
 export type ShardApi = ShardSide & {
   /** Hands over a line to another shard; replaces the one there was. */
@@ -32,6 +43,7 @@ export type ShardApi = ShardSide & {
   append(batch: SampleBatch): Promise<AppendResult>;
   /** A request of a receiver: decoded here, its samples appended to whichever shards they belong to. */
   receive(request: Received): Promise<Answer>;
+  setExchange(config: ExchangeConfig): Promise<void>;
   run(request: { readonly fragment: Fragment; readonly limits: QueryLimits }, signal: AbortSignal): Promise<Columns>;
   select(
     request: { readonly select: SelectRequest; readonly limits: QueryLimits },

@@ -1,0 +1,134 @@
+// Wires receiving and sending on the main thread: hands requests to shards, tells shards what the configuration says,
+// and checks what only all flags together can tell.
+
+import type { Clock } from '#base/clock.ts';
+import { errorText, UserError } from '#base/errors.ts';
+import type { Logger } from '#base/log.ts';
+import type { Answer, Received } from '#collect/receive/exchange.ts';
+import { WRITE_V1, WRITE_V2, type WriteMessage } from '#collect/receive/remote-write.ts';
+import { labelsOf } from '#model/labels.ts';
+import type { FragmentSource } from '#model/query.ts';
+import type { Registry } from '#model/registry.ts';
+import type { ShardPool } from '#scale/shards/pool.ts';
+import type { ExchangeConfig } from '#scale/shards/protocol.ts';
+import { federateRoutes } from '#serve/federate.ts';
+import type { Route } from '#serve/http.ts';
+import { receiveRoutes } from '#serve/receive.ts';
+import { remoteReadRoutes } from '#serve/remote-read.ts';
+import type { ServerConfig } from './config.ts';
+import { featuresOf, type ServerFlags } from './flags.ts';
+import type { ExchangeOptions } from './shard-exchange.ts';
+
+/** Federation and remote read have limits of their own. */
+const NO_QUERY_LIMITS = { maxSamples: Infinity, maxSeries: Infinity, maxBytes: Infinity };
+const OTLP_PATH = '/api/v1/otlp/v1/metrics';
+
+export function exchangeOptions(flags: ServerFlags): ExchangeOptions {
+  const features = featuresOf(flags);
+  if (features.has('otlp-deltatocumulative') && features.has('otlp-native-delta-ingestion')) {
+    throw new UserError('features otlp-deltatocumulative and otlp-native-delta-ingestion exclude each other');
+  }
+  const accepted = flags['web.remote-write-receiver.accepted-protobuf-messages'];
+  const unknown = accepted.find((name) => name !== WRITE_V1 && name !== WRITE_V2);
+  if (unknown !== undefined) {
+    throw new UserError(
+      `unknown type for remote write protobuf message ${unknown}, supported: ${WRITE_V1}, ${WRITE_V2}`,
+    );
+  }
+  return {
+    acceptedMessages: accepted as readonly WriteMessage[],
+    features: [...features],
+    lookbackMs: flags['query.lookback-delta'],
+    flushMs: flags['storage.remote.flush-deadline'],
+  };
+}
+
+export class Exchange {
+  readonly #flags: ServerFlags;
+  readonly #pool: () => ShardPool;
+  readonly #log: Logger;
+  readonly #sticky: boolean;
+  readonly #busy: number[];
+  #next = 0;
+  #config: ExchangeConfig;
+
+  constructor(flags: ServerFlags, config: ServerConfig, shards: number, pool: () => ShardPool, log: Logger) {
+    this.#flags = flags;
+    this.#pool = pool;
+    this.#log = log;
+    this.#config = exchangeConfig(config);
+    this.#busy = new Array(shards).fill(0);
+    // Deltas are added up in the memory of one thread, so that one gets all of them.
+    this.#sticky = featuresOf(flags).has('otlp-deltatocumulative');
+  }
+
+  /** What comes in, and what others may take: federation and remote read. */
+  routes(source: FragmentSource, clock: Clock, registry: Registry): readonly Route[] {
+    const flags = this.#flags;
+    const externalLabels = () => this.#config.externalLabels;
+    const taken = { source, registry, limits: NO_QUERY_LIMITS, externalLabels };
+    return [
+      ...receiveRoutes({
+        remoteWrite: flags['web.enable-remote-write-receiver'],
+        otlp: flags['web.enable-otlp-receiver'],
+        sections: () => ({
+          influx: this.#config.receive.influx !== undefined,
+          collectd: this.#config.receive.collectd?.http ?? false,
+        }),
+        receive: (request) => this.#receive(request),
+      }),
+      ...federateRoutes({ ...taken, clock, lookbackMs: flags['query.lookback-delta'] }),
+      ...remoteReadRoutes({
+        ...taken,
+        sampleLimit: flags['storage.remote.read-sample-limit'],
+        concurrentLimit: flags['storage.remote.read-concurrent-limit'],
+        maxFrameBytes: flags['storage.remote.read-max-bytes-in-frame'],
+      }),
+    ];
+  }
+
+  get config(): ExchangeConfig {
+    return this.#config;
+  }
+
+  /** Tells every shard; one that is down is told when it comes up. */
+  async apply(config: ServerConfig): Promise<void> {
+    this.#config = exchangeConfig(config);
+    const told = await Promise.allSettled(
+      this.#pool()
+        .upClients()
+        .map((client) => client.setExchange(this.#config)),
+    );
+    for (const outcome of told) {
+      if (outcome.status === 'rejected') {
+        this.#log.error('cannot apply receivers and remotes in a shard', { err: errorText(outcome.reason) });
+      }
+    }
+  }
+
+  /** To the shard with the fewest requests under way; the next in turn among equals. */
+  async #receive(request: Received): Promise<Answer> {
+    const states = this.#pool().states();
+    let chosen = -1;
+    for (let i = 0; i < states.length; i++) {
+      const shard = this.#sticky && request.path === OTLP_PATH ? 0 : (this.#next + i) % states.length;
+      if (states[shard]!.up && (chosen < 0 || this.#busy[shard]! < this.#busy[chosen]!)) chosen = shard;
+    }
+    if (chosen < 0) return { status: 503, headers: {}, body: 'no shard is up yet; try again in a moment\n' };
+    this.#next = (chosen + 1) % states.length;
+    this.#busy[chosen]!++;
+    try {
+      const client = this.#pool().client(chosen);
+      return await client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] });
+    } finally {
+      this.#busy[chosen]!--;
+    }
+  }
+}
+
+const exchangeConfig = (config: ServerConfig): ExchangeConfig => ({
+  receive: config.receive,
+  otlp: config.otlp,
+  remotes: config.remotes,
+  externalLabels: labelsOf(config.global.external_labels),
+});
