@@ -1,6 +1,7 @@
 // The roles of the command and their flags: one table. A role's code is loaded only when it runs.
 
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
+import { EXPORTER_FLAGS } from './exporter-flags.ts';
 import { ALERTMANAGER_FLAGS, SERVER_FLAGS, UP_FLAGS } from './flags.ts';
 import { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
 import { PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
@@ -40,6 +41,12 @@ export const ROLES: Readonly<Record<string, Role>> = {
     summary: "Takes pushed metrics; Pushgateway's paths and flags",
     flags: PUSHGATEWAY_FLAGS,
     load: async () => (await import('./pushgateway.ts')).runPushgateway,
+  },
+  exporter: {
+    summary: 'Measures databases, middleware, containers and endpoints',
+    help: 'Measures what its configuration file names: servers (sources), business figures by SQL (queries) and endpoints (modules, probed under /probe).',
+    flags: EXPORTER_FLAGS,
+    load: async () => (await import('./exporter.ts')).runExporter,
   },
   'node-exporter': {
     summary: "Measures this host; node_exporter's names and flags",

@@ -1,0 +1,164 @@
+// Elasticsearch and OpenSearch under elasticsearch_exporter's names: cluster health and the statistics of every node.
+
+import type { Page } from '../page.ts';
+import { httpText, type SourceKind } from '../source.ts';
+
+type Json = { readonly [key: string]: unknown };
+
+/** Fields of /_cluster/health. */
+const HEALTH = [
+  'active_primary_shards',
+  'active_shards',
+  'delayed_unassigned_shards',
+  'initializing_shards',
+  'number_of_data_nodes',
+  'number_of_in_flight_fetch',
+  'number_of_nodes',
+  'number_of_pending_tasks',
+  'relocating_shards',
+  'unassigned_shards',
+];
+
+type Field = readonly [path: string, metric: string, type: 'counter' | 'gauge', divisor?: number];
+const NODE: readonly Field[] = [
+  ['indices.docs.count', 'indices_docs', 'gauge'],
+  ['indices.docs.deleted', 'indices_docs_deleted', 'gauge'],
+  ['indices.store.size_in_bytes', 'indices_store_size_bytes', 'gauge'],
+  ['indices.store.throttle_time_in_millis', 'indices_store_throttle_time_seconds_total', 'counter', 1000],
+  ['indices.indexing.index_total', 'indices_indexing_index_total', 'counter'],
+  ['indices.indexing.index_time_in_millis', 'indices_indexing_index_time_seconds_total', 'counter', 1000],
+  ['indices.indexing.delete_total', 'indices_indexing_delete_total', 'counter'],
+  ['indices.indexing.delete_time_in_millis', 'indices_indexing_delete_time_seconds_total', 'counter', 1000],
+  ['indices.get.total', 'indices_get_total', 'counter'],
+  ['indices.get.time_in_millis', 'indices_get_time_seconds', 'counter', 1000],
+  ['indices.search.query_total', 'indices_search_query_total', 'counter'],
+  ['indices.search.query_time_in_millis', 'indices_search_query_time_seconds', 'counter', 1000],
+  ['indices.search.fetch_total', 'indices_search_fetch_total', 'counter'],
+  ['indices.search.fetch_time_in_millis', 'indices_search_fetch_time_seconds', 'counter', 1000],
+  ['indices.merges.total', 'indices_merges_total', 'counter'],
+  ['indices.merges.total_time_in_millis', 'indices_merges_total_time_seconds_total', 'counter', 1000],
+  ['indices.merges.total_size_in_bytes', 'indices_merges_total_size_bytes_total', 'counter'],
+  ['indices.refresh.total', 'indices_refresh_total', 'counter'],
+  ['indices.refresh.total_time_in_millis', 'indices_refresh_time_seconds_total', 'counter', 1000],
+  ['indices.flush.total', 'indices_flush_total', 'counter'],
+  ['indices.flush.total_time_in_millis', 'indices_flush_time_seconds', 'counter', 1000],
+  ['indices.translog.operations', 'indices_translog_operations', 'counter'],
+  ['indices.translog.size_in_bytes', 'indices_translog_size_in_bytes', 'gauge'],
+  ['indices.segments.count', 'indices_segments_count', 'gauge'],
+  ['indices.segments.memory_in_bytes', 'indices_segments_memory_bytes', 'gauge'],
+  ['indices.fielddata.memory_size_in_bytes', 'indices_fielddata_memory_size_bytes', 'gauge'],
+  ['indices.fielddata.evictions', 'indices_fielddata_evictions', 'counter'],
+  ['indices.query_cache.memory_size_in_bytes', 'indices_query_cache_memory_size_bytes', 'gauge'],
+  ['indices.query_cache.evictions', 'indices_query_cache_evictions', 'counter'],
+  ['process.cpu.percent', 'process_cpu_percent', 'gauge'],
+  ['process.open_file_descriptors', 'process_open_files_count', 'gauge'],
+  ['process.max_file_descriptors', 'process_max_files_descriptors', 'gauge'],
+  ['os.cpu.percent', 'os_cpu_percent', 'gauge'],
+  ['os.cpu.load_average.1m', 'os_load1', 'gauge'],
+  ['os.cpu.load_average.5m', 'os_load5', 'gauge'],
+  ['os.cpu.load_average.15m', 'os_load15', 'gauge'],
+  ['os.mem.free_in_bytes', 'os_mem_free_bytes', 'gauge'],
+  ['os.mem.used_in_bytes', 'os_mem_used_bytes', 'gauge'],
+  ['jvm.uptime_in_millis', 'jvm_uptime_seconds', 'gauge', 1000],
+  ['transport.rx_count', 'transport_rx_packets_total', 'counter'],
+  ['transport.rx_size_in_bytes', 'transport_rx_size_bytes_total', 'counter'],
+  ['transport.tx_count', 'transport_tx_packets_total', 'counter'],
+  ['transport.tx_size_in_bytes', 'transport_tx_size_bytes_total', 'counter'],
+];
+
+const at = (value: unknown, path: string): unknown => {
+  // Keys hold dots nowhere but in "load_average.1m", whose parts are looked up one by one.
+  let current = value;
+  for (const key of path.split('.')) current = (current as Json | undefined)?.[key];
+  return current;
+};
+
+export const elasticsearchKind: SourceKind = {
+  up: 'elasticsearch_up',
+  create: (source, environment) => ({
+    close: async () => {},
+    async read(page, signal) {
+      const get = async (path: string) => JSON.parse(await httpText(source, path, environment, signal)) as Json;
+      const health = await get('_cluster/health');
+      addHealth(page, health);
+      const cluster = String(health['cluster_name'] ?? '');
+      const { nodes } = (await get('_nodes/stats')) as { nodes?: Record<string, Json> };
+      for (const node of Object.values(nodes ?? {})) addNode(page, cluster, node);
+    },
+  }),
+};
+
+function addHealth(page: Page, health: Json): void {
+  const labels = ['cluster', String(health['cluster_name'] ?? '')];
+  for (const field of HEALTH)
+    if (typeof health[field] === 'number')
+      page.gauge(`elasticsearch_cluster_health_${field}`, `Cluster health: ${field}.`, health[field], labels);
+  for (const color of ['green', 'yellow', 'red'])
+    page.gauge(
+      'elasticsearch_cluster_health_status',
+      'The colour of the cluster.',
+      health['status'] === color ? 1 : 0,
+      [...labels, 'color', color],
+    );
+}
+
+function addNode(page: Page, cluster: string, node: Json): void {
+  const roles = Array.isArray(node['roles']) ? (node['roles'] as string[]) : [];
+  const role = (name: string) => String(roles.some((one) => one === name || one.startsWith(`${name}_`)));
+  const labels = [
+    'cluster',
+    cluster,
+    'es_client_node',
+    'true',
+    'es_data_node',
+    role('data'),
+    'es_ingest_node',
+    role('ingest'),
+    'es_master_node',
+    role('master'),
+    'host',
+    String(node['host'] ?? ''),
+    'name',
+    String(node['name'] ?? ''),
+  ];
+  const one = (type: 'counter' | 'gauge', metric: string, value: unknown, own: readonly string[] = [], divisor = 1) => {
+    if (typeof value !== 'number') return;
+    const all: [string, string][] = [];
+    for (let i = 0; i < labels.length; i += 2) all.push([labels[i]!, labels[i + 1]!]);
+    for (let i = 0; i < own.length; i += 2) all.push([own[i]!, own[i + 1]!]);
+    const sorted = all.sort((a, b) => (a[0] < b[0] ? -1 : 1)).flat();
+    page.add(type, `elasticsearch_${metric}`, `Elasticsearch: ${metric}.`, value / divisor, sorted);
+  };
+  for (const [path, metric, type, divisor] of NODE) one(type, metric, at(node, path), [], divisor);
+  for (const area of ['heap', 'non_heap']) {
+    const label = ['area', area.replace('_', '-')];
+    for (const kind of ['used', 'committed', 'max'])
+      one('gauge', `jvm_memory_${kind}_bytes`, at(node, `jvm.mem.${area}_${kind}_in_bytes`), label);
+  }
+  for (const [gc, values] of Object.entries((at(node, 'jvm.gc.collectors') as Json | undefined) ?? {})) {
+    one('counter', 'jvm_gc_collection_seconds_count', at(values, 'collection_count'), ['gc', gc]);
+    one('counter', 'jvm_gc_collection_seconds_sum', at(values, 'collection_time_in_millis'), ['gc', gc], 1000);
+  }
+  for (const [breaker, values] of Object.entries((node['breakers'] as Json | undefined) ?? {})) {
+    one('gauge', 'breakers_limit_size_bytes', at(values, 'limit_size_in_bytes'), ['breaker', breaker]);
+    one('gauge', 'breakers_estimated_size_bytes', at(values, 'estimated_size_in_bytes'), ['breaker', breaker]);
+    one('counter', 'breakers_tripped', at(values, 'tripped'), ['breaker', breaker]);
+  }
+  for (const [type, values] of Object.entries((node['thread_pool'] as Json | undefined) ?? {}))
+    for (const [key, metric, kind] of [
+      ['completed', 'thread_pool_completed_count', 'counter'],
+      ['rejected', 'thread_pool_rejected_count', 'counter'],
+      ['active', 'thread_pool_active_count', 'gauge'],
+      ['queue', 'thread_pool_queue_count', 'gauge'],
+      ['threads', 'thread_pool_threads_count', 'gauge'],
+      ['largest', 'thread_pool_largest_count', 'gauge'],
+    ] as const)
+      one(kind, metric, at(values, key), ['type', type]);
+  const disks = at(node, 'fs.data');
+  for (const disk of Array.isArray(disks) ? (disks as Json[]) : []) {
+    const own = ['mount', String(disk['mount'] ?? ''), 'path', String(disk['path'] ?? '')];
+    one('gauge', 'filesystem_data_available_bytes', disk['available_in_bytes'], own);
+    one('gauge', 'filesystem_data_free_bytes', disk['free_in_bytes'], own);
+    one('gauge', 'filesystem_data_size_bytes', disk['total_in_bytes'], own);
+  }
+}
