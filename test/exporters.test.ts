@@ -1,0 +1,315 @@
+// The role `exporter` against the servers it measures, each started from Debian's package for the test.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { peer } from './peers.ts';
+import { answers, freePort, PHAROS, type Running, start, temporaryFolder } from './programs.ts';
+
+const mysqld = peer('mysqld', 'mariadb-server');
+const mysqlInstall = peer('mariadb-install-db', 'mariadb-server');
+const postgres = peer('postgres', 'postgresql');
+const redis = peer('redis-server', 'redis');
+const haproxy = peer('haproxy', 'haproxy');
+const nginx = peer('nginx', 'nginx');
+
+const isRoot = process.getuid?.() === 0;
+
+function connects(port: number): () => Promise<boolean> {
+  return () =>
+    new Promise((resolve, reject) => {
+      const socket = net.connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on('error', reject);
+    });
+}
+
+type Exporter = { url: string; page(path: string): Promise<Map<string, number>>; program: Running };
+
+async function startExporter(t: TestContext, config: string): Promise<Exporter> {
+  const file = path.join(temporaryFolder(t), 'exporters.yml');
+  fs.writeFileSync(file, config);
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const program = await start(
+    t,
+    PHAROS,
+    ['exporter', `--config.file=${file}`, `--web.listen-address=${url.slice(7)}`],
+    answers(`${url}/-/healthy`),
+  );
+  const page = async (where: string) => {
+    const response = await fetch(url + where);
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      lines.map(
+        (line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))] as const,
+      ),
+    );
+  };
+  return { url, page, program };
+}
+
+async function startMysql(t: TestContext): Promise<number> {
+  const folder = path.join(temporaryFolder(t), 'data');
+  const user = isRoot ? ['--user=root'] : [];
+  execFileSync(
+    mysqlInstall.path,
+    [`--datadir=${folder}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...user],
+    {
+      stdio: 'ignore',
+    },
+  );
+  const port = await freePort();
+  await start(
+    t,
+    mysqld.path,
+    [
+      '--no-defaults',
+      `--datadir=${folder}`,
+      `--port=${port}`,
+      '--bind-address=127.0.0.1',
+      `--socket=${folder}/s.sock`,
+      `--pid-file=${folder}/pid`,
+      ...user,
+    ],
+    connects(port),
+  );
+  return port;
+}
+
+test("MariaDB by mysqld_exporter's names, business figures, and a death", {
+  skip: mysqld.skip || mysqlInstall.skip,
+}, async (t) => {
+  const port = await startMysql(t);
+  const url = `mysql://root@127.0.0.1:${port}/`;
+  const exporter = await startExporter(
+    t,
+    `sources: [{name: db, kind: mysql, url: "${url}"}, {name: dead, kind: mysql, url: "mysql://root@127.0.0.1:1/"}]
+queries:
+  - name: orders
+    url: ${url}
+    sql: "SELECT 'eu' AS region, 3 AS orders, 12.5 AS revenue UNION SELECT 'us', 4, 1 UNION SELECT 'none', NULL, 0"
+    interval: 1h
+    labels: {shop: main}
+    metrics:
+      - {name: shop_orders, value: orders, labels: [region], type: counter, help: Orders.}
+      - {name: shop_revenue_euros, value: revenue, labels: [region]}
+  - {name: broken, url: "${url}", sql: SELECT nonsense, interval: 1h, metrics: [{name: never, value: x}]}
+  - {name: slow, url: "${url}", sql: SELECT SLEEP(20) AS x, interval: 1h, timeout: 300ms, metrics: [{name: slow, value: x}]}
+`,
+  );
+  const db = await exporter.page('/metrics/source/db');
+  assert.equal(db.get('mysql_up'), 1);
+  for (const name of [
+    'mysql_global_status_uptime',
+    'mysql_global_status_threads_connected',
+    'mysql_global_status_commands_total{command="select"}',
+    'mysql_global_status_buffer_pool_pages{state="free"}',
+    'mysql_global_variables_max_connections',
+  ])
+    assert.ok(db.has(name), name);
+  assert.ok([...db.keys()].some((key) => /^mysql_version_info\{.*version="\d+\./.test(key)));
+  let all = await exporter.page('/metrics');
+  while (!all.has('sql_query_success{query="slow"}')) all = await exporter.page('/metrics');
+  assert.equal(all.get('mysql_up{source="db"}'), 1);
+  assert.equal(all.get('mysql_up{source="dead"}'), 0, 'a dead server fails alone');
+  assert.equal(all.get('shop_orders{region="eu",shop="main"}'), 3);
+  assert.equal(all.get('shop_orders{region="none",shop="main"}'), undefined, 'NULL is no value');
+  assert.equal(all.get('shop_revenue_euros{region="us",shop="main"}'), 1);
+  assert.equal(all.get('sql_query_success{query="orders"}'), 1);
+  assert.equal(all.get('sql_query_success{query="broken"}'), 0);
+  assert.equal(all.get('sql_query_success{query="slow"}'), 0);
+});
+
+test("PostgreSQL by postgres_exporter's names", { skip: postgres.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  const bin = path.dirname(fs.realpathSync(postgres.path));
+  const ids = isRoot
+    ? { uid: Number(execFileSync('id', ['-u', 'postgres'])), gid: Number(execFileSync('id', ['-g', 'postgres'])) }
+    : {};
+  if (isRoot) fs.chownSync(folder, ids.uid!, ids.gid!);
+  fs.chmodSync(folder, 0o755);
+  const data = path.join(folder, 'data');
+  execFileSync(path.join(bin, 'initdb'), ['-D', data, '-U', 'me', '-A', 'trust', '--no-sync'], {
+    stdio: 'ignore',
+    cwd: folder,
+    ...ids,
+  });
+  const port = await freePort();
+  await start(
+    t,
+    path.join(bin, 'postgres'),
+    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-F'],
+    connects(port),
+    { ...ids, cwd: folder },
+  );
+  const url = `postgres://me@127.0.0.1:${port}/postgres`;
+  const { page } = await startExporter(
+    t,
+    `sources: [{name: db, kind: postgres, url: "${url}"}]
+queries: [{name: q, url: "${url}", sql: "SELECT 7::bigint AS n, 'a' AS kind", metrics: [{name: business_n, value: n, labels: [kind]}]}]
+`,
+  );
+  const db = await page('/metrics/source/db');
+  assert.equal(db.get('pg_up'), 1);
+  assert.equal(db.get('pg_exporter_last_scrape_error'), 0);
+  const keys = [...db.keys()];
+  for (const pattern of [
+    /^pg_stat_database_xact_commit\{datid="\d+",datname="postgres"\}/,
+    /^pg_database_size_bytes\{datname="postgres"\}/,
+    /^pg_locks_count\{datname="postgres",mode="accesssharelock"\}/,
+    /^pg_settings_shared_buffers_bytes\{server="127\.0\.0\.1:\d+"\}/,
+    /^pg_settings_max_connections\{/,
+    /^pg_stat_activity_count\{/,
+    /^pg_static\{.*short_version="\d+/,
+    /^pg_replication_is_replica/,
+    /^pg_postmaster_start_time_seconds/,
+  ])
+    assert.ok(
+      keys.some((key) => pattern.test(key)),
+      String(pattern),
+    );
+  assert.equal((await page('/metrics')).get('business_n{kind="a"}'), 7);
+});
+
+test("Redis by redis_exporter's names, with a password", { skip: redis.skip }, async (t) => {
+  const port = await freePort();
+  await start(
+    t,
+    redis.path,
+    [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--requirepass',
+      's3:cret',
+      '--dir',
+      temporaryFolder(t),
+    ],
+    connects(port),
+  );
+  const { page } = await startExporter(
+    t,
+    `sources: [{name: a, kind: redis, url: "redis://:s3%3Acret@127.0.0.1:${port}"}, {name: wrong, kind: redis, url: "redis://:no@127.0.0.1:${port}"}]\n`,
+  );
+  const a = await page('/metrics/source/a');
+  assert.equal(a.get('redis_up'), 1);
+  for (const name of [
+    'redis_memory_used_bytes',
+    'redis_connected_clients',
+    'redis_commands_processed_total',
+    'redis_slowlog_length',
+    'redis_config_maxclients',
+    'redis_start_time_seconds',
+    'redis_commands_total{cmd="info"}',
+  ])
+    if (name !== 'redis_commands_total{cmd="info"}') assert.ok(a.has(name), name);
+  assert.ok((await page('/metrics/source/a')).get('redis_commands_total{cmd="info"}')! >= 1);
+  assert.equal((await page('/metrics/source/wrong')).get('redis_up'), 0);
+});
+
+test("HAProxy and nginx by their exporters' names", { skip: haproxy.skip || nginx.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  const [web, front, stats] = [await freePort(), await freePort(), await freePort()];
+  fs.writeFileSync(
+    path.join(folder, 'nginx.conf'),
+    `pid ${folder}/nginx.pid; error_log stderr; daemon off; master_process off; events {}
+http { access_log off; client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder}; uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+server { listen 127.0.0.1:${web}; location /status { stub_status; } location / { return 200 "ok"; } } }`,
+  );
+  await start(
+    t,
+    nginx.path,
+    ['-c', path.join(folder, 'nginx.conf'), '-p', folder],
+    answers(`http://127.0.0.1:${web}/`),
+  );
+  const socket = path.join(folder, 'haproxy.sock');
+  fs.writeFileSync(
+    path.join(folder, 'haproxy.cfg'),
+    `global
+  stats socket ${socket} mode 600
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 5s
+  timeout server 5s
+frontend fe
+  bind 127.0.0.1:${front}
+  default_backend be
+frontend stats
+  bind 127.0.0.1:${stats}
+  stats enable
+  stats uri /stats
+backend be
+  server good 127.0.0.1:${web} check inter 100ms
+  server bad 127.0.0.1:1 check inter 100ms fall 1
+`,
+  );
+  await start(t, haproxy.path, ['-db', '-f', path.join(folder, 'haproxy.cfg')], answers(`http://127.0.0.1:${front}/`));
+  const { page } = await startExporter(
+    t,
+    `sources:
+  - {name: web, kind: nginx, url: "http://127.0.0.1:${web}/status"}
+  - {name: csv, kind: haproxy, url: "http://127.0.0.1:${stats}/stats"}
+  - {name: sock, kind: haproxy, url: "unix://${socket}"}
+`,
+  );
+  const status = await page('/metrics/source/web');
+  assert.equal(status.get('nginx_up'), 1);
+  assert.ok(status.get('nginx_http_requests_total')! >= 2);
+  assert.ok(status.has('nginx_connections_accepted'));
+  for (const name of ['csv', 'sock']) {
+    let proxy = await page(`/metrics/source/${name}`);
+    while (proxy.get('haproxy_server_up{backend="be",server="bad"}') !== 0)
+      proxy = await page(`/metrics/source/${name}`);
+    assert.equal(proxy.get('haproxy_up'), 1);
+    assert.equal(proxy.get('haproxy_server_up{backend="be",server="good"}'), 1);
+    assert.equal(proxy.get('haproxy_backend_up{backend="be"}'), 1);
+    assert.ok(proxy.get('haproxy_frontend_http_requests_total{frontend="fe"}')! >= 1);
+    assert.ok(proxy.get('haproxy_backend_http_responses_total{backend="be",code="2xx"}')! >= 1);
+  }
+});
+
+test('probes over HTTP and TCP tell success, phases and why they fail', async (t) => {
+  const { page, url } = await startExporter(
+    t,
+    `modules:
+  http_2xx: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}
+  http_teapot: {prober: http, http: {valid_status_codes: [418], fail_if_body_not_matches_regexp: ["tea"]}}
+  tcp_connect: {prober: tcp, tcp: {preferred_ip_protocol: ip4}}
+  banner: {prober: tcp, tcp: {query_response: [{expect: "^HELLO (\\\\w+)", send: "I am \${1}"}, {expect: "^OK$"}]}}
+`,
+  );
+  const self = `127.0.0.1:${url.split(':')[2]}`;
+  const good = await page(`/probe?target=${self}/-/healthy&module=http_2xx`);
+  assert.equal(good.get('probe_success'), 1);
+  assert.equal(good.get('probe_http_status_code'), 200);
+  for (const phase of ['resolve', 'connect', 'tls', 'processing', 'transfer'])
+    assert.ok(good.has(`probe_http_duration_seconds{phase="${phase}"}`), phase);
+  assert.equal((await page(`/probe?target=${self}/nothing&module=http_2xx`)).get('probe_success'), 0);
+  const teapot = await page(`/probe?target=${self}/-/healthy&module=http_teapot`);
+  assert.equal(teapot.get('probe_failed_due_to_regex'), 1);
+  assert.equal((await page(`/probe?target=${self}&module=tcp_connect`)).get('probe_success'), 1);
+  assert.equal((await page('/probe?target=127.0.0.1:1&module=tcp_connect')).get('probe_success'), 0);
+  assert.match(await (await fetch(`${url}/probe?target=${self}/nothing&debug=true`)).text(), /invalid status 404/);
+  assert.equal((await fetch(`${url}/probe?target=x&module=none`)).status, 400);
+
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write('noise\nHELLO you\r\n');
+    socket.on('data', (data) => socket.write(data.toString() === 'I am you\n' ? 'OK\n' : 'WHO?\n'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const port = (server.address() as net.AddressInfo).port;
+  assert.equal((await page(`/probe?target=127.0.0.1:${port}&module=banner`)).get('probe_success'), 1);
+});
