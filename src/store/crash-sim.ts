@@ -37,7 +37,7 @@ class Life {
   constructor(seed: number) {
     this.#random = seeded(seed);
     this.#disk = new SimDisk(this.#random);
-    this.#sets = Array.from({ length: 3 + this.#random.below(12) }, (_, i) =>
+    this.#sets = Array.from({ length: 2 + this.#random.below(6) }, (_, i) =>
       labelsOf({ __name__: `metric_${i % 4}`, instance: `host-${i}`, zone: 'a'.repeat(1 + (i % 9)) }),
     );
     this.#values = this.#sets.map(() => 0);

@@ -202,10 +202,11 @@ export class LogKeeper {
   }
 
   /** Makes what was committed survive a power cut. */
-  sync(): void {
+  async sync(): Promise<void> {
     if (this.isReadOnly) return;
+    const { log } = this;
     try {
-      this.log.sync();
+      await log.syncLater();
       this.syncs++;
     } catch (error) {
       this.#fail(error);
@@ -328,7 +329,7 @@ export class LogKeeper {
     this.#stopped = true;
     await this.#work;
     this.commit();
-    this.sync();
+    await this.sync();
     this.log.close();
   }
 }

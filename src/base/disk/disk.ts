@@ -13,6 +13,8 @@ export interface DiskFile {
   size(): number;
   /** Returns when everything written so far survives a power cut. */
   sync(): void;
+  /** The same without holding up the thread. The file must stay open until it is done. */
+  syncLater(): Promise<void>;
   close(): void;
 }
 

@@ -40,6 +40,11 @@ class NodeFile implements DiskFile {
   sync(): void {
     guard('sync', this.#path, () => fs.fdatasyncSync(this.#fd));
   }
+  syncLater(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#fd, (error) => (error ? reject(failure('sync', this.#path, error)) : resolve()));
+    });
+  }
   close(): void {
     guard('close', this.#path, () => fs.closeSync(this.#fd));
   }
@@ -79,8 +84,10 @@ function guard<T>(verb: string, path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw new OperatingError(errorCode(error) ?? 'disk', `cannot ${verb} ${path}: ${errorText(error)}`, {
-      cause: error,
-    });
+    throw failure(verb, path, error);
   }
+}
+
+function failure(verb: string, path: string, cause: unknown): OperatingError {
+  return new OperatingError(errorCode(cause) ?? 'disk', `cannot ${verb} ${path}: ${errorText(cause)}`, { cause });
 }

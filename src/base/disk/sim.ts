@@ -182,6 +182,13 @@ export class SimDisk implements Disk {
     const check = (what: string) => {
       if (epoch !== this.#epoch) throw new OperatingError('crashed', `cannot ${what} ${path}: its process is gone`);
     };
+    const sync = () => {
+      check('sync');
+      this.#step(`sync ${path}`);
+      if (this.faults.syncFails) throw new OperatingError('EIO', `cannot sync ${path}: EIO: i/o error`);
+      inode.durable = inode.content.slice();
+      inode.pending = [];
+    };
     return {
       read: (target, fileOffset) => {
         check('read');
@@ -202,13 +209,8 @@ export class SimDisk implements Disk {
         inode.pending.push({ truncate: size });
       },
       size: () => inode.content.length,
-      sync: () => {
-        check('sync');
-        this.#step(`sync ${path}`);
-        if (this.faults.syncFails) throw new OperatingError('EIO', `cannot sync ${path}: EIO: i/o error`);
-        inode.durable = inode.content.slice();
-        inode.pending = [];
-      },
+      sync,
+      syncLater: async () => sync(),
       close: () => undefined,
     };
   }

@@ -63,6 +63,11 @@ export class ShardLog {
     this.samples.sync();
   }
 
+  async syncLater(): Promise<void> {
+    await this.keep.syncLater();
+    await this.samples.syncLater();
+  }
+
   /** Ends the generation and begins the next one. What has not been flushed is dropped. */
   next(): void {
     const before = [this.keep, this.samples, this.#generation] as const;

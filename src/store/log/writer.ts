@@ -18,6 +18,10 @@ export class StreamWriter {
   #sequence = 0;
   #size = 0;
   #dirty = false;
+  /** Segments that are full and not synced yet. */
+  #full: DiskFile[] = [];
+  /** Files must stay open while a sync of them is under way. */
+  #syncing: Promise<void> | undefined;
   #torn = false;
   #buffer = new Uint8Array(INITIAL_BUFFER_BYTES);
   #length = 0;
@@ -85,8 +89,7 @@ export class StreamWriter {
       this.#torn = false;
     }
     if (this.#file && this.#size < this.#segmentBytes) return this.#file;
-    this.sync();
-    this.#file?.close();
+    if (this.#file) this.#full.push(this.#file);
     this.#file = undefined;
     const sequence = this.#sequence + 1;
     const path = `${this.#folder}/${segmentFile(this.#stream, sequence)}`;
@@ -109,9 +112,46 @@ export class StreamWriter {
 
   /** Makes what was written survive a power cut. */
   sync(): void {
+    while (this.#full.length > 0) {
+      const file = this.#full[0]!;
+      file.sync();
+      this.#full.shift();
+      this.#closeLater(file);
+    }
     if (!this.#dirty) return;
     this.#file?.sync();
     this.#dirty = false;
+  }
+
+  /** The same without holding up the thread; what is written meanwhile is for the next time. */
+  async syncLater(): Promise<void> {
+    if (this.#syncing) return this.#syncing;
+    if (!this.#dirty && this.#full.length === 0) return;
+    const full = this.#full;
+    this.#full = [];
+    const current = this.#dirty ? this.#file : undefined;
+    this.#dirty = false;
+    const work = Promise.all([...full, ...(current ? [current] : [])].map((file) => file.syncLater()));
+    this.#syncing = work.then(
+      () => {
+        this.#syncing = undefined;
+        for (const file of full) file.close();
+      },
+      (error) => {
+        this.#syncing = undefined;
+        this.#full.unshift(...full);
+        this.#dirty = true;
+        throw error;
+      },
+    );
+    return this.#syncing;
+  }
+
+  #closeLater(file: DiskFile): void {
+    if (this.#syncing) {
+      const close = () => file.close();
+      this.#syncing.then(close, close);
+    } else file.close();
   }
 
   /** Deletes segments before `sequence`. */
@@ -131,7 +171,8 @@ export class StreamWriter {
   }
 
   close(): void {
-    this.#file?.close();
+    for (const file of [...this.#full, ...(this.#file ? [this.#file] : [])]) this.#closeLater(file);
+    this.#full = [];
     this.#file = undefined;
   }
 }
