@@ -13,6 +13,7 @@ import { Empty, Page, Waiting } from './shell/parts.tsx';
 const page = <K extends string>(load: () => Promise<Record<K, ComponentType>>, name: K) =>
   lazy(async () => ({ default: (await load())[name] }));
 
+const home = () => import('./dashboards/page.tsx');
 const discovery = () => import('./operations/discovery.tsx');
 const server = () => import('./operations/server.tsx');
 const storage = () => import('./operations/storage.tsx');
@@ -20,7 +21,9 @@ const load = () => import('./operations/load.tsx');
 const rules = () => import('./alerting/rules.tsx');
 
 const PAGES: Readonly<Record<string, ComponentType>> = {
-  '/': page(() => import('./explore/page.tsx'), 'ExplorePage'),
+  '/': page(home, 'HomePage'),
+  '/d': page(home, 'DashboardPage'),
+  '/dashboards': page(() => import('./dashboards/browse.tsx'), 'BrowsePage'),
   '/query': page(() => import('./explore/page.tsx'), 'ExplorePage'),
   '/metric-browser': page(() => import('./explore/metrics.tsx'), 'MetricsPage'),
   '/alerts': page(rules, 'AlertsPage'),

@@ -2,7 +2,7 @@
 // type (a rate for counters, quantiles for histograms).
 
 import { Badge, Button, Group, SegmentedControl, Select, Stack, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { get } from '../base/api.ts';
 import { useNow } from '../base/clock.ts';
@@ -174,7 +174,7 @@ function Metric({ entry }: { entry: Entry }) {
   const answer = useQuery({
     queryKey: ['metric-graph', chosen.query, span.fromMs, span.toMs, stepMs],
     queryFn: ({ signal }) => queryRange('', chosen.query, span, stepMs, { signal }),
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
   });
   return (
     <Stack gap="md">

@@ -14,6 +14,7 @@ const SECTIONS: readonly { readonly title?: TextKey; readonly items: readonly It
   {
     items: [
       { to: '/', text: 'Home', icon: 'home' },
+      { to: '/dashboards', text: 'Dashboards', icon: 'dashboards', also: ['/d/'] },
       { to: '/query', text: 'Explore', icon: 'explore', also: ['/graph'] },
       { to: '/metric-browser', text: 'Metrics', icon: 'metrics' },
     ],
