@@ -62,6 +62,8 @@ export type TimeSeriesProps = {
 };
 
 const TOOLTIP_ROWS = 14;
+/** Steps of axes in bytes: round numbers of KiB, MiB and so on. */
+const BINARY_STEPS = Array.from({ length: 61 }, (_, power) => 2 ** power);
 const FONT = '11px Inter, -apple-system, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", sans-serif';
 
 export function TimeSeries(props: TimeSeriesProps) {
@@ -174,6 +176,7 @@ function options(
     grid: { show: !right, stroke: grid, width: 1 },
     ticks: { show: false },
     gap: 6,
+    ...(/bytes$|^(bin|Ki|Mi|Gi)B/i.test(unitOf(right)) ? { incrs: BINARY_STEPS } : {}),
     values: (_, splits) => labelsFor(splits, unitOf(right), props.decimals),
     ...(props.axisLabel && !right ? { label: props.axisLabel, labelFont: FONT, labelSize: 18 } : {}),
   });

@@ -432,10 +432,10 @@ function PanelGrid({
             width={width}
             {...(onChange
               ? {
-                  onMove: (grid: Grid, done: boolean) =>
-                    done
-                      ? (setGhost(undefined), onChange(fixed(moveTo(dashboard, placed.panel.id, grid))))
-                      : setGhost({ id: placed.panel.id, grid }),
+                  onMove: (grid: Grid, done: boolean) => {
+                    setGhost(done ? undefined : { id: placed.panel.id, grid });
+                    if (done) onChange(fixed(moveTo(dashboard, placed.panel.id, grid)));
+                  },
                 }
               : {})}
           >

@@ -373,7 +373,7 @@ const map: Build = (panel, frames, look) => {
     const label = String(name?.values[row] ?? '');
     const place =
       latitude && longitude ? ([Number(longitude.values[row]), Number(latitude.values[row])] as const) : placeOf(label);
-    if (place && place.every(Number.isFinite)) spots.push({ name: label, value: [place[0], place[1], amount] });
+    if (place?.every(Number.isFinite)) spots.push({ name: label, value: [place[0], place[1], amount] });
   }
   const most = Math.max(1e-9, ...spots.map((spot) => Math.abs(spot.value[2])));
   return {

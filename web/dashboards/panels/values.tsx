@@ -136,9 +136,12 @@ function Tile({
   const plain = panel.options?.color === 'none';
   const text = textOf(reading.shown);
   const length = Math.max(3, text.length + reading.shown.suffix.length * 0.6);
-  const size = Math.max(13, Math.min(56, (height - (showName ? 20 : 0)) * 0.48, (width * 1.55) / length));
   const spark =
     panel.options?.spark !== false && height > 62 && reading.history.filter((value) => value !== null).length > 2;
+  const size = Math.max(
+    13,
+    Math.min(56, (height - (showName ? 20 : 0)) * (spark ? 0.4 : 0.48), (width * 1.55) / length),
+  );
   return (
     <div
       className="tile"
@@ -151,8 +154,16 @@ function Tile({
           : undefined
       }
     >
-      {spark && <Spark values={reading.history} color={reading.color} width={width} height={height * 0.42} />}
-      <div style={{ position: 'relative', textAlign: 'center', minWidth: 0, maxWidth: '100%' }}>
+      {spark && <Spark values={reading.history} color={reading.color} width={width} height={height * 0.36} />}
+      <div
+        style={{
+          position: 'relative',
+          textAlign: 'center',
+          minWidth: 0,
+          maxWidth: '100%',
+          ...(spark ? { marginBottom: height * 0.22 } : {}),
+        }}
+      >
         {showName && <div className="tile-name">{reading.name}</div>}
         {mode !== 'name' && mode !== 'none' && (
           <div
@@ -286,8 +297,8 @@ export function GaugePanel({ panel, data, width, height }: PanelProps) {
               y={size / 2 + size * 0.05}
               textAnchor="middle"
               fontSize={Math.min(
-                size * 0.2,
-                (size * 1.05) / Math.max(3, (textOf(reading.shown) + reading.shown.suffix).length),
+                size * 0.17,
+                (size * 0.95) / Math.max(3, (textOf(reading.shown) + reading.shown.suffix).length),
               )}
               fontWeight={650}
               fill="var(--mantine-color-text)"
