@@ -15,7 +15,7 @@ import {
   toFloat,
 } from './number-functions.ts';
 import { goQuote } from './quote.ts';
-import { parseTemplates, type TemplateText } from './template.ts';
+import { parseTemplates, type TemplateSet, type TemplateText } from './template.ts';
 import { matchText, replaceText, titleCase } from './text-functions.ts';
 import { GoDuration } from './time.ts';
 import { type GoFunction, GoMap, GoSlice, GoStruct, labelMap, SafeText, type Value } from './value.ts';
@@ -83,22 +83,21 @@ function expandOnce(
     if (answer instanceof Error) throw answer;
     return new GoSlice(RESULT, answer.map(sampleValue));
   };
-  const functions: FunctionTable = {
+  const functions: Record<string, GoFunction> = {
     ...PROMETHEUS_FUNCTIONS,
     query: { params: ['string'], call: (expression) => lookup(expression as string) },
     now: { params: [], call: () => options.nowMs / 1000 },
     externalURL: { params: [], call: () => options.externalUrl },
     pathPrefix: { params: [], call: () => pathOf(options.externalUrl) },
   };
-  let set = parse(name, [{ name, text }], functions);
+  let set: TemplateSet;
   if (html) {
-    for (const file of html.files) set = set.with(file.name, file.text);
-    const tmpl: GoFunction = {
+    functions['tmpl'] = {
       params: ['string', ANY],
       call: (called, argument) => new SafeText('HTML', set.execute(called as string, argument, { html: true })),
     };
-    set = set.withFunctions({ tmpl });
   }
+  set = parse(name, [{ name, text }, ...(html?.files ?? [])], functions);
   try {
     return set.execute(name, data, { html: html !== undefined });
   } catch (error) {
