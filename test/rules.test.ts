@@ -1,0 +1,178 @@
+// Rules in the whole program, beside Debian's Prometheus with the same files: the same alerts, annotations and recorded
+// series; and pending alerts that survive a restart.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { peer } from './peers.ts';
+import { eventually, freePort, get, start, temporaryFolder } from './running.ts';
+
+const PHAROS = path.join(import.meta.dirname, '..', 'pharos');
+
+const RULES = `groups:
+- name: recorded
+  interval: 1s
+  labels: {origin: rules}
+  rules:
+  - {record: 'app:load:sum', expr: 'sum by (zone) (load)'}
+  - {record: 'app:load:ratio', expr: 'load / on (zone) group_left () app:load:sum', labels: {kind: ratio}}
+- name: alerts
+  interval: 1s
+  rules:
+  - alert: HighLoad
+    expr: load > 5
+    labels: {severity: '{{ if gt $value 8.0 }}critical{{ else }}warning{{ end }}'}
+    annotations:
+      summary: '{{ $labels.host }} in {{ $labels.zone }}: {{ $value | humanize }} {{ $externalLabels.site }}'
+      details: '{{ range query "load > 5" | sortByLabel "host" }}{{ .Labels.host }}={{ .Value }} {{ end }}'
+      list: '{{ with query "sum(load)" }}{{ . | first | value | humanizePercentage }}{{ end }}'
+      broken: '{{ $labels.host | nofield.x }}'
+      wrong: '{{ humanize "abc" }}'
+  - {alert: Waits, expr: 'load > 1', for: 1h}
+  - {alert: Fails, expr: 'load * on () load'}
+`.replace(/\n {6}broken:.*/, '');
+
+async function target(t: TestContext): Promise<number> {
+  const server = http.createServer((_, response) => {
+    response.setHeader('content-type', 'text/plain; version=0.0.4');
+    response.end(
+      '# TYPE load gauge\nload{host="a",zone="x"} 9\nload{host="b",zone="x"} 6\nload{host="c",zone="y"} 0.5\n',
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as { port: number }).port;
+}
+
+const config = (port: number) => `global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {site: lab}}
+rule_files: [rules.yml]
+scrape_configs:
+- {job_name: app, static_configs: [{targets: ['127.0.0.1:${port}']}]}
+`;
+
+type RuleAnswer = {
+  name: string;
+  state?: string;
+  health: string;
+  lastError?: string;
+  alerts?: AlertAnswer[];
+  query: string;
+};
+type AlertAnswer = { labels: object; annotations: object; state: string; value: string };
+
+async function rulesOf(base: string): Promise<RuleAnswer[]> {
+  const answer = JSON.parse((await get(`${base}/api/v1/rules`))!) as { data: { groups: { rules: RuleAnswer[] }[] } };
+  return answer.data.groups.flatMap((group) => group.rules);
+}
+
+async function seriesOf(base: string, query: string): Promise<unknown[]> {
+  const answer = JSON.parse((await get(`${base}/api/v1/query?query=${encodeURIComponent(query)}`))!) as {
+    data: { result: { metric: Record<string, string>; value: [number, string] }[] };
+  };
+  return answer.data.result
+    .map(({ metric, value }) => ({ metric, value: value[1] }))
+    .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+/** What both must say alike: not the times. */
+const comparable = (rules: RuleAnswer[]) =>
+  rules.map(({ name, state, health, query, alerts }) => ({
+    ...{ name, state, health, query },
+    alerts: alerts
+      ?.map(({ labels, annotations, state, value }) => ({ labels, annotations, state, value }))
+      .sort((a, b) => (JSON.stringify(a.labels) < JSON.stringify(b.labels) ? -1 : 1)),
+  }));
+
+const prometheus = peer('prometheus', 'prometheus');
+
+test('rules give what Prometheus gives', { skip: prometheus.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  fs.writeFileSync(path.join(folder, 'rules.yml'), RULES);
+  // Debian's Prometheus does not know labels of groups yet.
+  fs.mkdirSync(path.join(folder, 'old'));
+  const old = RULES.replace('  labels: {origin: rules}\n', '')
+    .replace("(load)'}", "(load)', labels: {origin: rules}}")
+    .replace('{kind: ratio}', '{kind: ratio, origin: rules}');
+  fs.writeFileSync(path.join(folder, 'old', 'rules.yml'), old);
+  const port = await target(t);
+  for (const file of ['p.yml', 'old/p.yml']) fs.writeFileSync(path.join(folder, file), config(port));
+  const ports = [await freePort(), await freePort()];
+  const [ours, theirs] = ports.map((p) => `http://127.0.0.1:${p}`) as [string, string];
+  start(t, PHAROS, [
+    'server',
+    `--config.file=${folder}/p.yml`,
+    `--storage.tsdb.path=${folder}/data`,
+    `--web.listen-address=127.0.0.1:${ports[0]}`,
+    '--storage.shards=2',
+    '--web.external-url=http://same/',
+    '--web.route-prefix=/',
+  ]);
+  start(t, prometheus.path, [
+    `--config.file=${folder}/old/p.yml`,
+    `--storage.tsdb.path=${folder}/other`,
+    `--web.listen-address=127.0.0.1:${ports[1]}`,
+    '--web.external-url=http://same/',
+    '--web.route-prefix=/',
+  ]);
+  const settled = (base: string) =>
+    eventually(
+      `${base} has evaluated its rules`,
+      async () => {
+        const rules = await rulesOf(base);
+        const stored = await seriesOf(base, 'ALERTS{alertstate="firing"}');
+        const ratio = await seriesOf(base, 'app:load:ratio');
+        return rules.length === 5 && stored.length === 2 && ratio.length === 3 ? rules : undefined;
+      },
+      60_000,
+    );
+  const [a, b] = await Promise.all([settled(ours), settled(theirs)]);
+  assert.deepEqual(comparable(a), comparable(b));
+  const failing = a.find((rule) => rule.name === 'Fails')!;
+  assert.equal(failing.health, 'err');
+  assert.match(failing.lastError!, /many-to-many matching not allowed/);
+  for (const query of ['{__name__=~"app:.*"}', 'ALERTS', 'count by (alertname) (ALERTS_FOR_STATE)']) {
+    assert.deepEqual(await seriesOf(ours, query), await seriesOf(theirs, query), query);
+  }
+});
+
+test('a pending alert is pending since the same time after a restart', async (t) => {
+  const folder = temporaryFolder(t);
+  fs.writeFileSync(path.join(folder, 'rules.yml'), RULES);
+  fs.writeFileSync(path.join(folder, 'p.yml'), config(await target(t)));
+  const port = await freePort();
+  const base = `http://127.0.0.1:${port}`;
+  const run = () =>
+    start(t, PHAROS, [
+      'server',
+      `--config.file=${folder}/p.yml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--storage.shards=2',
+    ]);
+  const pendingSince = async (): Promise<number | undefined> => {
+    const [value] = (await seriesOf(base, 'ALERTS_FOR_STATE{alertname="Waits",host="a"}')) as { value: string }[];
+    return value && Number(value.value);
+  };
+  const first = run();
+  const before = await eventually('the alert is pending', pendingSince, 60_000);
+  await first.stop('SIGTERM');
+  run();
+  type Active = { labels: Record<string, string>; activeAt: string };
+  const after = await eventually(
+    'the alert is pending again and restored',
+    async () => {
+      const rules = (await rulesOf(base)) as unknown as { name: string; alerts: Active[] }[];
+      const alert = rules.find((rule) => rule.name === 'Waits')?.alerts.find((a) => a.labels['host'] === 'a');
+      // It counts as started later by the length of the outage; without restoring it would be the time of the restart.
+      const value = await pendingSince();
+      return alert && value && Math.floor(Date.parse(alert.activeAt) / 1000) === value ? value : undefined;
+    },
+    60_000,
+  );
+  assert.ok(after >= before, `${after} ${before}`);
+});
