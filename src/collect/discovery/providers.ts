@@ -2,7 +2,11 @@
 // refused with the way around, never ignored.
 
 import { list, type Schema } from '#base/config/schema.ts';
+import { consulProvider } from './consul/consul.ts';
 import { dnsProvider } from './dns/dns.ts';
+import { dockerProvider } from './docker/docker.ts';
+import { dockerSwarmProvider } from './dockerswarm/dockerswarm.ts';
+import { etcdProvider } from './etcd/etcd.ts';
 import { fileProvider } from './file/file.ts';
 import { httpProvider } from './http/http.ts';
 import { kubernetesProvider } from './kubernetes/kubernetes.ts';
@@ -15,6 +19,10 @@ export const PROVIDERS: readonly Provider<unknown>[] = [
   httpProvider,
   dnsProvider,
   kubernetesProvider,
+  dockerProvider,
+  dockerSwarmProvider,
+  consulProvider,
+  etcdProvider,
 ];
 
 const ABSENT = [
