@@ -5,10 +5,17 @@ import { UserError } from '#base/errors.ts';
 import { describeFlags, type ParsedCommand, parseFlags } from '#base/flags.ts';
 import { nearest } from '#base/nearest.ts';
 import type { Streams, ToolCommand } from './command.ts';
+import { PROMQL_COMMANDS } from './promql.ts';
 import { checkConfig, checkRules, testRules } from './rules.ts';
 import { TSDB_COMMANDS } from './tsdb.ts';
 
-export const TOOL_COMMANDS: readonly ToolCommand[] = [checkConfig, checkRules, testRules, ...TSDB_COMMANDS];
+export const TOOL_COMMANDS: readonly ToolCommand[] = [
+  checkConfig,
+  checkRules,
+  testRules,
+  ...TSDB_COMMANDS,
+  ...PROMQL_COMMANDS,
+];
 
 const processStreams: Streams = {
   out: (text) => void process.stdout.write(text),

@@ -52,7 +52,7 @@ export type VectorSelector = {
   /** The metric name outside the braces; '' if there is none. */
   readonly name: string;
   /** In the order written; the name outside the braces comes last. */
-  readonly matchers: readonly Matcher[];
+  matchers: readonly Matcher[];
   offset: number;
   offsetExpr?: DurationExpr;
   at?: AtModifier;
