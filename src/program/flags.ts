@@ -235,6 +235,15 @@ const COMMON = {
   ...LOG_FLAGS,
 } as const;
 
+/** What only `up` has: the parts in the box. */
+export const BOX_FLAGS = {
+  'alertmanager.config.file': {
+    kind: 'text',
+    default: '',
+    help: 'Configuration of the alertmanager in the box; without one, alerts are shown and nobody is told.',
+  },
+} as const satisfies FlagTable;
+
 export const SERVER_FLAGS = {
   'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },
   ...COMMON,
@@ -248,6 +257,7 @@ export const UP_FLAGS = {
   },
   ...COMMON,
   'rules.shipped': { ...RULE_FLAGS['rules.shipped'], default: true },
+  ...BOX_FLAGS,
 } as const satisfies FlagTable;
 
 export const ALERTMANAGER_DATA_FLAGS = {

@@ -1,0 +1,105 @@
+// What `pharos up` runs beside the server, in the same process and behind the same address: the alertmanager under
+// /alertmanager, the push gateway under /push, this host's metrics under /exporters/node.
+
+import path from 'node:path';
+import { systemClock } from '#base/clock.ts';
+import type { FlagValues } from '#base/flags.ts';
+import { parseFlags } from '#base/flags.ts';
+import type { Logger } from '#base/log.ts';
+import { selectCollectors } from '#exporters/node/registry.ts';
+import type { AlertSink } from '#model/alert.ts';
+import type { Registry } from '#model/registry.ts';
+import { alertmanagerRoutes } from '#serve/alertmanager.ts';
+import { exporterRoute } from '#serve/exporter.ts';
+import type { Route } from '#serve/http.ts';
+import { pushMetrics, pushRoutes } from '#serve/push.ts';
+import { loadAlertmanagerConfig, makeAlertmanager } from './alertmanager.ts';
+import { ALERTMANAGER_DATA_FLAGS, type BOX_FLAGS } from './flags.ts';
+import { createNodeExporter } from './node-exporter.ts';
+import { createGateway } from './pushgateway.ts';
+import { PUSH_FLAGS } from './pushgateway-flags.ts';
+import { alertmanagerBuildInfo, buildInfo } from './version.ts';
+
+export type Box = {
+  readonly routes: readonly Route[];
+  /** Where rules hand their alerts. */
+  readonly sink: AlertSink;
+  /** Throws, changing nothing, when the alertmanager's configuration is invalid. */
+  readonly reload: () => void;
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+};
+
+/** Scrape jobs of `up` for what is in the box; `address` is where the server listens. */
+export const boxJobs = (address: string): string => `
+  - job_name: node
+    metrics_path: /exporters/node/metrics
+    static_configs:
+      - targets: ['${address}']
+  - job_name: push
+    metrics_path: /push/metrics
+    honor_labels: true
+    static_configs:
+      - targets: ['${address}']
+`;
+
+export function openBox(
+  flags: FlagValues<typeof BOX_FLAGS>,
+  folder: string,
+  url: string,
+  logger: Logger,
+  registry: Registry,
+): Box {
+  const clock = systemClock;
+  const settings = parseFlags(ALERTMANAGER_DATA_FLAGS, []).flags;
+  const alertmanager = makeAlertmanager(
+    path.join(folder, 'alertmanager'),
+    settings,
+    `${url}/alertmanager`,
+    logger.with({ part: 'alertmanager' }),
+    registry,
+  );
+  const reload = () => alertmanager.apply(loadAlertmanagerConfig(flags['alertmanager.config.file']));
+  reload();
+
+  const pushFlags = { ...parseFlags(PUSH_FLAGS, []).flags, 'persistence.file': path.join(folder, 'push.state') };
+  const gateway = createGateway(pushFlags, logger.with({ part: 'push' }), () => []);
+  const exporter = createNodeExporter({}, new Set(), false, logger.with({ part: 'node' }));
+  const routes = [
+    ...alertmanagerRoutes({ alertmanager, clock, prefix: '/alertmanager', version: alertmanagerBuildInfo() }),
+    ...pushRoutes(
+      gateway,
+      {
+        telemetryPath: '/metrics',
+        prefix: '/push',
+        allowUtf8Names: pushFlags['push.enable-utf8-names'],
+        enableAdminApi: false,
+        maxBodyBytes: pushFlags['push.max-body-size'],
+        flags: () => Object.fromEntries(Object.entries(pushFlags).map(([name, value]) => [name, String(value)])),
+        build: buildInfo(),
+        startedAt: clock.now(),
+        now: () => clock.monotonic(),
+        own: () => [],
+      },
+      pushMetrics(registry),
+    ),
+    exporterRoute({
+      path: '/exporters/node/metrics',
+      maxRequests: 4,
+      own: () => [],
+      collect: (query) =>
+        exporter.collect(selectCollectors(exporter.names, query.getAll('collect[]'), query.getAll('exclude[]'))),
+    }),
+  ];
+  return {
+    routes,
+    sink: alertmanager,
+    reload,
+    start: () => gateway.start(),
+    async stop() {
+      await exporter.close();
+      await gateway.stop();
+      alertmanager.stop();
+    },
+  };
+}
