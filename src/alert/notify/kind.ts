@@ -1,7 +1,17 @@
 // What a file of a receiver kind declares, and what it builds on: the global section, rendering, and judging replies.
 
+import { createHash } from 'node:crypto';
 import type { Clock } from '#base/clock.ts';
-import { boolean, map, type ObjectOf, object, optional, type Schema, withDefault } from '#base/config/schema.ts';
+import {
+  boolean,
+  map,
+  type ObjectOf,
+  object,
+  optional,
+  type Schema,
+  string,
+  withDefault,
+} from '#base/config/schema.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
@@ -164,7 +174,18 @@ export function truncateBytes(text: string, limit: number): string {
   return `${kept}…`;
 }
 
+/** A stable short name of a group, for services that want to recognise it again. */
+export const groupHash = (notification: Notification): string =>
+  createHash('sha256').update(notification.groupKey).digest('hex');
+
+/** Text that is a template, with upstream's default. */
+export const template = (fallback = '') => withDefault(string(), fallback);
+
 /** Exactly one of two fields must be given. */
+export function atMostOne(config: Readonly<Record<string, unknown>>, first: string, second: string): void {
+  if (config[first] && config[second]) throw new Error(`at most one of ${first} & ${second} must be configured`);
+}
+
 export function oneOfTwo(config: Readonly<Record<string, unknown>>, first: string, second: string): void {
   if (config[first] && config[second]) throw new Error(`at most one of ${first} & ${second} must be configured`);
   if (!config[first] && !config[second]) throw new Error(`one of ${first} or ${second} must be configured`);
