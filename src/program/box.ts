@@ -31,13 +31,12 @@ export type Box = {
 };
 
 /** Scrape jobs of `up` for what is in the box; `address` is where the server listens. */
-export const boxJobs = (address: string): string => `
-  - job_name: node
-    metrics_path: /exporters/node/metrics
+export const boxJobs = (address: string, prefix: string): string => `  - job_name: node
+    metrics_path: ${prefix}/exporters/node/metrics
     static_configs:
       - targets: ['${address}']
   - job_name: push
-    metrics_path: /push/metrics
+    metrics_path: ${prefix}/push/metrics
     honor_labels: true
     static_configs:
       - targets: ['${address}']

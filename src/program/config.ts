@@ -171,16 +171,16 @@ export function globFiles(pattern: string, disk: Disk): string[] {
   return found.filter((name) => disk.exists(name)).sort();
 }
 
-/** What `pharos up` runs when it is given no file: it scrapes itself. */
-export const defaultConfig = (
-  address: string,
-): string => `# What runs when no configuration file is given: this process scrapes itself.
+/** What `pharos up` runs when it is given no file: it scrapes itself and what is in the box. */
+export const defaultConfig = (address: string, prefix: string, moreJobs: string): string =>
+  `# What runs when no configuration file is given: this process scrapes itself and this host.
 global:
   scrape_interval: 15s
   evaluation_interval: 15s
 
 scrape_configs:
   - job_name: pharos
+    metrics_path: ${prefix}/metrics
     static_configs:
       - targets: ['${address}']
-`;
+${moreJobs}`;

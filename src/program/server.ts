@@ -7,6 +7,7 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText } from '#base/errors.ts';
 import type { ParsedCommand } from '#base/flags.ts';
+import type { Logger } from '#base/log.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
@@ -20,10 +21,11 @@ import { tsdbRoutes } from '#serve/tsdb.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
 import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
 import { formatRetention, metadataBatch, retentionOf, ServerBlocks } from './blocks.ts';
+import type { Box } from './box.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
-import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
+import type { SERVER_FLAGS, ServerFlags, UP_FLAGS } from './flags.ts';
 import { limitsOf } from './limits.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
@@ -33,13 +35,26 @@ import type { ShardData } from './shard.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
 
-export const runServer = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
-export const runUp = (command: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(command.flags);
+export const runServer = ({ flags }: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(flags);
+
+export async function runUp({ flags }: ParsedCommand<typeof UP_FLAGS>): Promise<number> {
+  const { boxJobs, openBox } = await import('./box.ts');
+  return run(flags, {
+    jobs: boxJobs,
+    open: (url, logger, registry) => openBox(flags, flags['storage.tsdb.path'], url, logger, registry),
+  });
+}
+
+/** What `up` adds to the server. */
+type Extension = {
+  readonly jobs: (address: string, prefix: string) => string;
+  readonly open: (url: string, logger: Logger, registry: Registry) => Box;
+};
 
 /** The package's folder: what is built or shipped lies below it. */
 const PACKAGE = path.join(import.meta.dirname, '..', '..');
 
-async function run(flags: ServerFlags): Promise<number> {
+async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
   const registry = new Registry();
@@ -53,7 +68,9 @@ async function run(flags: ServerFlags): Promise<number> {
   const load = (): ServerConfig => {
     const file = flags['config.file'];
     if (file !== '') return loadServerConfig(file, nodeDisk, process.env, {});
-    return parseServerConfig(defaultConfig(`localhost:${listen.port}`), 'built in', nodeDisk, process.env, {});
+    const address = `localhost:${listen.port}`;
+    const text = defaultConfig(address, external.prefix, extension?.jobs(address, external.prefix) ?? '');
+    return parseServerConfig(text, 'built in', nodeDisk, process.env, {});
   };
   let config = load();
   const reloads = { at: clock.now(), isGood: true };
@@ -115,6 +132,7 @@ async function run(flags: ServerFlags): Promise<number> {
   const reload = async () => {
     try {
       const next = load();
+      box?.reload();
       await ruling.apply(next);
       await apply(next);
       logger.info('configuration loaded', { file: flags['config.file'] });
@@ -154,7 +172,10 @@ async function run(flags: ServerFlags): Promise<number> {
     logger,
     registry,
   });
+  const box = extension?.open(external.url.href.replace(/\/$/, ''), logger, registry);
+  if (box) ruling.sinks.push(box.sink);
   const routes = [
+    ...(box?.routes ?? []),
     ...lifecycleRoutes({
       name: 'Prometheus Server',
       enabled: flags['web.enable-lifecycle'],
@@ -219,6 +240,7 @@ async function run(flags: ServerFlags): Promise<number> {
   await apply(config);
   blocks.start();
   await ruling.start();
+  await box?.start();
   isReady = true;
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
@@ -227,6 +249,7 @@ async function run(flags: ServerFlags): Promise<number> {
   isReady = false;
   collecting.targets.stop();
   await ruling.stop();
+  await box?.stop();
   await web.stop();
   await blocks.stop();
   await pool.stop();
