@@ -21,9 +21,19 @@ import type { ExchangeOptions } from './shard-exchange.ts';
 
 /** Federation and remote read have limits of their own. */
 const NO_QUERY_LIMITS = { maxSamples: Infinity, maxSeries: Infinity, maxBytes: Infinity };
+/** The flags that receiving and sending obey, whatever the role. */
+export type ExchangeFlags = Pick<
+  ServerFlags,
+  | 'enable-feature'
+  | 'storage.remote.flush-deadline'
+  | 'web.enable-otlp-receiver'
+  | 'web.enable-remote-write-receiver'
+  | 'web.remote-write-receiver.accepted-protobuf-messages'
+>;
+
 const OTLP_PATH = '/api/v1/otlp/v1/metrics';
 
-export function exchangeOptions(flags: ServerFlags): ExchangeOptions {
+export function exchangeOptions(flags: ExchangeFlags, lookbackMs: number): ExchangeOptions {
   const features = featuresOf(flags);
   if (features.has('otlp-deltatocumulative') && features.has('otlp-native-delta-ingestion')) {
     throw new UserError('features otlp-deltatocumulative and otlp-native-delta-ingestion exclude each other');
@@ -38,13 +48,13 @@ export function exchangeOptions(flags: ServerFlags): ExchangeOptions {
   return {
     acceptedMessages: accepted as readonly WriteMessage[],
     features: [...features],
-    lookbackMs: flags['query.lookback-delta'],
+    lookbackMs,
     flushMs: flags['storage.remote.flush-deadline'],
   };
 }
 
 export class Exchange {
-  readonly #flags: ServerFlags;
+  readonly #flags: ExchangeFlags;
   readonly #pool: () => ShardPool;
   readonly #log: Logger;
   readonly #sticky: boolean;
@@ -52,7 +62,7 @@ export class Exchange {
   #next = 0;
   #config: ExchangeConfig;
 
-  constructor(flags: ServerFlags, config: ServerConfig, shards: number, pool: () => ShardPool, log: Logger) {
+  constructor(flags: ExchangeFlags, config: ServerConfig, shards: number, pool: () => ShardPool, log: Logger) {
     this.#flags = flags;
     this.#pool = pool;
     this.#log = log;
@@ -62,21 +72,26 @@ export class Exchange {
     this.#sticky = featuresOf(flags).has('otlp-deltatocumulative');
   }
 
-  /** What comes in, and what others may take: federation and remote read. */
-  routes(source: FragmentSource, clock: Clock, registry: Registry): readonly Route[] {
+  /** What comes in over HTTP. */
+  receiving(): readonly Route[] {
     const flags = this.#flags;
+    return receiveRoutes({
+      remoteWrite: flags['web.enable-remote-write-receiver'],
+      otlp: flags['web.enable-otlp-receiver'],
+      sections: () => ({
+        influx: this.#config.receive.influx !== undefined,
+        collectd: this.#config.receive.collectd?.http ?? false,
+      }),
+      receive: (request) => this.#receive(request),
+    });
+  }
+
+  /** What comes in, and what others may take: federation and remote read. */
+  routes(flags: ServerFlags, source: FragmentSource, clock: Clock, registry: Registry): readonly Route[] {
     const externalLabels = () => this.#config.externalLabels;
     const taken = { source, registry, limits: NO_QUERY_LIMITS, externalLabels };
     return [
-      ...receiveRoutes({
-        remoteWrite: flags['web.enable-remote-write-receiver'],
-        otlp: flags['web.enable-otlp-receiver'],
-        sections: () => ({
-          influx: this.#config.receive.influx !== undefined,
-          collectd: this.#config.receive.collectd?.http ?? false,
-        }),
-        receive: (request) => this.#receive(request),
-      }),
+      ...this.receiving(),
       ...federateRoutes({ ...taken, clock, lookbackMs: flags['query.lookback-delta'] }),
       ...remoteReadRoutes({
         ...taken,

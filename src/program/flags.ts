@@ -302,6 +302,32 @@ export const ALERTMANAGER_FLAGS = {
   ...LOG_FLAGS,
 } as const satisfies FlagTable;
 
+/** As Prometheus' agent mode: no store, no queries, no rules. */
+export const AGENT_FLAGS = {
+  'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },
+  'storage.agent.path': {
+    kind: 'text',
+    default: 'data-agent/',
+    help: 'Folder of the queues in which samples wait for their remotes.',
+  },
+  'storage.agent.series-retention': {
+    kind: 'duration',
+    default: 2 * 3_600_000,
+    help: 'How long series are remembered that bring nothing.',
+  },
+  'storage.remote.flush-deadline': REMOTE_FLAGS['storage.remote.flush-deadline'],
+  'storage.shards': STORAGE_FLAGS['storage.shards'],
+  'enable-feature': {
+    kind: 'texts',
+    help: 'Features to switch on, separated by commas: type-and-unit-labels, otlp-deltatocumulative, otlp-native-delta-ingestion. Can be repeated.',
+  },
+  ...webFlags('0.0.0.0:9090'),
+  ...LIFECYCLE_FLAGS,
+  ...RECEIVER_FLAGS,
+  ...LOG_FLAGS,
+} as const satisfies FlagTable;
+
+export type AgentFlags = FlagValues<typeof AGENT_FLAGS>;
 export type ServerFlags = FlagValues<typeof SERVER_FLAGS>;
 export type WebFlags = FlagValues<ReturnType<typeof webFlags<string>>>;
 

@@ -2,7 +2,7 @@
 
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
 import { EXPORTER_FLAGS } from './exporter-flags.ts';
-import { ALERTMANAGER_FLAGS, SERVER_FLAGS, UP_FLAGS } from './flags.ts';
+import { AGENT_FLAGS, ALERTMANAGER_FLAGS, SERVER_FLAGS, UP_FLAGS } from './flags.ts';
 import { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
 import { PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 
@@ -31,6 +31,12 @@ export const ROLES: Readonly<Record<string, Role>> = {
     summary: "Collects, stores, answers queries; takes Prometheus' configuration and flags",
     flags: SERVER_FLAGS,
     load: async () => (await import('./server.ts')).runServer,
+  },
+  agent: {
+    summary: 'Collects and sends on by remote write, and stores nothing else',
+    help: "Collects like the server and sends everything on by remote write. It keeps no samples but those that its remotes have not taken yet, on disk; it answers no queries and evaluates no rules. It takes the flags of Prometheus' agent mode.",
+    flags: AGENT_FLAGS,
+    load: async () => (await import('./agent.ts')).runAgent,
   },
   alertmanager: {
     summary: "Groups, silences, routes and sends alerts; takes Alertmanager's configuration and flags",

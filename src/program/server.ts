@@ -90,7 +90,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
   const blocks = new ServerBlocks(flags, config, () => pool, clock, logger, registry);
   const exchange = new Exchange(flags, config, shards, () => pool, logger);
-  const exchangeFixed = exchangeOptions(flags);
+  const exchangeFixed = exchangeOptions(flags, flags['query.lookback-delta']);
   const storeOptions = {
     ...DEFAULT_STORE_OPTIONS,
     chunkRangeMs: flags['storage.tsdb.min-block-duration'],
@@ -210,7 +210,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
       listenPort: listen.port,
     }),
     ...querying.routes,
-    ...exchange.routes(querying.source, clock, registry),
+    ...exchange.routes(flags, querying.source, clock, registry),
     ...blocks.routes,
     ...ruling.routes,
     ...tsdbRoutes({

@@ -1,0 +1,77 @@
+// The thread of one shard of an agent: scraping and receiving as in the server, before a store that only numbers series. The
+// queues of the remotes are all that is kept.
+
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { assert } from '#base/assert.ts';
+import { every, systemClock } from '#base/clock.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { OperatingError } from '#base/errors.ts';
+import { type Client, Connection, serveApi } from '#base/thread.ts';
+import type { Received } from '#collect/receive/exchange.ts';
+import { ScrapePool } from '#collect/scrape/pool.ts';
+import { AgentStore } from '#collect/send/agent.ts';
+import { Tee } from '#collect/send/tee.ts';
+import type { SampleBatch } from '#model/batch.ts';
+import { Registry } from '#model/registry.ts';
+import { ShardedAppender } from '#scale/shards/append.ts';
+import type { ExchangeConfig, ShardApi } from '#scale/shards/protocol.ts';
+import { processLogger } from './process.ts';
+import { type ExchangeOptions, ShardExchange } from './shard-exchange.ts';
+
+/** What the thread starts with. */
+export type AgentShardData = {
+  readonly shard: number;
+  readonly shards: number;
+  readonly folder: string;
+  readonly exchange: ExchangeOptions;
+  readonly seriesRetentionMs: number;
+  readonly offsetSeed: number;
+  readonly log: { readonly 'log.level': string; readonly 'log.format': string };
+};
+
+const data = workerData as AgentShardData;
+const log = processLogger(data.log).with({ shard: data.shard });
+const registry = new Registry();
+const peers = new Map<number, Client<ShardApi>>();
+
+const store = new AgentStore(data.shard, registry);
+every(systemClock, data.seriesRetentionMs / 2, () => store.turn());
+const tee = new Tee(store);
+
+const appender = new ShardedAppender(data.shards, (shard) => {
+  if (shard === data.shard) return tee;
+  const peer = peers.get(shard);
+  if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
+  return { append: (batch) => peer.append(batch) };
+});
+
+const shared = { clock: systemClock, disk: nodeDisk, registry, log, appender };
+const scrapes = new ScrapePool({ ...shared, offsetSeed: data.offsetSeed, environment: process.env });
+const exchange = new ShardExchange(
+  { ...shared, shard: data.shard, shards: data.shards, folder: data.folder, tee },
+  data.exchange,
+);
+
+const api = {
+  connect({ shard, port }: { shard: number; port: MessagePort }): void {
+    serveApi(port, api);
+    peers.set(shard, new Connection<ShardApi>(port).client);
+  },
+  append: (batch: SampleBatch) => tee.append(batch),
+  receive: (request: Received) => exchange.receivers.receive(request),
+  setExchange: (config: ExchangeConfig) => exchange.apply(config),
+  setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
+  targetStatuses: () => scrapes.statuses(),
+  targetFamilies: () => [...scrapes.families()],
+  metrics: () => {
+    exchange.remotes.report();
+    return registry.families();
+  },
+  async drain(): Promise<void> {
+    await scrapes.stop();
+    await exchange.stop();
+  },
+};
+
+assert(parentPort, 'program/agent-shard.ts runs as a thread');
+serveApi(parentPort, api);

@@ -1,0 +1,152 @@
+// The role `agent`: collects like the server and sends everything on. No store, no queries, no rules; what the remotes have
+// not taken yet waits on disk.
+
+import os from 'node:os';
+import { systemClock } from '#base/clock.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { errorText, UserError } from '#base/errors.ts';
+import type { ParsedCommand } from '#base/flags.ts';
+import { offsetSeedOf } from '#collect/targets.ts';
+import { mergeFamilies, Registry } from '#model/registry.ts';
+import { parseSelector } from '#query/parse/parser.ts';
+import { ShardPool } from '#scale/shards/pool.ts';
+import { lifecycleRoutes } from '#serve/lifecycle.ts';
+import { metricsRoute } from '#serve/metrics.ts';
+import { splitAddress } from '#serve/server.ts';
+import { statusRoutes } from '#serve/status.ts';
+import { targetRoutes } from '#serve/targets.ts';
+import type { AgentShardData } from './agent-shard.ts';
+import { Collecting } from './collecting.ts';
+import { loadServerConfig, type ServerConfig } from './config.ts';
+import { Exchange, exchangeOptions } from './exchange.ts';
+import type { AGENT_FLAGS, AgentFlags } from './flags.ts';
+import { registerProcessMetrics } from './own-metrics.ts';
+import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { buildInfo, VERSION } from './version.ts';
+
+/** For target_info of OTLP: what servers that are sent to look back by default. */
+const LOOKBACK_MS = 5 * 60_000;
+
+export const runAgent = (command: ParsedCommand<typeof AGENT_FLAGS>): Promise<number> => run(command.flags);
+
+function loadAgentConfig(file: string): ServerConfig {
+  const config = loadServerConfig(file, nodeDisk, process.env, {});
+  if (config.ruleFiles.length > 0) throw new UserError('field rule_files is not allowed in agent mode', file);
+  if (config.alerting.alertmanagers.length > 0)
+    throw new UserError('field alerting is not allowed in agent mode', file);
+  if (config.remotes.length === 0) {
+    throw new UserError('at least one remote_write target must be specified in agent mode', file);
+  }
+  return config;
+}
+
+async function run(flags: AgentFlags): Promise<number> {
+  const clock = systemClock;
+  const logger = processLogger(flags);
+  const registry = new Registry();
+  const startedAt = clock.now();
+  const external = externalUrl(flags, os.hostname());
+  const listen = splitAddress(flags['web.listen-address'][0]!);
+  const shards = flags['storage.shards'] || os.availableParallelism();
+  logger.info('starting Pharos as an agent', { version: VERSION, shards });
+  registerProcessMetrics(registry, startedAt);
+
+  let config = loadAgentConfig(flags['config.file']);
+  let isReady = false;
+  const reloads = { at: startedAt, isGood: true };
+  const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
+  const exchange = new Exchange(flags, config, shards, () => pool, logger);
+  const options = exchangeOptions(flags, LOOKBACK_MS);
+  const offsetSeed = offsetSeedOf(config.global.external_labels);
+  const pool: ShardPool = new ShardPool({
+    shards,
+    entry: new URL('./agent-shard.ts', import.meta.url),
+    dataOf: (shard): AgentShardData => ({
+      shard,
+      shards,
+      folder: flags['storage.agent.path'],
+      exchange: options,
+      seriesRetentionMs: flags['storage.agent.series-retention'],
+      offsetSeed,
+      log: { 'log.level': flags['log.level'], 'log.format': flags['log.format'] },
+    }),
+    onUp: async (shard, client) => {
+      await client.setExchange(exchange.config);
+      await client.setTargets(collecting.assignedTo(shard));
+    },
+    clock,
+    logger,
+  });
+  const apply = async (next: ServerConfig) => {
+    await exchange.apply(next);
+    collecting.targets.apply(next.jobs);
+    config = next;
+    reloads.at = clock.now();
+  };
+  const reload = async () => {
+    try {
+      await apply(loadAgentConfig(flags['config.file']));
+      reloads.isGood = true;
+      logger.info('configuration loaded', { file: flags['config.file'] });
+    } catch (error) {
+      reloads.isGood = false;
+      throw error;
+    }
+  };
+  const signals = handleSignals(logger, () => {
+    reload().catch((error) =>
+      logger.error('cannot reload the configuration; the one before stays in force', { err: errorText(error) }),
+    );
+  });
+  const routes = [
+    ...lifecycleRoutes({
+      name: 'Prometheus Agent',
+      enabled: flags['web.enable-lifecycle'],
+      ready: () => isReady || 'starting',
+      reload,
+      quit: signals.quit,
+      version: buildInfo(),
+    }),
+    ...statusRoutes({
+      build: buildInfo(),
+      flags: () => Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, String(value)])),
+      runtime: () => ({
+        startedAt,
+        workingFolder: process.cwd(),
+        hostname: os.hostname(),
+        now: clock.now(),
+        reloadedWell: reloads.isGood,
+        reloadedAt: reloads.at,
+        corruptions: 0,
+        threads: shards + 1,
+        retention: '',
+        shards: pool.states(),
+      }),
+    }),
+    ...targetRoutes({
+      targets: collecting.targets,
+      statuses: collecting.statuses,
+      families: collecting.families,
+      parseSelector,
+      configText: () => config.shown,
+      externalUrl: external.url.href.replace(/\/$/, ''),
+      listenPort: listen.port,
+    }),
+    ...exchange.receiving(),
+    metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
+  ];
+  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
+  await pool.start();
+  await apply(config);
+  isReady = true;
+  logger.info('agent is ready', { ms: Math.round(clock.now() - startedAt) });
+
+  const why = await signals.ended;
+  logger.info('stopping', { reason: why });
+  isReady = false;
+  collecting.targets.stop();
+  await web.stop();
+  await pool.stop();
+  logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
+  return 0;
+}

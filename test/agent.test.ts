@@ -1,0 +1,96 @@
+// The agent through a bad day: its remote is away, the agent is killed, and afterwards every sample it scraped is there.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { peer } from './peers.ts';
+import { eventually, freePort, get, start, temporaryFolder } from './running.ts';
+
+const LAUNCHER = path.join(import.meta.dirname, '..', 'pharos');
+const prometheus = peer('prometheus', 'prometheus');
+
+type Matrix = { data?: { result: { values: [number, string][] }[] } };
+
+test('an agent loses nothing by an outage and a kill', { skip: prometheus.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  const [agentPort, remotePort] = [await freePort(), await freePort()];
+  fs.writeFileSync(path.join(folder, 'empty.yml'), '');
+  fs.writeFileSync(
+    path.join(folder, 'agent.yml'),
+    `
+global: { scrape_interval: 200ms, scrape_timeout: 200ms }
+scrape_configs:
+  - job_name: agent
+    static_configs: [{ targets: ['127.0.0.1:${agentPort}'] }]
+remote_write:
+  - url: http://127.0.0.1:${remotePort}/api/v1/write
+    queue_config: { batch_send_deadline: 50ms, max_backoff: 100ms }
+`,
+  );
+  const startAgent = () =>
+    start(t, LAUNCHER, [
+      'agent',
+      `--config.file=${folder}/agent.yml`,
+      `--storage.agent.path=${folder}/agent`,
+      `--web.listen-address=127.0.0.1:${agentPort}`,
+      '--storage.shards=2',
+    ]);
+  const agentUrl = `http://127.0.0.1:${agentPort}`;
+  const pending = async () => {
+    const page = (await get(`${agentUrl}/metrics`)) ?? '';
+    return Number(/^prometheus_remote_storage_samples_pending\S* (\d+)/m.exec(page)?.[1] ?? 0);
+  };
+
+  // Nobody listens where the agent sends.
+  const first = startAgent();
+  await eventually('the agent is ready', () => get(`${agentUrl}/-/ready`));
+  const once = await eventually('a scrape waits', async () => (await pending()) || undefined);
+  await eventually('more scrapes wait', async () => (await pending()) > 4 * once);
+  await first.stop('SIGKILL');
+  const killedAt = Date.now();
+
+  start(t, prometheus.path, [
+    `--config.file=${folder}/empty.yml`,
+    `--storage.tsdb.path=${folder}/remote`,
+    `--web.listen-address=127.0.0.1:${remotePort}`,
+    '--web.enable-remote-write-receiver',
+  ]);
+  const again = startAgent();
+  const ups = async () => {
+    const query = `up{job="agent"}[10m]`;
+    const url = `http://127.0.0.1:${remotePort}/api/v1/query?query=${encodeURIComponent(query)}`;
+    return ((JSON.parse((await get(url)) ?? '{}') as Matrix).data?.result[0]?.values ?? []).map(
+      ([time]) => time * 1000,
+    );
+  };
+  const times = await eventually('samples of both lives', async () => {
+    const all = await ups();
+    return all.some((time) => time < killedAt) && all.some((time) => time > killedAt) ? all : undefined;
+  });
+  const before = times.filter((time) => time < killedAt);
+  // Scraped every 200 ms: a lost sample would leave a hole.
+  for (let i = 1; i < before.length; i++) {
+    const hole = before[i]! - before[i - 1]!;
+    assert.ok(hole < 5000, `${hole} ms between samples ${i - 1} and ${i} of ${before.length}`);
+  }
+  assert.ok(before.length >= 2, `${before.length} samples from before the kill`);
+  assert.equal(await again.stop('SIGTERM'), 0, again.output());
+});
+
+test('an agent says what it cannot do', async (t) => {
+  const folder = temporaryFolder(t);
+  const run = async (text: string) => {
+    fs.writeFileSync(path.join(folder, 'agent.yml'), text);
+    const running = start(t, LAUNCHER, [
+      'agent',
+      `--config.file=${folder}/agent.yml`,
+      '--web.listen-address=127.0.0.1:0',
+    ]);
+    const code = await new Promise((resolve) => running.process.once('close', resolve));
+    assert.equal(code, 2, running.output());
+    return running.output();
+  };
+  assert.match(await run(''), /at least one remote_write target must be specified in agent mode/);
+  assert.match(await run('rule_files: [a.yml]\n'), /field rule_files is not allowed in agent mode/);
+});
