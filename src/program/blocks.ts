@@ -8,7 +8,8 @@ import type { Logger } from '#base/log.ts';
 import { systemRandom } from '#base/random.ts';
 import { Thread } from '#base/thread.ts';
 import { formatDuration, formatSize } from '#base/units.ts';
-import type { SampleBatch } from '#model/batch.ts';
+import { newSeries } from '#model/batch.ts';
+import { hashLabels, type Labels, labelsKey, shardOf } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
@@ -55,15 +56,26 @@ export function formatRetention({ timeMs, sizeBytes, percentage }: RetentionSett
   return limits.filter((limit) => limit !== '').join(' or ');
 }
 
-/** What a Prometheus log told of metrics, for a head to remember. */
-export function metadataBatch(metadata: Takeover['metadata']): SampleBatch {
-  return {
-    refs: new Float64Array(0),
-    timestamps: new Float64Array(0),
-    values: new Float64Array(0),
-    series: [],
-    metadata: [...metadata].map(([family, known]) => ({ family, metadata: known })),
-  };
+/** Gives the heads what a Prometheus log had beside samples: exemplars, and what is known of metrics. */
+export async function handOver(taken: Takeover, pool: ShardPool): Promise<void> {
+  for (let shard = 0; shard < pool.shards; shard++) {
+    const own = taken.exemplars.filter(({ labels }) => shardOf(hashLabels(labels), pool.shards) === shard);
+    const series = new Map<string, { index: number; labels: Labels }>();
+    const exemplars = own.map(({ labels, exemplar }) => {
+      const key = labelsKey(labels);
+      const known = series.get(key) ?? { index: series.size, labels };
+      series.set(key, known);
+      return { ref: newSeries(known.index), exemplar };
+    });
+    await pool.client(shard).append({
+      refs: new Float64Array(0),
+      timestamps: new Float64Array(0),
+      values: new Float64Array(0),
+      series: [...series.values()].map(({ labels }) => labels),
+      exemplars,
+      metadata: shard === 0 ? [...taken.metadata].map(([family, metadata]) => ({ family, metadata })) : [],
+    });
+  }
 }
 
 export class ServerBlocks {

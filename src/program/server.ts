@@ -20,7 +20,7 @@ import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
 import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
-import { formatRetention, metadataBatch, retentionOf, ServerBlocks } from './blocks.ts';
+import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
@@ -235,7 +235,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
   const taken = await blocks.prepare();
   await pool.start();
-  if (taken) await pool.client(0).append(metadataBatch(taken.metadata));
+  if (taken) await handOver(taken, pool);
   await ruling.apply(config);
   await apply(config);
   blocks.start();

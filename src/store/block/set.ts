@@ -3,7 +3,7 @@
 // walks over it is closed when the query ends.
 
 import type { Disk } from '#base/disk/disk.ts';
-import { errorText } from '#base/errors.ts';
+import { errorCode, errorText } from '#base/errors.ts';
 import type { KernelMemory } from '#base/kernel.ts';
 import type { Logger } from '#base/log.ts';
 import { compareLabels, compareText, hashLabels, type Labels, labelValue, shardOf } from '#model/labels.ts';
@@ -24,7 +24,7 @@ export type BlockSetOptions = {
   readonly cacheBytes?: number;
 };
 
-type OpenBlock = { readonly block: Block; users: number; gone: boolean };
+type OpenBlock = { readonly block: Block; metaModified: number; users: number; gone: boolean };
 /** A series that matches, in one block. */
 type Match = { readonly labels: Labels; readonly places: readonly ChunkPlace[]; readonly ref: number };
 
@@ -49,21 +49,23 @@ export class BlockSet {
     this.#pool = new RegionPool(memory);
   }
 
-  /** Looks at the folder again: new blocks are served from now on, removed ones no more. */
-  reload(): void {
-    const names = blockNames(this.#disk, this.#folder);
-    const present = new Set(names);
-    for (const [name, entry] of this.#open) {
-      if (present.has(name)) continue;
-      this.#retire(name, entry);
-    }
-    for (const name of names) {
+  /**
+   * Looks at the folder again: new blocks are served from now on, removed ones no more. Blocks whose meta.json has not been
+   * written since are not read again, unless that is forced: clocks of file systems are coarse.
+   */
+  reload(isForced = false): void {
+    const present = metaTimes(this.#disk, this.#folder);
+    for (const [name, entry] of this.#open) if (!present.has(name)) this.#retire(name, entry);
+    for (const [name, metaModified] of present) {
       const known = this.#open.get(name);
+      if (known?.metaModified === metaModified && !isForced) continue;
       try {
-        if (known) known.block.refresh();
-        else {
+        if (known) {
+          known.block.refresh();
+          known.metaModified = metaModified;
+        } else {
           const block = new Block(this.#disk, `${this.#folder}/${name}`, this.#cache);
-          this.#open.set(name, { block, users: 0, gone: false });
+          this.#open.set(name, { block, metaModified, users: 0, gone: false });
         }
         this.#broken.delete(name);
       } catch (error) {
@@ -237,13 +239,23 @@ export class BlockSet {
   }
 }
 
-/** Names of block folders: a ULID with a meta.json inside. */
-export function blockNames(disk: Disk, folder: string): string[] {
-  return disk
-    .list(folder)
-    .filter(({ name, isFolder }) => isFolder && isUlid(name) && disk.exists(`${folder}/${name}/${META_FILE}`))
-    .map(({ name }) => name);
+/** When the meta.json of each block was written; a folder without one is no block. */
+function metaTimes(disk: Disk, folder: string): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const { name, isFolder } of disk.list(folder)) {
+    if (!isFolder || !isUlid(name)) continue;
+    try {
+      const modified = disk.modified(`${folder}/${name}/${META_FILE}`);
+      if (modified > 0) times.set(name, modified);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return times;
 }
+
+/** Names of block folders, in order. */
+export const blockNames = (disk: Disk, folder: string): string[] => [...metaTimes(disk, folder).keys()];
 
 /** Blocks come in order of their start, so lists are nearly sorted; chunks of overlapping blocks need not be. */
 function sortByTime(list: ReturnType<typeof newChunkList>): void {

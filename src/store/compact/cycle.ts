@@ -51,7 +51,6 @@ export class BlockCycle {
   /** One thing at a time. */
   #work: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
-  #partNumber = 0;
   #outOfOrderAt: number;
   readonly #stop = new AbortController();
   readonly #count: Record<'runs' | 'failures' | 'timeDrops' | 'sizeDrops' | 'overlaps', () => void>;
@@ -149,10 +148,10 @@ export class BlockCycle {
   ): Promise<void> {
     const { folder } = this.#parts;
     const shards = this.#parts.shards();
-    const number = this.#partNumber++;
     const parts = await Promise.all(
       shards.map(async (shard, i) => {
-        const path = `${folder}/${PARTS_FOLDER}/${number}-${i}`;
+        // The same names each time, so that what a failure leaves behind is overwritten.
+        const path = `${folder}/${PARTS_FOLDER}/${i}`;
         await shard.writePart({ path, range, closes });
         return path;
       }),

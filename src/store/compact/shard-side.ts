@@ -64,7 +64,7 @@ export function shardSide(store: ShardStore, disk: Disk): ShardSide {
     reloadBlocks: async () => store.blocks.reload(),
     async deleteSeries({ matchers, range }) {
       for (const set of matchers) await store.delete(set, range);
-      store.blocks.reload();
+      store.blocks.reload(true);
     },
   };
 }
