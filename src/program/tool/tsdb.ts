@@ -17,6 +17,7 @@ import { analyzeBlock } from '#store/tool/analyze.ts';
 import { dump } from '#store/tool/dump.ts';
 import { exportBlocks } from '#store/tool/export.ts';
 import { formatBlocks, listBlocks } from '#store/tool/open.ts';
+import { createFromRules } from './backfill-rules.ts';
 import { FAILURE, type Streams, SUCCESS, type ToolCommand, toolCommand } from './command.ts';
 
 const DEFAULT_FOLDER = 'data/';
@@ -195,6 +196,7 @@ export const TSDB_COMMANDS: readonly ToolCommand[] = [
   dumping('tsdb dump', 'Prints every sample', 'lines'),
   dumping('tsdb dump-openmetrics', 'Prints every float sample as OpenMetrics', 'openmetrics'),
   create,
+  createFromRules,
   exporting,
   importing,
   verify,
