@@ -26,7 +26,11 @@ export function storeMetrics(registry: Registry, store: ShardStore, keeper: LogK
     return keeper.report.orphans;
   });
   gauge('prometheus_tsdb_wal_storage_size_bytes', 'Size of the log.', () => keeper.diskBytes);
-  gauge('prometheus_tsdb_data_replay_duration_seconds', 'Time that loading the log took.', () => keeper.loadMs / 1000);
+  gauge(
+    'prometheus_tsdb_data_replay_duration_seconds',
+    'Time that loading the log took, added up over shards.',
+    () => keeper.loadMs / 1000,
+  );
   gauge('pharos_store_head_bytes', 'Memory that series and chunks take.', () => head.table.counts().usedBytes);
   gauge('pharos_store_read_only', '1 while the log cannot be written and nothing is taken.', () =>
     store.isReadOnly ? 1 : 0,

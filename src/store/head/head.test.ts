@@ -392,3 +392,30 @@ test('what churns is given back after the truncation', async () => {
   }
   assert.equal(contents(store).size, 4000);
 });
+
+test('a walk over series survives a truncation in its middle', async () => {
+  for (const sorted of [true, false]) {
+    const store = await open({ maxAheadMs: 0 });
+    const name = (i: number) => `m${String(i).padStart(3, '0')}`;
+    await store.append(batchOf(Array.from({ length: 100 }, (_, i) => row(name(i), NOW - (i % 2) * HOUR, i))));
+    const seen: string[] = [];
+    let count = 0;
+    for (const { labels } of store.select([{ type: '=~', name: '__name__', value: 'm.*' }], ALL_TIME, sorted)) {
+      seen.push(labels[1]!);
+      if (++count !== 10) continue;
+      await store.truncate(NOW - 1000);
+      // These take the slots of the series that are gone.
+      await store.append(batchOf(Array.from({ length: 50 }, (_, i) => row(`other${i}`, NOW, i))));
+    }
+    assert.equal(new Set(seen).size, seen.length);
+    assert.ok(
+      seen.every((metric) => metric.startsWith('m')),
+      `${seen}`,
+    );
+    const kept = Array.from({ length: 50 }, (_, i) => name(i * 2));
+    assert.deepEqual(
+      kept.filter((metric) => !seen.includes(metric)),
+      [],
+    );
+  }
+});

@@ -1,9 +1,8 @@
 // Reading the head: series that match, with their chunks where they lie; and the whole head in label order for who writes
 // blocks.
 
-import type { Labels } from '#model/labels.ts';
-import { compareLabels } from '#model/labels.ts';
-import type { Matcher } from '#model/matcher.ts';
+import { compareLabels, equalLabels, type Labels } from '#model/labels.ts';
+import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { SeriesChunks, TimeRange } from '#model/query.ts';
 import { newChunkList } from '../block/window.ts';
 import { type ChunkedSeries, type EncodedChunk, type SeriesChunkSource, samplesOf } from '../chunks.ts';
@@ -16,7 +15,10 @@ const SORT_IN_KERNEL = 2000;
 
 type Reading = SeriesChunks & { labels: Labels; deleted: readonly TimeRange[] };
 
-/** Series that match and have chunks in the range; what is yielded is valid until the next one is asked for. */
+/**
+ * Series that match and have chunks in the range. What is yielded is valid until the next one is asked for or the thread turns to
+ * something else; between two series it may do that.
+ */
 export function* selectHead(
   head: Head,
   matchers: readonly Matcher[],
@@ -26,8 +28,15 @@ export function* selectHead(
   const slots = matchSlots(head.table, matchers);
   const second = head.second;
   const series: Reading = Object.assign(newChunkList(), { labels: [] as Labels, deleted: [] as readonly TimeRange[] });
+  const { removals } = head.table;
+  const matches = compileMatchers(matchers);
   for (const { slot, labels } of inOrder(head, slots, sorted)) {
     if (!head.table.isAlive(slot)) continue;
+    if (head.table.removals !== removals) {
+      // A truncation meanwhile: the slot may be another series' now.
+      const now = head.table.labelsOf(slot);
+      if (labels ? !equalLabels(now, labels) : !matches(now)) continue;
+    }
     const row = head.memory.kernel.rowOf(slot) >>> 0;
     head.memory.shard.u32[(row + ROW.selected) >>> 2] = second;
     const room = loadChunks(head, slot, range, series);

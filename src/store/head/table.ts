@@ -24,6 +24,8 @@ export class SeriesTable {
   readonly #memory: HeadMemory;
   readonly #strings = new Map<number, string>();
   #ranked = false;
+  /** Counts removals of series: slots found before one may be another series' now. */
+  removals = 0;
 
   constructor(memory: HeadMemory) {
     this.#memory = memory;
@@ -281,6 +283,7 @@ export class SeriesTable {
     if (removed > 0) {
       this.#strings.clear();
       this.#ranked = false;
+      this.removals++;
     }
     return removed;
   }
