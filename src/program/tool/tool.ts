@@ -5,6 +5,7 @@ import { UserError } from '#base/errors.ts';
 import { describeFlags, type ParsedCommand, parseFlags } from '#base/flags.ts';
 import { nearest } from '#base/nearest.ts';
 import type { Streams, ToolCommand } from './command.ts';
+import { generateMetrics, lintMetrics } from './metrics.ts';
 import { PROMQL_COMMANDS } from './promql.ts';
 import { checkConfig, checkRules, testRules } from './rules.ts';
 import { TSDB_COMMANDS } from './tsdb.ts';
@@ -13,6 +14,8 @@ export const TOOL_COMMANDS: readonly ToolCommand[] = [
   checkConfig,
   checkRules,
   testRules,
+  lintMetrics,
+  generateMetrics,
   ...TSDB_COMMANDS,
   ...PROMQL_COMMANDS,
 ];
