@@ -31,6 +31,7 @@ const PAGES: Readonly<Record<string, ComponentType>> = {
   '/alert-groups': page(() => import('./alerting/groups.tsx'), 'GroupsPage'),
   '/silences': page(() => import('./alerting/silences.tsx'), 'SilencesPage'),
   '/alert-history': page(() => import('./alerting/history.tsx'), 'HistoryPage'),
+  '/route-tester': page(() => import('./alerting/route.tsx'), 'RouteTesterPage'),
   '/targets': page(() => import('./operations/targets.tsx'), 'TargetsPage'),
   '/service-discovery': page(discovery, 'DiscoveryPage'),
   '/alertmanager-discovery': page(discovery, 'AlertmanagersPage'),

@@ -490,4 +490,28 @@ export const TEXTS = {
   'Node graph': '节点图',
   'Dashboard links': '仪表盘链接',
   'Not supported': '不支持',
+
+  // Alerting, continued
+  'Give the labels of an alert and see which routes take it, who is notified, and what the message says. Nothing is sent.':
+    '输入告警的标签，查看哪些路由会接收、通知谁以及消息内容。不会真正发送。',
+  'Labels of the alert': '告警的标签',
+  Summary: '摘要',
+  Test: '测试',
+  'No labels yet': '还没有标签',
+  'The route could not be tested': '无法测试路由',
+  'No route takes this alert': '没有路由接收此告警',
+  'sent after {time}': '{time} 后发送',
+  Notifications: '通知',
+  Time: '时间',
+  Sent: '已发送',
+  Failed: '失败',
+  Resolved: '已恢复',
+  'Take back': '撤回',
+  Acknowledge: '确认',
+  Comment: '备注',
+  'The alert could not be acknowledged': '无法确认告警',
+  'End it when its alerts resolve': '告警恢复时自动结束',
+  '{n} points': '{n} 个点',
+  '{n} samples read': '读取 {n} 个样本',
+  'The query could not be cancelled': '无法取消查询',
 } as const;

@@ -1,15 +1,16 @@
 // The alerts as Alertmanager groups them: by receiver and group labels, with what is silenced, inhibited or muted. The
 // filter is Alertmanager's own matchers.
 
-import { Anchor, Button, Checkbox, Group, Select, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { Anchor, Button, Checkbox, Group, Modal, Select, Text, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { ALERTMANAGER, plain } from '../base/api.ts';
 import { useNow } from '../base/clock.ts';
 import { changeQuery, Link, linkTo, useLocation } from '../base/router.tsx';
+import { recall, remember } from '../base/settings.ts';
 import { useText } from '../base/text.ts';
 import { formatAgo, formatInstant } from '../base/time.ts';
-import { Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Empty, Failure, Labels, Loaded, Page, State } from '../shell/parts.tsx';
 import {
   ALERT_TONES,
   type AmAlert,
@@ -202,7 +203,9 @@ function AlertEntry({
         {inhibitedBy.length > 0 && <State tone="plain">{t('Inhibited')}</State>}
         {mutedBy.length > 0 && <State tone="plain">{t('Muted by {names}', { names: mutedBy.join(', ') })}</State>}
         {alert.acknowledgement && (
-          <State tone="good">{t('Acknowledged by {owner}', { owner: alert.acknowledgement.owner })}</State>
+          <State tone="good">
+            {t('Acknowledged by {owner}', { owner: alert.acknowledgement.by })} {alert.acknowledgement.comment}
+          </State>
         )}
         <span style={{ marginLeft: 'auto', display: 'flex', gap: 8 }}>
           {alert.generatorURL && (
@@ -210,6 +213,7 @@ function AlertEntry({
               {t('Source')}
             </Anchor>
           )}
+          <Acknowledge alert={alert} />
           <Anchor
             component={Link}
             to={`/route-tester?labels=${encodeURIComponent(matcherForLabels(alert.labels))}`}
@@ -237,5 +241,59 @@ function AlertEntry({
         </Text>
       ))}
     </div>
+  );
+}
+
+function Acknowledge({ alert }: { alert: AmAlert }) {
+  const t = useText();
+  const client = useQueryClient();
+  const change = useMutation({
+    mutationFn: (body: { by: string; comment: string } | undefined) =>
+      plain(
+        `${ALERTMANAGER}/alerts/${alert.fingerprint}/acknowledgement`,
+        body ? { method: 'POST', body } : { method: 'DELETE' },
+      ),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['am-groups'] }),
+  });
+  const [open, setOpen] = useState(false);
+  const [by, setBy] = useState(() => recall('pharos.author', ''));
+  const [comment, setComment] = useState('');
+  return (
+    <>
+      <Anchor
+        component="button"
+        type="button"
+        size="sm"
+        onClick={() => (alert.acknowledgement ? change.mutate(undefined) : setOpen(true))}
+      >
+        {alert.acknowledgement ? t('Take back') : t('Acknowledge')}
+      </Anchor>
+      <Modal
+        opened={open}
+        onClose={() => setOpen(false)}
+        title={t('Acknowledge')}
+        closeButtonProps={{ 'aria-label': t('Close') }}
+      >
+        <TextInput label={t('Your name')} value={by} onChange={(event) => setBy(event.currentTarget.value)} required />
+        <TextInput
+          mt="sm"
+          label={t('Comment')}
+          value={comment}
+          onChange={(event) => setComment(event.currentTarget.value)}
+        />
+        {change.error && <Failure error={change.error} what={t('The alert could not be acknowledged')} />}
+        <Button
+          mt="md"
+          disabled={by.trim() === ''}
+          loading={change.isPending}
+          onClick={() => {
+            remember('pharos.author', by);
+            change.mutate({ by, comment }, { onSuccess: () => setOpen(false) });
+          }}
+        >
+          {t('Acknowledge')}
+        </Button>
+      </Modal>
+    </>
   );
 }

@@ -13,6 +13,7 @@ import { Timeline, type TimelineRow } from '../chart/timeline.tsx';
 import { SearchField, useFilter } from '../operations/targets.tsx';
 import { Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
 import { absolute, TimePicker } from '../shell/timepicker.tsx';
+import { Notifications } from './notifications.tsx';
 
 type Episode = {
   readonly labels: LabelSet;
@@ -25,7 +26,7 @@ type Episode = {
 export function HistoryPage() {
   const t = useText();
   const { query } = useLocation();
-  const { matches } = useFilter();
+  const { matches, text } = useFilter();
   const dark = useComputedColorScheme('light') === 'dark';
   const range = useMemo(() => ({ from: query.get('from') ?? 'now-24h', to: query.get('to') ?? 'now' }), [query]);
   const now = useNow(60_000, range);
@@ -110,6 +111,7 @@ export function HistoryPage() {
           );
         }}
       </Loaded>
+      <Notifications search={text} />
     </Page>
   );
 }

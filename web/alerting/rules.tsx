@@ -22,7 +22,7 @@ function useRules() {
   });
 }
 
-const stateText = { firing: 'Firing', pending: 'Pending', inactive: 'Inactive' } as const;
+const stateText = { firing: 'Firing', pending: 'Pending', inactive: 'Inactive', unknown: 'Unknown' } as const;
 
 export function AlertsPage() {
   const t = useText();
@@ -34,7 +34,7 @@ export function AlertsPage() {
   const rules = (answer.data ?? []).flatMap((group) =>
     group.rules.filter((rule) => rule.type === 'alerting').map((rule) => ({ group, rule })),
   );
-  const order = { firing: 0, pending: 1, inactive: 2 };
+  const order = { firing: 0, pending: 1, inactive: 2, unknown: 3 };
   const count = (which: string) => rules.filter(({ rule }) => rule.state === which).length;
   const shown = rules
     .filter(
@@ -124,7 +124,7 @@ export function AlertsPage() {
 
 function AlertRule({ rule, group, nowMs }: { rule: Rule; group: RuleGroup; nowMs: number }) {
   const t = useText();
-  const [open, setOpen] = useState(rule.state !== 'inactive');
+  const [open, setOpen] = useState(rule.state === 'firing' || rule.state === 'pending');
   const alerts = [...(rule.alerts ?? [])].sort((a, b) => (a.state === b.state ? 0 : a.state === 'firing' ? -1 : 1));
   return (
     <section className="surface" style={{ marginBottom: 10, overflow: 'hidden' }} aria-label={rule.name}>

@@ -3,6 +3,7 @@
 import {
   ActionIcon,
   Button,
+  Checkbox,
   Group,
   Modal,
   SegmentedControl,
@@ -190,6 +191,7 @@ function SilenceForm({
   );
   const [author, setAuthor] = useState(() => silence?.createdBy ?? recall(AUTHOR_KEY, ''));
   const [comment, setComment] = useState(silence?.comment ?? '');
+  const [untilResolved, setUntilResolved] = useState(silence?.untilResolved ?? false);
   const used = matchers.filter((one) => one.name !== '');
   const lengthMs = parseDuration(length);
   const preview = useQuery({
@@ -209,6 +211,7 @@ function SilenceForm({
           endsAt: new Date(startMs + (lengthMs ?? 2 * HOUR_MS)).toISOString(),
           createdBy: author,
           comment,
+          ...(untilResolved ? { untilResolved: true } : {}),
         },
       }),
     onSuccess: () => {
@@ -290,6 +293,11 @@ function SilenceForm({
           }
         />
       </Group>
+      <Checkbox
+        label={t('End it when its alerts resolve')}
+        checked={untilResolved}
+        onChange={(e) => setUntilResolved(e.currentTarget.checked)}
+      />
       <TextInput label={t('Your name')} value={author} onChange={(e) => setAuthor(e.currentTarget.value)} required />
       <Textarea
         label={t('Why')}

@@ -24,7 +24,7 @@ export type Rule = {
   readonly lastError?: string;
   readonly evaluationTime?: number;
   readonly lastEvaluation?: string;
-  readonly state?: 'pending' | 'firing' | 'inactive';
+  readonly state?: 'pending' | 'firing' | 'inactive' | 'unknown';
   /** Pharos adds: the rule never matched any series. */
   readonly neverMatched?: boolean;
 };
@@ -58,7 +58,7 @@ export type AmAlert = {
     readonly inhibitedBy: readonly string[];
     readonly mutedBy?: readonly string[];
   };
-  readonly acknowledgement?: { readonly owner: string; readonly comment: string; readonly at?: string };
+  readonly acknowledgement?: { readonly by: string; readonly comment: string; readonly at: string };
 };
 export type AmGroup = {
   readonly labels: LabelSet;
@@ -73,6 +73,8 @@ export type Silence = {
   readonly updatedAt: string;
   readonly createdBy: string;
   readonly comment: string;
+  /** Pharos adds: it ends once the alerts it silenced have resolved. */
+  readonly untilResolved?: boolean;
   readonly status: { readonly state: 'active' | 'pending' | 'expired' };
 };
 

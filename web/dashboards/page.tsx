@@ -23,10 +23,19 @@ const SettingsEditor = lazy(async () => ({ default: (await import('./settings.ts
 
 /** What a first visit shows. */
 const HOME_UID = 'host';
+/** What it shows where no host is measured. */
+const OWN_UID = 'pharos';
 
 export function HomePage() {
   const t = useText();
   const entries = useEntries();
+  const measured = useQuery({
+    queryKey: ['has-host'],
+    retry: false,
+    staleTime: 60_000,
+    queryFn: async ({ signal }) =>
+      (await get<readonly unknown[]>('/api/v1/series', { 'match[]': 'node_uname_info', limit: 1 }, signal)).length > 0,
+  });
   if (entries.data && !entries.data.some((entry) => entry.uid === HOME_UID)) {
     return (
       <Page title={t('Home')}>
@@ -38,7 +47,8 @@ export function HomePage() {
       </Page>
     );
   }
-  return <StoredDashboard uid={HOME_UID} />;
+  if (measured.isLoading) return <Waiting />;
+  return <StoredDashboard uid={measured.data === false ? OWN_UID : HOME_UID} />;
 }
 
 export function DashboardPage() {

@@ -15,16 +15,14 @@ type Node = {
   readonly [field: string]: unknown;
 };
 type PlanNode = {
-  readonly name?: string;
-  readonly node?: string;
-  readonly text?: string;
-  readonly detail?: string;
+  readonly id: number;
+  readonly step: string;
+  readonly steps: number;
   readonly series?: number;
-  readonly samples?: number;
-  readonly bytes?: number;
-  readonly ms?: number;
+  readonly points?: number;
   readonly timeMs?: number;
-  readonly children?: readonly PlanNode[];
+  readonly read?: { readonly series?: number; readonly samples?: number; readonly bytes?: number };
+  readonly inputs?: readonly PlanNode[];
 };
 
 export function Explain({ expr, range, nowMs }: { expr: string; range: Range; nowMs: number }) {
@@ -34,12 +32,7 @@ export function Explain({ expr, range, nowMs }: { expr: string; range: Range; no
     queryKey: ['explore', 'plan', expr, span.fromMs, span.toMs],
     queryFn: async ({ signal }) => {
       const step = stepFor(span, 360, 1000) / 1000;
-      const answer = await ask<{
-        explain?: PlanNode | string;
-        plan?: PlanNode | string;
-        analyze?: PlanNode | string;
-        stats?: Record<string, unknown>;
-      }>('/api/v1/query_range', {
+      const answer = await ask<{ plan?: PlanNode; stats?: Record<string, unknown> }>('/api/v1/query_range', {
         params: {
           query: expr,
           start: span.fromMs / 1000,
@@ -59,12 +52,11 @@ export function Explain({ expr, range, nowMs }: { expr: string; range: Range; no
     queryFn: ({ signal }) => get<Node>('/api/v1/parse_query', { query: expr }, signal),
     retry: false,
   });
-  const found = plan.data?.analyze ?? plan.data?.explain ?? plan.data?.plan;
+  const found = plan.data?.plan;
   return (
     <div style={{ padding: 14 }}>
       {plan.error ? <Failure error={plan.error} what={t('The query failed')} /> : plan.isLoading ? <Waiting /> : null}
-      {typeof found === 'string' && <pre className="code surface">{found}</pre>}
-      {found !== undefined && typeof found === 'object' && (
+      {found !== undefined && (
         <>
           <Text fw={600} mb={6}>
             {t('Plan and what it cost')}
@@ -91,27 +83,27 @@ export function Explain({ expr, range, nowMs }: { expr: string; range: Range; no
 
 function PlanView({ node }: { node: PlanNode }) {
   const t = useText();
-  const took = node.ms ?? node.timeMs;
+  const { read } = node;
   return (
     <div>
-      <Group gap="sm" py={2}>
-        <span className="mono">{node.text ?? node.name ?? node.node}</span>
-        {node.detail && <span className="dim mono">{node.detail}</span>}
+      <Group gap="sm" py={3}>
+        <span className="mono wrap">{node.step}</span>
         <span className="dim" style={{ fontSize: 12 }}>
           {[
             node.series !== undefined && t('{n} series', { n: node.series.toLocaleString() }),
-            node.samples !== undefined && t('{n} samples', { n: node.samples.toLocaleString() }),
-            node.bytes !== undefined && `${(node.bytes / 1000).toFixed(1)} kB`,
-            took !== undefined && `${took.toFixed(2)} ms`,
+            node.points !== undefined && t('{n} points', { n: node.points.toLocaleString() }),
+            read?.samples !== undefined && t('{n} samples read', { n: read.samples.toLocaleString() }),
+            read?.bytes !== undefined && `${(read.bytes / 1000).toFixed(1)} kB`,
+            node.timeMs !== undefined && `${node.timeMs.toFixed(2)} ms`,
           ]
             .filter(Boolean)
             .join(' · ')}
         </span>
       </Group>
-      {node.children && node.children.length > 0 && (
+      {node.inputs && node.inputs.length > 0 && (
         <div style={{ marginLeft: 10, paddingLeft: 12, borderLeft: '2px solid var(--line)' }}>
-          {node.children.map((child, index) => (
-            <PlanView key={index} node={child} />
+          {node.inputs.map((child) => (
+            <PlanView key={child.id} node={child} />
           ))}
         </div>
       )}

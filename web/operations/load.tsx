@@ -13,12 +13,11 @@ import { exploreLink } from '../explore/state.ts';
 import { Card, Empty, Failure, Labels, Loaded, Page, State } from '../shell/parts.tsx';
 
 type ActiveQuery = {
+  readonly id: number;
   readonly query: string;
-  readonly startedAt?: string | number;
-  readonly startMs?: number;
-  readonly elapsedMs?: number;
-  readonly samples?: number;
-  readonly user?: string;
+  readonly since?: number | string;
+  readonly running?: boolean;
+  readonly origin?: string;
 };
 type TopQuery = {
   readonly query: string;
@@ -31,6 +30,10 @@ type QueryLoad = { readonly active: readonly ActiveQuery[]; readonly top: readon
 
 export function QueriesPage() {
   const t = useText();
+  const now = useNow(1000);
+  const cancel = useMutation({
+    mutationFn: (id: number) => plain(`/api/v1/status/queries/${id}/cancel`, { method: 'POST' }),
+  });
   const answer = useQuery({
     queryKey: ['query-load'],
     queryFn: ({ signal }) => get<QueryLoad>('/api/v1/status/queries', undefined, signal),
@@ -39,6 +42,7 @@ export function QueriesPage() {
   });
   return (
     <Page title={t('Queries')}>
+      {cancel.error && <Failure error={cancel.error} what={t('The query could not be cancelled')} />}
       <Loaded of={answer} what={t('The list of queries could not be loaded')}>
         {({ active, top }) => (
           <>
@@ -54,15 +58,23 @@ export function QueriesPage() {
                     <tr>
                       <th>{t('Query')}</th>
                       <th className="num">{t('Running for')}</th>
-                      <th className="num">{t('Samples')}</th>
+                      <th />
                     </tr>
                   </thead>
                   <tbody>
-                    {active.map((one, index) => (
-                      <tr key={index}>
+                    {active.map((one) => (
+                      <tr key={one.id}>
                         <QueryCell query={one.query} />
-                        <td className="num">{one.elapsedMs === undefined ? '–' : formatText(one.elapsedMs, 'ms')}</td>
-                        <td className="num">{one.samples?.toLocaleString() ?? '–'}</td>
+                        <td className="num">
+                          {one.since === undefined
+                            ? '–'
+                            : formatAgo(typeof one.since === 'number' ? one.since : Date.parse(one.since), now)}
+                        </td>
+                        <td>
+                          <Button size="compact-sm" variant="default" onClick={() => cancel.mutate(one.id)}>
+                            {t('Cancel')}
+                          </Button>
+                        </td>
                       </tr>
                     ))}
                   </tbody>

@@ -27,6 +27,7 @@ const SECTIONS: readonly { readonly title?: TextKey; readonly items: readonly It
       { to: '/alert-groups', text: 'Alert groups', icon: 'groups' },
       { to: '/silences', text: 'Silences', icon: 'silence' },
       { to: '/alert-history', text: 'History', icon: 'history' },
+      { to: '/route-tester', text: 'Route tester', icon: 'route' },
     ],
   },
   {

@@ -38,7 +38,9 @@ export function readSource(value: unknown, inputs: Inputs, where: string, proble
   }
   const { uid, type } = object(value);
   const kind =
-    typeof type === 'string' && type !== 'datasource' && type !== 'grafana' ? kindOf(type, where, problems) : undefined;
+    typeof type === 'string' && !['datasource', 'grafana', '__expr__'].includes(type)
+      ? kindOf(type, where, problems)
+      : undefined;
   const name = filled(uid);
   if (name?.startsWith('${') || name?.startsWith('$')) {
     const input = /^\$\{?(\w+)\}?$/.exec(name)?.[1] ?? '';

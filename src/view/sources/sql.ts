@@ -143,11 +143,14 @@ function skeleton(sql: string): string {
 
 const READING = /^\s*\(*\s*(select|with|show|describe|desc|explain|table|values)\b/i;
 const WRITING =
-  /\b(insert|update|delete|drop|alter|create|truncate|grant|revoke|replace|merge|call|exec|execute|copy|attach|detach|optimize|rename|kill|lock|unlock|set|into\s+(?:out|dump)file|load_file|pg_read_file|pg_ls_dir|pg_sleep|sleep|benchmark)\b\s*(?!\s*[=<>,.)])/i;
+  /\b(insert|update|delete|drop|alter|create|truncate|grant|revoke|replace|merge|call|exec|execute|copy|attach|detach|optimize|rename|kill|lock|unlock|set|into\s+(?:out|dump)file)\b(?!\s*[=<>,.()])/i;
+const DANGEROUS =
+  /\b(load_file|pg_read_file|pg_read_binary_file|pg_ls_dir|pg_sleep|sleep|benchmark|lo_import|lo_export|dblink|file|url|remote|s3|mysql|postgresql)\s*\(/i;
 
 /** Refuses anything that is not one reading statement. The databases are told to read only as well. */
 export function guardReading(sql: string): string {
   const bare = skeleton(sql)
+    .replace(/"(?:[^"\\]|\\.)*"|`[^`]*`/g, '""')
     .trim()
     .replace(/;+\s*$/, '');
   if (bare === '') throw new UserError('cannot run the query: it is empty');
@@ -156,7 +159,7 @@ export function guardReading(sql: string): string {
     throw new UserError(
       'cannot run the query: only statements that read are allowed (SELECT, WITH, SHOW, DESCRIBE, EXPLAIN)',
     );
-  const writing = WRITING.exec(bare);
+  const writing = WRITING.exec(bare) ?? DANGEROUS.exec(bare);
   if (writing) throw new UserError(`cannot run the query: "${writing[1]}" is not allowed in a statement that reads`);
   return sql.trim().replace(/;+\s*$/, '');
 }
