@@ -7,7 +7,8 @@ import path from 'node:path';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const SRC = path.join(ROOT, 'src');
-const DIST = path.join(ROOT, 'dist');
+/** An argument names another folder. */
+const DIST = path.resolve(process.argv[2] ?? path.join(ROOT, 'dist'));
 
 fs.rmSync(DIST, { recursive: true, force: true });
 const files = fs

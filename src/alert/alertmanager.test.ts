@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import http from 'node:http';
+import type net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { SimClock } from '#base/clock-sim.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { silentLogger } from '#base/log.ts';
+import { seeded } from '#base/random.ts';
+import { labelsOf } from '#model/labels.ts';
+import { Registry } from '#model/registry.ts';
+import { Alertmanager } from './alertmanager.ts';
+import { Journal } from './journal.ts';
+import { parseAlertmanagerConfig } from './route/config.ts';
+import { fingerprint } from './store.ts';
+
+type Hook = { status: string; groupKey: string; alerts: { status: string; labels: Record<string, string> }[] };
+
+/** An alertmanager on simulated time whose webhook goes to a real server; restarts keep the folder. */
+async function world(t: TestContext, more = '') {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-am-'));
+  const hooks: Hook[] = [];
+  const state = { status: 200 };
+  const server = http.createServer((request, response) => {
+    let text = '';
+    request.on('data', (bytes: Buffer) => (text += bytes.toString()));
+    request.on('end', () => {
+      response.statusCode = state.status;
+      response.end();
+      if (state.status === 200) hooks.push(JSON.parse(text) as Hook);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    fs.rmSync(folder, { recursive: true });
+  });
+  const { port } = server.address() as net.AddressInfo;
+  const yaml = `
+route: { receiver: hook, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h }
+receivers: [{ name: hook, webhook_configs: [{ url: 'http://127.0.0.1:${port}/' }] }]
+${more}`;
+  const clock = new SimClock(Date.parse('2026-01-05T12:00:00Z'));
+  const open = () => {
+    const alertmanager = new Alertmanager({
+      ...{ clock, random: seeded(1), disk: nodeDisk, logger: silentLogger, registry: new Registry(), folder },
+      ...{ externalUrl: 'http://am', retentionMs: 432_000_000, gcIntervalMs: 60_000, maintenanceIntervalMs: 60_000 },
+      ...{ startDelayMs: 0, maxSilences: 0, maxSilenceBytes: 0, alertsPerName: 0, maxGroups: 0, environment: {} },
+    });
+    alertmanager.apply(parseAlertmanagerConfig(yaml, 'am.yml', (file) => file));
+    return alertmanager;
+  };
+  const fire = (am: Alertmanager, labels: Record<string, string>, endsAt = clock.now() + 36_000_000) =>
+    am.receive(
+      { labels: labelsOf(labels), annotations: [], startsAt: clock.now(), endsAt, generatorUrl: '' },
+      false,
+      clock.now(),
+    );
+  /** Moves time, then waits for the real server. */
+  const pass = async (ms: number, stepMs = 5000) => {
+    for (let left = ms; left > 0; left -= stepMs) {
+      await clock.advance(Math.min(stepMs, left));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+  };
+  return { clock, open, fire, pass, hooks, state };
+}
+
+const told = (hooks: Hook[]) =>
+  hooks.splice(0).map((h) =>
+    h.alerts
+      .map((a) => `${a.labels['n']}:${a.status}`)
+      .sort()
+      .join(' '),
+  );
+
+test('a group waits, grows, repeats, and tells of what resolved', async (t) => {
+  const { open, fire, pass, hooks, clock } = await world(t);
+  const am = open();
+  t.after(() => am.stop());
+  fire(am, { alertname: 'A', n: '1' });
+  await pass(5000);
+  fire(am, { alertname: 'A', n: '2' });
+  assert.deepEqual(told(hooks), [], 'still waiting');
+  await pass(10_000);
+  assert.deepEqual(told(hooks), ['1:firing 2:firing']);
+  fire(am, { alertname: 'A', n: '3' });
+  await pass(60_000);
+  assert.deepEqual(told(hooks), ['1:firing 2:firing 3:firing'], 'a new one in the group');
+  await pass(120_000);
+  assert.deepEqual(told(hooks), [], 'nothing new');
+  fire(am, { alertname: 'A', n: '1' }, clock.now());
+  await pass(65_000);
+  assert.deepEqual(told(hooks), ['1:resolved 2:firing 3:firing']);
+  await pass(3_400_000, 60_000);
+  for (const n of ['2', '3']) fire(am, { alertname: 'A', n });
+  await pass(300_000);
+  assert.deepEqual(told(hooks), ['2:firing 3:firing'], 'repeated after an hour');
+});
+
+test('after a restart nobody is told twice, and what was not told is told', async (t) => {
+  const { open, fire, pass, hooks, clock } = await world(t);
+  const first = open();
+  fire(first, { alertname: 'A', n: '1' });
+  await pass(15_000);
+  assert.deepEqual(told(hooks), ['1:firing']);
+  fire(first, { alertname: 'B', n: '2' });
+  await pass(5000);
+  first.stop();
+  const second = open();
+  t.after(() => second.stop());
+  await pass(70_000);
+  assert.deepEqual(told(hooks), ['2:firing'], 'B was waiting, A is known');
+  fire(second, { alertname: 'A', n: '1' }, clock.now());
+  await pass(65_000);
+  assert.deepEqual(told(hooks), ['1:resolved'], 'the resolution of what the first run told');
+});
+
+test('inhibition, silences, mute intervals', async (t) => {
+  const { open, fire, pass, hooks, clock } = await world(
+    t,
+    'inhibit_rules: [{ source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [host] }]',
+  );
+  const am = open();
+  t.after(() => am.stop());
+  fire(am, { alertname: 'A', n: '1', severity: 'critical', host: 'x' });
+  fire(am, { alertname: 'B', n: '2', severity: 'warning', host: 'x' });
+  fire(am, { alertname: 'C', n: '3', severity: 'warning', host: 'y' });
+  const id = am.silences.set(
+    {
+      id: '',
+      matchers: [{ type: '=', name: 'n', value: '3' }],
+      startsAt: clock.now(),
+      endsAt: clock.now() + 100_000,
+      createdBy: 'me',
+      comment: 'c',
+    },
+    clock.now(),
+  );
+  await pass(15_000);
+  assert.deepEqual(told(hooks), ['1:firing']);
+  assert.deepEqual(
+    am.status(am.alerts.get(fingerprint(labelsOf({ alertname: 'C', n: '3', severity: 'warning', host: 'y' })))!)
+      .silencedBy,
+    [id],
+  );
+  await pass(160_000);
+  assert.deepEqual(told(hooks), ['3:firing'], 'the silence has ended');
+  fire(am, { alertname: 'A', n: '1', severity: 'critical', host: 'x' }, clock.now());
+  await pass(130_000);
+  assert.deepEqual(told(hooks).sort(), ['1:resolved', '2:firing']);
+});
+
+test('a receiver that fails is tried again until it takes the message', async (t) => {
+  const { open, fire, pass, hooks, state } = await world(t);
+  const am = open();
+  t.after(() => am.stop());
+  state.status = 500;
+  fire(am, { alertname: 'A', n: '1' });
+  await pass(30_000);
+  state.status = 200;
+  await pass(90_000);
+  assert.deepEqual(told(hooks), ['1:firing']);
+  assert.equal(am.history()[0]?.ok, true);
+});
+
+test('silences: edited in place or replaced, until resolved, by annotation', async (t) => {
+  const { open, fire, pass, clock } = await world(t);
+  const am = open();
+  t.after(() => am.stop());
+  const base = {
+    matchers: [{ type: '=' as const, name: 'n', value: '1' }],
+    startsAt: clock.now(),
+    endsAt: clock.now() + 3_600_000,
+    createdBy: 'me',
+    comment: 'c',
+  };
+  const id = am.silences.set({ ...base, id: '' }, clock.now());
+  assert.equal(
+    am.silences.set({ ...base, id, endsAt: base.endsAt + 1 }, clock.now()),
+    id,
+    'a later end stays the same silence',
+  );
+  const other = am.silences.set({ ...base, id, matchers: [{ type: '=', name: 'n', value: '2' }] }, clock.now());
+  assert.notEqual(other, id);
+  assert.equal(am.silences.get(id).endsAt, clock.now(), 'the old one has ended');
+  assert.throws(
+    () => am.silences.set({ ...base, id: '', matchers: [{ type: '=~', name: 'n', value: '.*' }] }, clock.now()),
+    /at least one matcher must not match the empty string/,
+  );
+  const short = am.silences.set({ ...base, id: '', untilResolved: true }, clock.now());
+  fire(am, { alertname: 'A', n: '1' });
+  await pass(15_000);
+  fire(am, { alertname: 'A', n: '1' }, clock.now());
+  await pass(130_000);
+  assert.ok(am.silences.get(short).endsAt <= clock.now(), 'it ended with its alert');
+});
+
+test("fingerprints are Prometheus'", () => {
+  assert.equal(fingerprint([]), 'cbf29ce484222325');
+  assert.equal(
+    fingerprint(labelsOf({ alertname: 'bar', cluster: 'a', n: '2', severity: 'warning' })),
+    'aa57469f8a1faddb',
+  );
+});
+
+test('a journal survives a torn line and a damaged one', (t) => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-journal-')), 'x.journal');
+  t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
+  const open = () => new Journal<number>(file, nodeDisk, new SimClock(), silentLogger);
+  const journal = open();
+  for (let i = 0; i < 5; i++) journal.set(`k${i}`, i);
+  journal.delete('k1');
+  journal.close();
+  const lines = fs.readFileSync(file, 'utf8').split('\n');
+  lines[2] = lines[2]!.replace('k2', 'k9');
+  fs.writeFileSync(file, `${lines.join('\n')}0badc0de ["k7",`);
+  const again = open();
+  assert.deepEqual(
+    [[...again.entries()], again.damaged],
+    [
+      [
+        ['k0', 0],
+        ['k3', 3],
+        ['k4', 4],
+      ],
+      1,
+    ],
+  );
+});
