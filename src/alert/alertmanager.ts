@@ -18,6 +18,7 @@ import { type LogEntry, NotificationLog } from './notify/log.ts';
 import { type NotificationEvent, notifyMetrics, Pipeline } from './notify/pipeline.ts';
 import type { Notification, Receiver } from './notify/receiver.ts';
 import { renderer } from './notify/render.ts';
+import type { PushSettings } from './proxy/push.ts';
 import type { AlertmanagerConfig } from './route/config.ts';
 import { type Flush, Groups, type GroupView } from './route/groups.ts';
 import { buildTree, type Route } from './route/tree.ts';
@@ -243,6 +244,21 @@ export class Alertmanager implements AlertSink {
 
   get config(): AlertmanagerConfig | undefined {
     return this.#running?.config;
+  }
+  /** What the alert proxy needs of the configuration in force. */
+  get pushSettings(): PushSettings {
+    const { global } = this.#running!.config;
+    const file = global.wechat_api_secret_file;
+    const secret =
+      global.wechat_api_secret ??
+      (file ? new TextDecoder().decode(this.#options.disk.readFile(global.resolve(file))).trim() : '');
+    return {
+      botUrl: global.wecom_api_url,
+      appUrl: global.wechat_api_url.replace(/\/$/, ''),
+      corpId: global.wechat_api_corp_id ?? '',
+      appSecret: secret,
+      agentId: global.wechat_agent_id ?? '',
+    };
   }
   get tree(): Route | undefined {
     return this.#running?.tree;

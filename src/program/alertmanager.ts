@@ -3,6 +3,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { Alertmanager } from '#alert/alertmanager.ts';
+import { PushProxy } from '#alert/proxy/push.ts';
 import { type AlertmanagerConfig, parseAlertmanagerConfig } from '#alert/route/config.ts';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
@@ -10,7 +11,9 @@ import { errorText, UserError } from '#base/errors.ts';
 import type { FlagValues, ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { systemRandom } from '#base/random.ts';
+import { createHttpClient } from '#clients/http/client.ts';
 import { Registry } from '#model/registry.ts';
+import { alertProxyRoutes } from '#serve/alert-proxy.ts';
 import { alertmanagerRoutes } from '#serve/alertmanager.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
@@ -75,6 +78,13 @@ export function makeAlertmanager(
   });
 }
 
+/** Pushes alerts of others on to WeCom users and groups. */
+export const makePushProxy = (): PushProxy =>
+  new PushProxy(
+    createHttpClient(undefined, { clock: systemClock, disk: nodeDisk, environment: process.env }),
+    systemClock,
+  );
+
 export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAGER_FLAGS>): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
@@ -134,6 +144,7 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
         : route,
     ),
     ...alertmanagerRoutes({ alertmanager, clock, prefix: '', version: alertmanagerBuildInfo() }),
+    ...alertProxyRoutes(makePushProxy(), () => alertmanager.pushSettings),
     metricsRoute(() => registry.families()),
     ...webRoutes({ folder: path.join(import.meta.dirname, '..', '..', 'build', 'web'), disk: nodeDisk }),
   ];

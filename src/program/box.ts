@@ -9,11 +9,12 @@ import type { Logger } from '#base/log.ts';
 import { selectCollectors } from '#exporters/node/registry.ts';
 import type { AlertSink } from '#model/alert.ts';
 import type { Registry } from '#model/registry.ts';
+import { alertProxyRoutes } from '#serve/alert-proxy.ts';
 import { alertmanagerRoutes } from '#serve/alertmanager.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import type { Route } from '#serve/http.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
-import { loadAlertmanagerConfig, makeAlertmanager } from './alertmanager.ts';
+import { loadAlertmanagerConfig, makeAlertmanager, makePushProxy } from './alertmanager.ts';
 import { ALERTMANAGER_DATA_FLAGS, type BOX_FLAGS } from './flags.ts';
 import { createNodeExporter } from './node-exporter.ts';
 import { createGateway } from './pushgateway.ts';
@@ -66,6 +67,7 @@ export function openBox(
   const exporter = createNodeExporter({}, new Set(), false, logger.with({ part: 'node' }));
   const routes = [
     ...alertmanagerRoutes({ alertmanager, clock, prefix: '/alertmanager', version: alertmanagerBuildInfo() }),
+    ...alertProxyRoutes(makePushProxy(), () => alertmanager.pushSettings),
     ...pushRoutes(
       gateway,
       {

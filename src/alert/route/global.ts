@@ -91,6 +91,8 @@ export const globalSchema = object(
     wechat_api_secret: optional(secret()),
     wechat_api_secret_file: optional(string()),
     wechat_api_corp_id: optional(string()),
+    /** Of the application that pushes alerts of others to users. */
+    wechat_agent_id: optional(string()),
     victorops_api_url: withDefault(url(), 'https://alert.victorops.com/integrations/generic/20131114/alert/'),
     victorops_api_key: optional(secret()),
     victorops_api_key_file: optional(string()),
