@@ -46,6 +46,7 @@ remote_write:
       - { source_labels: [__name__, job], regex: up;pharos, action: keep }
       - { target_label: via, replacement: push }
 receive: { influx: {} }
+aggregate: [{ match: ['up'], interval: 2s, outputs: [sum, count] }]
 `,
   );
   fs.writeFileSync(
@@ -120,6 +121,9 @@ remote_read:
   assert.equal((await post('/api/v1/otlp/v1/metrics', 'application/json', JSON.stringify(otlp))).status, 200);
   assert.equal((await first('what OTLP brings', ourUrl, 'by_otlp')).value[1], '42');
   assert.match((await post('/collectd', 'application/json', '[]')).bytes.toString(), /section receive\.collectd/);
+
+  // Two servers are up: one scraped here, one sent in; the fold of both shards is stored like any series.
+  await eventually('both are counted', async () => (await ask(ourUrl, 'up:2s_count'))?.result[0]?.value[1] === '2');
 
   const remote = await first('what Prometheus reads from us', theirUrl, 'asked_remotely{asked="remotely"}');
   assert.equal(remote.value[1], '41');

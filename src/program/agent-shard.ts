@@ -7,11 +7,11 @@ import { every, systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
 import { type Client, Connection, serveApi } from '#base/thread.ts';
+import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
 import { AgentStore } from '#collect/send/agent.ts';
-import { Tee } from '#collect/send/tee.ts';
-import type { SampleBatch } from '#model/batch.ts';
+import type { Appender, SampleBatch } from '#model/batch.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardedAppender } from '#scale/shards/append.ts';
 import type { ExchangeConfig, ShardApi } from '#scale/shards/protocol.ts';
@@ -36,30 +36,41 @@ const peers = new Map<number, Client<ShardApi>>();
 
 const store = new AgentStore(data.shard, registry);
 every(systemClock, data.seriesRetentionMs / 2, () => store.turn());
-const tee = new Tee(store);
+const spread = (own: Appender): Appender =>
+  new ShardedAppender(data.shards, (shard) => {
+    if (shard === data.shard) return own;
+    const peer = peers.get(shard);
+    if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
+    return { append: (batch) => peer.append(batch) };
+  });
 
-const appender = new ShardedAppender(data.shards, (shard) => {
-  if (shard === data.shard) return tee;
-  const peer = peers.get(shard);
-  if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
-  return { append: (batch) => peer.append(batch) };
-});
+const hand = (folded: Folded): void => {
+  const peer = peers.get(0);
+  const told = peer ? peer.aggregated(folded) : Promise.reject(new Error('shard 0 cannot be reached'));
+  told.catch((error: unknown) => log.warn('folds of an interval are lost', { err: error }));
+};
 
-const shared = { clock: systemClock, disk: nodeDisk, registry, log, appender };
-const scrapes = new ScrapePool({ ...shared, offsetSeed: data.offsetSeed, environment: process.env });
+const shared = { clock: systemClock, disk: nodeDisk, registry, log };
 const exchange = new ShardExchange(
-  { ...shared, shard: data.shard, shards: data.shards, folder: data.folder, tee },
+  { ...shared, shard: data.shard, shards: data.shards, folder: data.folder, store, spread, hand },
   data.exchange,
 );
+const scrapes = new ScrapePool({
+  ...shared,
+  appender: exchange.appender,
+  offsetSeed: data.offsetSeed,
+  environment: process.env,
+});
 
 const api = {
   connect({ shard, port }: { shard: number; port: MessagePort }): void {
     serveApi(port, api);
     peers.set(shard, new Connection<ShardApi>(port).client);
   },
-  append: (batch: SampleBatch) => tee.append(batch),
+  append: (batch: SampleBatch) => exchange.own.append(batch),
   receive: (request: Received) => exchange.receivers.receive(request),
   setExchange: (config: ExchangeConfig) => exchange.apply(config),
+  aggregated: (folded: Folded): void => exchange.aggregated(folded),
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),
   targetFamilies: () => [...scrapes.families()],

@@ -19,6 +19,7 @@ import {
 } from '#base/config/schema.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { UserError } from '#base/errors.ts';
+import { type AggregateRule, aggregateRules } from '#collect/aggregate/config.ts';
 import {
   DEFAULT_GLOBAL,
   globalSection,
@@ -68,6 +69,8 @@ const schemaFor = (resolve: (file: string) => string) =>
     storage: optional(storageSection),
     remote_write: remoteWriteSections,
     otlp: optional(otlpSection),
+    /** Ours: series folded while they come in. */
+    aggregate: aggregateRules,
     /** Ours: protocols of other systems. */
     receive: optional(receiveSection),
   });
@@ -82,6 +85,7 @@ export type ServerConfig = {
   readonly storage: Infer<typeof storageSection> | undefined;
   readonly remotes: readonly RemoteConfig[];
   readonly otlp: OtlpSection;
+  readonly aggregate: readonly AggregateRule[];
   readonly receive: ReceiveSection;
   /** As written, with secrets hidden. */
   readonly shown: string;
@@ -141,6 +145,7 @@ export function parseServerConfig(
     storage: raw.storage,
     remotes: remoteConfigs(raw.remote_write, resolve),
     otlp: raw.otlp ?? DEFAULT_OTLP,
+    aggregate: raw.aggregate,
     receive: raw.receive ?? NO_RECEIVERS,
     shown: displayYaml(text, schema, file),
   };

@@ -7,8 +7,10 @@ import type { Logger } from '#base/log.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { WRITE_V1, WRITE_V2, type WriteMessage } from '#collect/receive/remote-write.ts';
 import { labelsOf } from '#model/labels.ts';
+import type { Matcher } from '#model/matcher.ts';
 import type { FragmentSource } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
+import { parseSelector } from '#query/parse/parser.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import type { ExchangeConfig } from '#scale/shards/protocol.ts';
 import { federateRoutes } from '#serve/federate.ts';
@@ -142,8 +144,17 @@ export class Exchange {
 }
 
 const exchangeConfig = (config: ServerConfig): ExchangeConfig => ({
+  aggregate: config.aggregate.map((rule) => ({ rule, matchers: rule.match.map(selectorOf) })),
   receive: config.receive,
   otlp: config.otlp,
   remotes: config.remotes,
   externalLabels: labelsOf(config.global.external_labels),
 });
+
+function selectorOf(text: string): readonly Matcher[] {
+  try {
+    return parseSelector(text);
+  } catch (error) {
+    throw new UserError(`aggregate: match ${JSON.stringify(text)}: ${errorText(error)}`);
+  }
+}

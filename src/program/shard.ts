@@ -7,10 +7,10 @@ import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
 import { KernelMemory } from '#base/kernel.ts';
 import { type Client, Connection, serveApi, transferring } from '#base/thread.ts';
+import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
-import { Tee } from '#collect/send/tee.ts';
-import type { Metadata, SampleBatch } from '#model/batch.ts';
+import type { Appender, Metadata, SampleBatch } from '#model/batch.ts';
 import { compareLabels, compareText } from '#model/labels.ts';
 import type { Columns, RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
@@ -55,33 +55,28 @@ const store = openShardStore({
   options: data.store,
 });
 
-// What the shard takes goes past the remotes before it is acknowledged.
-const tee = new Tee(store);
+const spread = (own: Appender): Appender =>
+  new ShardedAppender(data.shards, (shard) => {
+    if (shard === data.shard) return own;
+    const peer = peers.get(shard);
+    if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
+    return { append: (batch) => peer.append(batch) };
+  });
 
-const appender = new ShardedAppender(data.shards, (shard) => {
-  if (shard === data.shard) return tee;
-  const peer = peers.get(shard);
-  if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
-  return { append: (batch) => peer.append(batch) };
-});
-
-const scrapes = new ScrapePool({
-  clock: systemClock,
-  disk: nodeDisk,
-  log: logger,
-  registry,
-  appender,
-  offsetSeed: data.offsetSeed,
-  environment: process.env,
-});
+const hand = (folded: Folded): void => {
+  const peer = peers.get(0);
+  const told = peer ? peer.aggregated(folded) : Promise.reject(new Error('shard 0 cannot be reached'));
+  told.catch((error: unknown) => logger.warn('folds of an interval are lost', { err: error }));
+};
 
 const exchange = new ShardExchange(
   {
     shard: data.shard,
     shards: data.shards,
     folder: data.folder,
-    appender,
-    tee,
+    store,
+    spread,
+    hand,
     clock: systemClock,
     disk: nodeDisk,
     registry,
@@ -89,6 +84,16 @@ const exchange = new ShardExchange(
   },
   data.exchange,
 );
+
+const scrapes = new ScrapePool({
+  clock: systemClock,
+  disk: nodeDisk,
+  log: logger,
+  registry,
+  appender: exchange.appender,
+  offsetSeed: data.offsetSeed,
+  environment: process.env,
+});
 
 registry.collected('pharos_shard_memory_bytes', 'Memory that the kernels of shards have reserved.', 'gauge', () => [
   { labels: ['shard', String(data.shard)], value: memory.usedBytes },
@@ -126,9 +131,10 @@ const api: ShardApi = {
     serveApi(port, api);
     peers.set(shard, new Connection<ShardApi>(port).client);
   },
-  append: (batch: SampleBatch) => tee.append(batch),
+  append: (batch: SampleBatch) => exchange.own.append(batch),
   receive: (request: Received): Promise<Answer> => exchange.receivers.receive(request),
   setExchange: (config: ExchangeConfig) => exchange.apply(config),
+  aggregated: (folded: Folded): void => exchange.aggregated(folded),
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),
   targetFamilies: () => [...scrapes.families()],

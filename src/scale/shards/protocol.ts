@@ -2,6 +2,7 @@
 // their calls here; program/shard.ts answers them.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { CompiledRule, Folded } from '#collect/aggregate/aggregator.ts';
 import type { ReceiveSection } from '#collect/receive/config.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import type { OtlpSection } from '#collect/receive/otlp/config.ts';
@@ -34,6 +35,7 @@ export type ExchangeConfig = {
   readonly otlp: OtlpSection;
   readonly remotes: readonly RemoteConfig[];
   readonly externalLabels: Labels;
+  readonly aggregate: readonly CompiledRule[];
 };
 
 // A type alias, not an interface: it has to fit the index signature of Api.
@@ -44,6 +46,8 @@ export type ShardApi = ShardSide & {
   /** A request of a receiver: decoded here, its samples appended to whichever shards they belong to. */
   receive(request: Received): Promise<Answer>;
   setExchange(config: ExchangeConfig): Promise<void>;
+  /** What another shard has folded in an interval. */
+  aggregated(folded: Folded): void;
   run(request: { readonly fragment: Fragment; readonly limits: QueryLimits }, signal: AbortSignal): Promise<Columns>;
   select(
     request: { readonly select: SelectRequest; readonly limits: QueryLimits },
