@@ -4,8 +4,11 @@ import { SimClock } from '#base/clock-sim.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import type { Alert } from '#model/alert.ts';
+import type { SampleBatch } from '#model/batch.ts';
 import { labelsOf } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
+import { memoryStorage } from '../unittest/storage.ts';
+import { backfill } from './backfill.ts';
 import type { VectorSample } from './contract.ts';
 import { parseRuleFile } from './file.ts';
 import { type GroupOptions, RuleGroup } from './group.ts';
@@ -285,4 +288,52 @@ test('a reload keeps alerts of rules that stay and ends series of those that go'
   assert.equal(set.groups()[0], kept, 'an equal group goes on');
   assert.notEqual(before[0], kept);
   await set.stop();
+});
+
+test('recording rules are backfilled at the times at which they would have run', async () => {
+  const storage = memoryStorage(new SimClock(0), MINUTE, []);
+  const points = Array.from({ length: 31 }, (_, i) => i);
+  await storage.appender.append({
+    refs: Float64Array.from(points, () => -1),
+    timestamps: Float64Array.from(points, (i) => i * MINUTE),
+    values: Float64Array.from(points, (i) => i),
+    series: [labelsOf({ __name__: 'a' })],
+  });
+  const { options } = bench(() => []);
+  const [config] = parseRuleFile(
+    'f.yml',
+    'groups: [{name: g, interval: 5m, rules: [{record: twice, expr: a * 2}, {record: four, expr: twice * 2}, {alert: A, expr: a}]}]',
+  ).groups;
+  const group = new RuleGroup(config!, MINUTE, false, { ...options, engine: storage.engine });
+  const result = await backfill(group, { min: 10 * MINUTE, max: 30 * MINUTE }, storage.appender);
+  const stored = storage.source.all().filter((series) => series.labels[1] !== 'a');
+  assert.deepEqual(
+    stored.map((series) => series.labels[1]),
+    ['four', 'twice'],
+  );
+  const [four, twice] = stored;
+  assert.equal(result.samples, twice!.values.length + four!.values.length);
+  assert.ok(twice!.values.length === 4 || twice!.values.length === 5);
+  for (const [i, time] of twice!.timestamps.entries()) {
+    assert.equal((time - group.slotBefore(0)) % (5 * MINUTE), 0);
+    assert.equal(twice!.values[i], 2 * Math.floor(time / MINUTE));
+    assert.equal(four!.values[i], 4 * Math.floor(time / MINUTE));
+  }
+  await assert.rejects(backfill(group, { min: 0, max: 1e12 }, storage.appender), /ask for a shorter range/);
+  const refusing = { append: async (batch: SampleBatch) => refuseAll(batch) };
+  await assert.rejects(
+    backfill(group, { min: 10 * MINUTE, max: 30 * MINUTE }, refusing),
+    /the store refused all \d+ samples \(tooOld\): storage\.tsdb\.out_of_order_time_window/,
+  );
+});
+
+const refuseAll = (batch: SampleBatch) => ({
+  refs: Float64Array.from(batch.series, () => Number.NaN),
+  rejections: Array.from(batch.refs, (_, index) => ({
+    kind: 'sample' as const,
+    index,
+    reason: 'tooOld' as const,
+    detail: '',
+  })),
+  created: 0,
 });

@@ -49,6 +49,13 @@ export type Environment = {
 export abstract class Interruption extends Error {}
 
 const MAX_DEPTH = 1000;
+/** Rounds of loops in one execution, over all templates that it calls. */
+const MAX_ROUNDS = 5_000_000;
+/** Characters that one execution may write. */
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
+/** What is left of the limits of one execution. */
+type Budget = { rounds: number; output: number };
 
 /** No value comes from the pipeline's previous command. */
 const NOTHING = Symbol('nothing');
@@ -60,7 +67,7 @@ export function execute(environment: Environment, name: string, data: Value): st
   const tree = environment.trees.get(name);
   if (!tree) throw new TemplateError(`template: ${name}: ${goQuote(name)} is an incomplete or empty template`);
   const out: string[] = [];
-  new Execution(environment, tree, data, out, 0).run();
+  new Execution(environment, tree, data, out, 0, { rounds: MAX_ROUNDS, output: MAX_OUTPUT }).run();
   return out.join('');
 }
 
@@ -72,15 +79,17 @@ class Execution {
   readonly #data: Value;
   readonly #out: string[];
   readonly #depth: number;
+  readonly #budget: Budget;
   readonly #variables: { name: string; value: Value }[];
   #at: At | undefined;
 
-  constructor(environment: Environment, tree: Tree, data: Value, out: string[], depth: number) {
+  constructor(environment: Environment, tree: Tree, data: Value, out: string[], depth: number, budget: Budget) {
     this.#environment = environment;
     this.#tree = tree;
     this.#data = data;
     this.#out = out;
     this.#depth = depth;
+    this.#budget = budget;
     this.#variables = [{ name: '$', value: data }];
   }
 
@@ -109,14 +118,14 @@ class Execution {
     this.#at = node;
     switch (node.kind) {
       case 'text':
-        this.#out.push(node.text);
+        this.#write(node.text);
         return 'next';
       case 'action': {
         const value = this.#pipe(dot, node.pipe);
         if (node.pipe.declares.length === 0) {
           this.#at = node;
           if (isFunction(value)) this.#fail(`can't print ${formatNode(node)} of type ${typeName(value)}`);
-          this.#out.push(isNil(value) ? '<no value>' : formatPlain(value));
+          this.#write(isNil(value) ? '<no value>' : formatPlain(value));
         }
         return 'next';
       }
@@ -141,6 +150,12 @@ class Execution {
     }
   }
 
+  #write(text: string): void {
+    this.#budget.output -= text.length;
+    if (this.#budget.output < 0) this.#fail(`exceeded the limit of ${MAX_OUTPUT} characters`);
+    this.#out.push(text);
+  }
+
   #range(dot: Value, node: Branch): Flow {
     const outer = this.#variables.length;
     const value = this.#pipe(dot, node.pipe);
@@ -158,6 +173,7 @@ class Execution {
     }
     for (const [key, item] of this.#items(value)) {
       ran = true;
+      if (--this.#budget.rounds < 0) this.#fail(`exceeded the limit of ${MAX_ROUNDS} rounds of loops`);
       if (declares.length > 0) bind(1, declares.at(-1)!, item);
       if (declares.length > 1) bind(2, declares[0]!, key);
       flow = this.#list(item, node.list);
@@ -192,7 +208,7 @@ class Execution {
     if (!tree) this.#fail(`template ${goQuote(node.name)} not defined`);
     if (this.#depth >= MAX_DEPTH) this.#fail(`exceeded maximum template depth (${MAX_DEPTH})`);
     const data = node.pipe ? this.#pipe(dot, node.pipe) : undefined;
-    new Execution(this.#environment, tree, data, this.#out, this.#depth + 1).run();
+    new Execution(this.#environment, tree, data, this.#out, this.#depth + 1, this.#budget).run();
   }
 
   // Pipelines.

@@ -4,11 +4,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { systemClock } from '#base/clock.ts';
 import { SimClock } from '#base/clock-sim.ts';
 import { errorText } from '#base/errors.ts';
+import { seeded } from '#base/random.ts';
 import { peer } from '../../../test/peers.ts';
 import { alertmanagerFunctions, type Notification, notificationData } from './alertmanager.ts';
 import { HTML_CASES, TEXT_CASES } from './cases.suite.ts';
+import { TemplateError } from './parse.ts';
 import { parseTemplates } from './template.ts';
 
 const STARTS = Date.UTC(2024, 0, 2, 3, 4, 5, 678);
@@ -129,4 +132,32 @@ test('a template of a set calls the others, and later texts replace earlier ones
   const second = first.with('b.tmpl', '{{ define "greet" }}bye {{ . }}{{ end }}');
   assert.equal(second.expand('{{ template "greet" .Status }}', data), 'bye firing');
   assert.equal(first.expand('{{ template "greet" .Status }}', data), 'hello firing');
+});
+
+test('endless recursion is an error of the template', () => {
+  const text = '{{ define "r" }}x{{ template "r" . }}{{ end }}{{ template "r" . }}';
+  assert.match(ours(text, false), /exceeded maximum template depth/);
+  assert.match(ours(text, true), /exceeded maximum template depth/);
+});
+
+test('a loop that never ends is an error of the template', () => {
+  assert.match(ours('{{ range 9000000000 }}{{ end }}', false), /exceeded the limit of 5000000 rounds of loops/);
+});
+
+test('mutilated templates give errors of templates and nothing else', () => {
+  const seed = Number(process.env['PHAROS_SEED'] ?? Math.floor(systemClock.now()) % 1_000_000);
+  const random = seeded(seed);
+  const all = [...TEXT_CASES, ...HTML_CASES];
+  for (let i = 0; i < 3000; i++) {
+    const [a, b] = [all[random.below(all.length)]!, all[random.below(all.length)]!];
+    const cut = random.below(a.length);
+    const text = a.slice(0, cut) + b.slice(random.below(b.length)) + (random.below(2) ? '}}' : '{{end}}');
+    for (const html of [false, true]) {
+      try {
+        set.expand(text, data, { html });
+      } catch (error) {
+        assert.ok(error instanceof TemplateError, `seed ${seed}: ${JSON.stringify(text)}: ${(error as Error).stack}`);
+      }
+    }
+  }
 });
