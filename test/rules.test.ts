@@ -2,6 +2,7 @@
 // series; and pending alerts that survive a restart.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -137,6 +138,20 @@ test('rules give what Prometheus gives', { skip: prometheus.skip }, async (t) =>
   assert.match(failing.lastError!, /many-to-many matching not allowed/);
   for (const query of ['{__name__=~"app:.*"}', 'ALERTS', 'count by (alertname) (ALERTS_FOR_STATE)']) {
     assert.deepEqual(await seriesOf(ours, query), await seriesOf(theirs, query), query);
+  }
+
+  // The past of the recording rules as blocks, asked of each of the two.
+  const now = Math.floor(performance.timeOrigin / 1000 + performance.now() / 1000);
+  for (const [i, url] of [ours, theirs].entries()) {
+    const into = path.join(folder, `blocks${i}`);
+    const run = (...args: string[]) => execFileSync(PHAROS, ['tool', 'tsdb', ...args], { encoding: 'utf8' });
+    const when = [`--start=${now - 300}`, `--end=${now + 3}`];
+    run('create-blocks-from', 'rules', `--url=${url}`, ...when, `--output-dir=${into}`, `${folder}/rules.yml`);
+    const dumped = run('dump', into)
+      .split('\n')
+      .filter((line) => line.includes('app:load:sum') && line.includes('"x"'));
+    assert.ok(dumped.length > 0, `${url}: ${run('dump', into)}`);
+    for (const line of dumped) assert.match(line, /origin="rules", zone="x"\} 15 \d+$/);
   }
 });
 

@@ -86,8 +86,7 @@ export class RuleGroup {
 
   /** The slot at or before a time. */
   slotBefore(timeMs: number): number {
-    const offset = hashLabels(['file', this.config.file, 'name', this.config.name]) % this.intervalMs;
-    return timeMs - ((((timeMs - offset) % this.intervalMs) + this.intervalMs) % this.intervalMs);
+    return slotBefore(this.config, this.intervalMs, timeMs);
   }
 
   start(): void {
@@ -288,6 +287,12 @@ export class RuleGroup {
       ...[...free.values()].flat().flatMap((entry) => [...entry.series.values()]),
     ];
   }
+}
+
+/** The time at or before another at which a group is evaluated. */
+export function slotBefore({ file, name }: GroupConfig, intervalMs: number, timeMs: number): number {
+  const offset = hashLabels(['file', file, 'name', name]) % intervalMs;
+  return timeMs - ((((timeMs - offset) % intervalMs) + intervalMs) % intervalMs);
 }
 
 function newEntry(config: RuleConfig, restored: boolean, options: GroupOptions): RuleEntry {
