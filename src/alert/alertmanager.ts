@@ -19,6 +19,7 @@ import { type NotificationEvent, notifyMetrics, Pipeline } from './notify/pipeli
 import type { Notification, Receiver } from './notify/receiver.ts';
 import { renderer } from './notify/render.ts';
 import type { PushSettings } from './proxy/push.ts';
+import type { AlertReplicas } from './replicas.ts';
 import type { AlertmanagerConfig } from './route/config.ts';
 import { type Flush, Groups, type GroupView } from './route/groups.ts';
 import { buildTree, type Route } from './route/tree.ts';
@@ -44,6 +45,8 @@ export type AlertmanagerOptions = {
   readonly alertsPerName: number;
   readonly maxGroups: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Other alertmanagers to share with. */
+  readonly replicas?: AlertReplicas;
 };
 
 export type AlertState = 'active' | 'suppressed' | 'unprocessed';
@@ -109,6 +112,7 @@ export class Alertmanager implements AlertSink {
     readonly history: Journal<HistoryEntry>;
     readonly acknowledgements: Journal<Acknowledgement>;
   };
+  readonly #acknowledgements: Pick<Journal<Acknowledgement>, 'get' | 'set' | 'delete'>;
   readonly #timers: Timer[] = [];
   readonly #muted = new Map<string, readonly string[]>();
   readonly #seenByGroups = new Set<string>();
@@ -133,8 +137,23 @@ export class Alertmanager implements AlertSink {
     for (const key of this.#journals.history.entries())
       this.#historySequence = Math.max(this.#historySequence, Number(key[0]) + 1);
     const limits = { maxSilences: options.maxSilences, maxSizeBytes: options.maxSilenceBytes };
-    this.silences = new Silences(this.#journals.silences, limits, options.retentionMs, options.random);
-    this.#notifications = new NotificationLog(this.#journals.notifications, options.retentionMs);
+    const { replicas } = options;
+    const shared = {
+      silences: replicas?.share('silences', this.#journals.silences, (silence) => silence.updatedAt),
+      notifications: replicas?.share('notifications', this.#journals.notifications, (entry) => entry.timestamp),
+      acknowledgements: replicas?.share('acknowledgements', this.#journals.acknowledgements, ({ at }) => at),
+    };
+    this.#acknowledgements = shared.acknowledgements ?? this.#journals.acknowledgements;
+    this.silences = new Silences(
+      shared.silences ?? this.#journals.silences,
+      limits,
+      options.retentionMs,
+      options.random,
+    );
+    this.#notifications = new NotificationLog(
+      shared.notifications ?? this.#journals.notifications,
+      options.retentionMs,
+    );
     this.alerts = new AlertStore(options.alertsPerName);
     for (const alert of this.#journals.alerts.values()) this.alerts.put(alert, clock.now());
     this.alerts.subscribe((alert) => this.#unsaved.set(alert.fingerprint, alert));
@@ -207,7 +226,7 @@ export class Alertmanager implements AlertSink {
       receivers,
       metrics: this.#metrics.notify,
       renderRouteLabels: (flush, alerts) => renderRouteLabels(flush, alerts, render, logger),
-      waitForTurn: async () => {},
+      waitForTurn: (signal) => this.#options.replicas?.waitForTurn(signal) ?? Promise.resolve(),
       onNotified: (event) => this.#remember(event),
       onMuted: (flush, names) => {
         if (names.length === 0) this.#muted.delete(flush.groupKey);
@@ -260,6 +279,10 @@ export class Alertmanager implements AlertSink {
       agentId: global.wechat_agent_id ?? '',
     };
   }
+  /** Who shares with this one, itself included; undefined when it is alone by configuration. */
+  get cluster(): { readonly members: readonly string[]; readonly isConnected: boolean } | undefined {
+    return this.#options.replicas;
+  }
   get tree(): Route | undefined {
     return this.#running?.tree;
   }
@@ -309,13 +332,13 @@ export class Alertmanager implements AlertSink {
   }
 
   acknowledge(acknowledgement: Acknowledgement): void {
-    this.#journals.acknowledgements.set(acknowledgement.fingerprint, acknowledgement);
+    this.#acknowledgements.set(acknowledgement.fingerprint, acknowledgement);
   }
   unacknowledge(fingerprint: string): void {
-    this.#journals.acknowledgements.delete(fingerprint);
+    this.#acknowledgements.delete(fingerprint);
   }
   acknowledgement(fingerprint: string): Acknowledgement | undefined {
-    return this.#journals.acknowledgements.get(fingerprint);
+    return this.#acknowledgements.get(fingerprint);
   }
 
   /** Newest first. */
@@ -389,7 +412,7 @@ export class Alertmanager implements AlertSink {
     const now = this.#options.clock.now();
     for (const alert of this.alerts.collect(now)) {
       this.#journals.alerts.delete(alert.fingerprint);
-      this.#journals.acknowledgements.delete(alert.fingerprint);
+      this.#acknowledgements.delete(alert.fingerprint);
       this.#unsaved.delete(alert.fingerprint);
       this.#seenByGroups.delete(alert.fingerprint);
     }

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Alertmanager } from '#alert/alertmanager.ts';
 import { PushProxy } from '#alert/proxy/push.ts';
+import { AlertReplicas } from '#alert/replicas.ts';
 import { type AlertmanagerConfig, parseAlertmanagerConfig } from '#alert/route/config.ts';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
@@ -11,6 +12,7 @@ import { errorText, UserError } from '#base/errors.ts';
 import type { FlagValues, ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { systemRandom } from '#base/random.ts';
+import { EtcdClient } from '#clients/etcd/etcd.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { Registry } from '#model/registry.ts';
 import { alertProxyRoutes } from '#serve/alert-proxy.ts';
@@ -24,6 +26,8 @@ import { externalUrl, handleSignals, processLogger, startWeb } from './process.t
 import { alertmanagerBuildInfo, VERSION } from './version.ts';
 
 export type AlertmanagerFlags = FlagValues<typeof ALERTMANAGER_FLAGS>;
+
+const ETCD_TIMEOUT_MS = 5000;
 
 /** What runs when no configuration is given: alerts are shown and nobody is told. */
 const DEFAULT_CONFIG = `route:
@@ -57,6 +61,7 @@ export function makeAlertmanager(
   url: string,
   logger: Logger,
   registry: Registry,
+  replicas?: AlertReplicas,
 ): Alertmanager {
   return new Alertmanager({
     clock: systemClock,
@@ -75,6 +80,7 @@ export function makeAlertmanager(
     alertsPerName: Math.max(0, settings['alerts.per-alertname-limit']),
     maxGroups: 0,
     environment: process.env,
+    ...(replicas ? { replicas } : {}),
   });
 }
 
@@ -85,6 +91,19 @@ export const makePushProxy = (): PushProxy =>
     systemClock,
   );
 
+function openReplicas(flags: AlertmanagerFlags, logger: Logger): AlertReplicas | undefined {
+  const endpoints = flags['cluster.etcd.endpoints'];
+  if (endpoints.length === 0) return undefined;
+  return new AlertReplicas({
+    client: new EtcdClient({ endpoints, timeoutMs: ETCD_TIMEOUT_MS }, systemClock),
+    prefix: flags['cluster.etcd.prefix'].replace(/\/$/, ''),
+    name: flags['cluster.peer-name'] || `${os.hostname()}${flags['web.listen-address'][0]}`,
+    peerTimeoutMs: flags['cluster.peer-timeout'],
+    clock: systemClock,
+    logger,
+  });
+}
+
 export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAGER_FLAGS>): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
@@ -93,12 +112,14 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
   const external = externalUrl(flags, os.hostname());
   logger.info('Starting Alertmanager', { version: VERSION });
   const config = loadAlertmanagerConfig(flags['config.file']);
+  const replicas = openReplicas(flags, logger);
   const alertmanager = makeAlertmanager(
     flags['storage.path'],
     flags,
     external.url.href.replace(/\/$/, ''),
     logger,
     registry,
+    replicas,
   );
   const loaded = {
     good: registry.gauge(
@@ -116,6 +137,7 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
     loaded.at.set(clock.now() / 1000);
     logger.info('Completed loading of configuration file', { file: flags['config.file'] });
   };
+  replicas?.start();
   apply(config);
   const reload = async () => {
     try {
@@ -152,6 +174,7 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
   const why = await signals.ended;
   logger.info('stopping', { reason: why });
   await web.stop();
+  await replicas?.stop();
   alertmanager.stop();
   return 0;
 }

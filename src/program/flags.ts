@@ -290,6 +290,29 @@ export const ALERTMANAGER_DATA_FLAGS = {
   },
 } as const satisfies FlagTable;
 
+export const ALERTMANAGER_CLUSTER_FLAGS = {
+  'cluster.etcd.endpoints': {
+    kind: 'texts',
+    default: [],
+    help: 'etcd through which alertmanagers share silences, acknowledgements and the notification log. Can be repeated; without it this one is alone.',
+  },
+  'cluster.etcd.prefix': {
+    kind: 'text',
+    default: '/pharos/alertmanager',
+    help: 'Below which keys in etcd the cluster lies.',
+  },
+  'cluster.peer-name': {
+    kind: 'text',
+    default: '',
+    help: 'Name among the members; their order is the order of notifying. Defaults to host name and port.',
+  },
+  'cluster.peer-timeout': {
+    kind: 'duration',
+    default: 15_000,
+    help: 'How long to wait for each member that notifies before this one.',
+  },
+} as const satisfies FlagTable;
+
 export const ALERTMANAGER_FLAGS = {
   'config.file': { kind: 'text', default: 'alertmanager.yml', help: 'Configuration file.' },
   'storage.path': {
@@ -298,6 +321,7 @@ export const ALERTMANAGER_FLAGS = {
     help: 'Folder of silences, the notification log, alerts and their history.',
   },
   ...ALERTMANAGER_DATA_FLAGS,
+  ...ALERTMANAGER_CLUSTER_FLAGS,
   ...webFlags('0.0.0.0:9093'),
   ...LOG_FLAGS,
 } as const satisfies FlagTable;

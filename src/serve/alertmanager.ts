@@ -53,7 +53,7 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
   });
   return [
     get('status', () => ({
-      cluster: { status: 'disabled', peers: [] },
+      cluster: clusterStatus(alertmanager),
       versionInfo: options.version,
       config: { original: alertmanager.config?.shown ?? '' },
       uptime: iso(alertmanager.startedAt),
@@ -92,6 +92,12 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
       }),
     },
   ];
+}
+
+function clusterStatus({ cluster }: Alertmanager): unknown {
+  if (!cluster) return { status: 'disabled', peers: [] };
+  const peers = cluster.members.map((name) => ({ name, address: 'etcd' }));
+  return { status: cluster.isConnected ? 'ready' : 'settling', peers };
 }
 
 const isResponse = (value: unknown): value is HttpResponse =>
