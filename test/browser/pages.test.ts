@@ -163,7 +163,7 @@ test('a query is typed, run, drawn and listed', { skip: browserPeer.skip }, asyn
   await page.waitForSelector('table.data tbody tr');
   assert.equal(await page.locator('table.data tbody tr td.num').first().innerText(), '2');
   await page.getByRole('tab', { name: 'Explain' }).click();
-  await page.getByText('vectorSelector').first().waitFor();
+  await page.getByText('binaryExpr').first().waitFor();
   assert.deepEqual(faults, []);
   await page.context().close();
 });

@@ -100,7 +100,6 @@ export function PanelFrame({
           </Tooltip>
         )}
         {answer.isFetching && data && <Loader size={12} />}
-        <span style={{ flex: 1 }} />
         <Menu position="bottom-end" shadow="lg" withinPortal>
           <Menu.Target>
             <ActionIcon

@@ -146,7 +146,11 @@ function readDraw(custom: Json, where: string, problems: Problems): Draw | undef
         : undefined,
     connect: custom.spanNulls === true || typeof custom.spanNulls === 'number' || undefined,
     stack:
-      stacking.mode === 'normal' || stacking.mode === 'percent' || stacking.mode === 'none' ? stacking.mode : undefined,
+      stacking.group === false
+        ? 'none'
+        : stacking.mode === 'normal' || stacking.mode === 'percent' || stacking.mode === 'none'
+          ? stacking.mode
+          : undefined,
     stackGroup: filled(stacking.group),
     negative: custom.transform === 'negative-Y' || undefined,
     axis:

@@ -267,7 +267,12 @@ function bucketFrames(
       });
   };
   walk(answer, 0, {});
-  const frame = frameOfRows(ref, rows);
+  const plain = frameOfRows(ref, rows, false);
+  const isTime = buckets.some((bucket) => bucket.type === 'date_histogram');
+  const frame: Frame = {
+    ...plain,
+    fields: plain.fields.map((field) => (isTime && field.name === 'Time' ? { ...field, kind: 'time' } : field)),
+  };
   return format === 'series' && frame.fields.some((field) => field.kind === 'time') ? toSeries(frame) : [frame];
 }
 
@@ -303,11 +308,12 @@ function flatten(value: Json, prefix = ''): Record<string, Cell> {
   return out;
 }
 
-export function frameOfRows(ref: string, rows: readonly Readonly<Record<string, Cell>>[]): Frame {
+export function frameOfRows(ref: string, rows: readonly Readonly<Record<string, Cell>>[], findTimes = true): Frame {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const fields = names.map((name): Field => {
     const values = rows.map((row) => row[name] ?? null);
     const isTime =
+      findTimes &&
       /^(@?time(stamp)?|date|ts)$/i.test(name) &&
       values.every(
         (value) =>

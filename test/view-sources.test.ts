@@ -1,0 +1,330 @@
+// Data sources against the real databases, and the HTTP kinds against small servers that answer in the recorded shapes.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { systemClock } from '#base/clock.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { createHttpClient } from '#clients/http/client.ts';
+import type { Frame } from '#view/frame.ts';
+import { askMysql, askPostgres } from '#view/sources/databases.ts';
+import { askClickhouse, askElasticsearch, askJson, passToPrometheus } from '#view/sources/http.ts';
+import { readSource, type Source, type SourceQuery, Sources } from '#view/sources/source.ts';
+import { peer } from './peers.ts';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-sources-'));
+const running: ChildProcess[] = [];
+const servers: http.Server[] = [];
+const homes: string[] = [folder];
+after(async () => {
+  for (const one of running) {
+    const ended = new Promise((resolve) => one.once('exit', resolve));
+    one.kill('SIGTERM');
+    await ended;
+  }
+  for (const one of servers) one.close();
+  for (const home of homes) fs.rmSync(home, { recursive: true, force: true });
+});
+
+const query = (expr: string, more: Partial<SourceQuery> = {}): SourceQuery => ({
+  ref: 'A',
+  expr,
+  format: 'series',
+  extra: {},
+  fromMs: 0,
+  toMs: 2_000_000_000_000,
+  intervalMs: 60_000,
+  signal: new AbortController().signal,
+  ...more,
+});
+const table = (frame: Frame | undefined) => frame!.fields.map((field) => [field.name, field.kind, ...field.values]);
+
+async function until(check: () => boolean): Promise<void> {
+  for (let i = 0; i < 300; i++) {
+    if (check()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('the database did not start');
+}
+
+const mariadb = peer('mariadbd', 'mariadb-server');
+test('MariaDB: series and tables, read only', { skip: mariadb.skip }, async () => {
+  const data = path.join(folder, 'mariadb');
+  const socket = path.join(folder, 'mariadb.sock');
+  fs.mkdirSync(data);
+  const user = os.userInfo().username;
+  execFileSync(
+    'mariadb-install-db',
+    [`--datadir=${data}`, `--user=${user}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
+    { stdio: 'ignore' },
+  );
+  running.push(
+    spawn(
+      mariadb.path,
+      [
+        `--datadir=${data}`,
+        `--socket=${socket}`,
+        '--skip-networking',
+        `--user=${user}`,
+        `--pid-file=${folder}/mariadb.pid`,
+      ],
+      { stdio: 'ignore' },
+    ),
+  );
+  const run = (sql: string) => spawnSync('mariadb', [`--socket=${socket}`, '-uroot', '-e', sql]);
+  await until(() => run('select 1').status === 0);
+  const made = run(
+    "create database shop; use shop; create table orders (at datetime, city varchar(20), amount decimal(8,2)); insert into orders values ('2026-01-01 00:00:10','a',1.5),('2026-01-01 00:01:10','b',2),('2026-01-01 00:00:40','a',4)",
+  );
+  assert.equal(made.status, 0, String(made.stderr));
+  const source: Source = readSource({
+    name: 'Shop',
+    kind: 'mysql',
+    url: `unix:${socket}`,
+    user: 'root',
+    database: 'shop',
+    allow: ['orders'],
+  });
+  const ask = askMysql({});
+  const frames = await ask(
+    source,
+    query(
+      'select $__timeGroupAlias(at, 1m), city, sum(amount) as sold from orders where $__timeFilter(at) group by 1, 2 order by 1',
+    ),
+  );
+  assert.deepEqual(
+    frames.map((frame) => [frame.fields[1]!.legend, ...frame.fields[0]!.values, ...frame.fields[1]!.values]),
+    [
+      ['a', Date.UTC(2026, 0, 1), 5.5],
+      ['b', Date.UTC(2026, 0, 1, 0, 1), 2],
+    ],
+  );
+  const [rows] = await ask(
+    source,
+    query('select city, count(*) as n from orders group by city order by city', { format: 'table' }),
+  );
+  assert.deepEqual(table(rows), [
+    ['city', 'string', 'a', 'b'],
+    ['n', 'number', 2, 1],
+  ]);
+  await assert.rejects(ask(source, query('select * from mysql.user')), /table "mysql.user" is not among/);
+  await assert.rejects(
+    ask(source, query('select nothing from orders')),
+    /cannot ask data source "Shop": Unknown column 'nothing'/,
+  );
+});
+
+const postgres = peer('postgres', 'postgresql');
+test('PostgreSQL: series and tables, read only', { skip: postgres.skip }, async () => {
+  const bin = path.dirname(fs.realpathSync(postgres.path));
+  // The server refuses to run as root.
+  const owner =
+    process.getuid?.() === 0
+      ? { uid: Number(execFileSync('id', ['-u', 'postgres'])), gid: Number(execFileSync('id', ['-g', 'postgres'])) }
+      : {};
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-pg-'));
+  if (owner.uid !== undefined) fs.chownSync(home, owner.uid, owner.gid);
+  homes.push(home);
+  const data = path.join(home, 'data');
+  execFileSync(path.join(bin, 'initdb'), ['-D', data, '-U', 'pharos', '--auth=trust', '--no-sync'], {
+    stdio: 'ignore',
+    cwd: home,
+    ...owner,
+  });
+  running.push(
+    spawn(path.join(bin, 'postgres'), ['-D', data, '-k', home, '-c', 'listen_addresses='], {
+      stdio: 'ignore',
+      cwd: home,
+      ...owner,
+    }),
+  );
+  const source: Source = {
+    uid: 'pg',
+    name: 'PG',
+    kind: 'postgres',
+    url: `unix:${home}`,
+    user: 'pharos',
+    database: 'postgres',
+  };
+  const ask = askPostgres({});
+  let ready = false;
+  for (let i = 0; i < 100 && !ready; i++) {
+    ready = await ask(source, query('select 1 as one', { format: 'table' })).then(
+      () => true,
+      () => false,
+    );
+    if (!ready) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const [rows] = await ask(
+    source,
+    query("select timestamptz '2026-01-01 00:00:00+00' as at, 'x' as name, 2.5::numeric as v", { format: 'table' }),
+  );
+  assert.deepEqual(table(rows), [
+    ['at', 'time', Date.UTC(2026, 0, 1)],
+    ['name', 'string', 'x'],
+    ['v', 'number', 2.5],
+  ]);
+  await assert.rejects(
+    ask(source, query("with x as (select 1) select nextval('s') from x")),
+    /cannot ask data source "PG"/,
+  );
+});
+
+async function serve(
+  answer: (request: http.IncomingMessage, body: string) => { status?: number; json: unknown },
+): Promise<string> {
+  const server = http.createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const { status = 200, json } = answer(request, body);
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(json));
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const context = {
+  client: createHttpClient(undefined, { clock: systemClock, disk: nodeDisk }),
+  environment: { SECRET: 'hush' },
+};
+const source = (kind: Source['kind'], url: string, more: Partial<Source> = {}): Source => ({
+  uid: kind,
+  name: kind,
+  kind,
+  url,
+  ...more,
+});
+
+test('ClickHouse: read only over HTTP', async () => {
+  const seen: string[] = [];
+  const url = await serve((request, body) => {
+    seen.push(`${request.url} ${body}`);
+    return {
+      json: {
+        meta: [
+          { name: 'time', type: 'DateTime' },
+          { name: 'k', type: 'String' },
+          { name: 'v', type: 'UInt64' },
+        ],
+        data: [['2026-01-01 00:00:00', 'a', '7']],
+      },
+    };
+  });
+  const [frame] = await askClickhouse(context)(
+    source('clickhouse', url),
+    query('SELECT time, k, v FROM t WHERE $__timeFilter(time)'),
+  );
+  assert.deepEqual(
+    [frame!.fields[0]!.values, frame!.fields[1]!.values, frame!.fields[1]!.labels],
+    [[Date.UTC(2026, 0, 1)], [7], { k: 'a' }],
+  );
+  assert.match(seen[0]!, /readonly=1.*BETWEEN toDateTime\(0\) AND toDateTime\(2000000000\)/s);
+  await assert.rejects(
+    askClickhouse(context)(source('clickhouse', url), query('INSERT INTO t VALUES (1)')),
+    /only statements that read/,
+  );
+});
+
+test('Elasticsearch: aggregations become series', async () => {
+  let asked: Record<string, never> = {};
+  const url = await serve((_, body) => {
+    asked = JSON.parse(body);
+    return {
+      json: {
+        aggregations: {
+          '2': {
+            buckets: [
+              {
+                key: 'web',
+                doc_count: 3,
+                '3': {
+                  buckets: [
+                    { key: 1000, doc_count: 1, '1': { value: 5 } },
+                    { key: 2000, doc_count: 2, '1': { value: 6 } },
+                  ],
+                },
+              },
+            ],
+          },
+        },
+      },
+    };
+  });
+  const extra = {
+    metrics: [{ id: '1', type: 'avg', field: 'ms' }],
+    bucketAggs: [
+      { id: '2', type: 'terms', field: 'app' },
+      { id: '3', type: 'date_histogram', field: '@timestamp' },
+    ],
+  };
+  const [frame] = await askElasticsearch(context)(
+    source('elasticsearch', url, { database: 'logs-*' }),
+    query('status:500', { extra }),
+  );
+  assert.deepEqual(
+    [frame!.fields[0]!.values, frame!.fields[1]!.values, frame!.fields[1]!.labels],
+    [[1000, 2000], [5, 6], { app: 'web' }],
+  );
+  assert.match(JSON.stringify(asked), /"query_string":\{"analyze_wildcard":true,"query":"status:500"\}/);
+});
+
+test('JSON: rows below a path, with the credentials of the server', async () => {
+  const seen: (string | undefined)[] = [];
+  const url = await serve((request) => {
+    seen.push(request.url, request.headers.authorization);
+    return { json: { data: { items: [{ time: '2026-01-01T00:00:00Z', v: 1, at: { city: 'x' } }] } } };
+  });
+  const secret = source('json', url, { password: `\${SECRET}`, allow: ['/sales'] });
+  const [frame] = await askJson(context)(
+    secret,
+    query('/sales/today', { format: 'table', extra: { root_selector: 'data.items' } }),
+  );
+  assert.deepEqual(table(frame), [
+    ['time', 'time', Date.UTC(2026, 0, 1)],
+    ['v', 'number', 1],
+    ['at.city', 'string', 'x'],
+  ]);
+  assert.deepEqual(seen, ['/sales/today', 'Bearer hush']);
+  await assert.rejects(askJson(context)(secret, query('/secrets')), /not among/);
+});
+
+test('any Prometheus: reading paths only', async () => {
+  const url = await serve((request) => ({ json: { path: request.url } }));
+  const pass = (method: string, at: string) =>
+    passToPrometheus(context, source('prometheus', url), {
+      method,
+      path: at,
+      query: new URLSearchParams('query=up'),
+      signal: new AbortController().signal,
+    });
+  assert.equal((await pass('GET', 'api/v1/query')).body.toString(), '{"path":"/api/v1/query?query=up"}');
+  await assert.rejects(pass('POST', 'api/v1/admin/tsdb/delete_series'), /not among the reading paths/);
+  await assert.rejects(pass('POST', '-/reload'), /not among the reading paths/);
+});
+
+test('what a browser may know of sources holds no secret', () => {
+  const file = path.join(folder, 'view', 'sources.json');
+  const sources = new Sources(nodeDisk, file);
+  sources.put(readSource({ name: 'My DB', kind: 'postgres', url: 'db:5432', user: 'u', password: 'p4ss' }));
+  assert.deepEqual(
+    sources.list().map((one) => one.uid),
+    ['pharos', 'my-db'],
+  );
+  assert.doesNotMatch(JSON.stringify(sources.list()), /p4ss|db:5432/);
+  assert.equal(new Sources(nodeDisk, file).find('My DB')?.password, 'p4ss');
+  assert.throws(
+    () => readSource({ name: 'x', kind: 'oracle', url: 'y' }),
+    /"kind" is "oracle", expected one of prometheus/,
+  );
+});
