@@ -94,7 +94,14 @@ export interface FragmentSource {
     range: TimeRange,
   ): Promise<readonly { labels: Labels; exemplars: readonly Exemplar[] }[]>;
   metadata(metric: string | undefined, limit: number): Promise<ReadonlyMap<string, readonly Metadata[]>>;
+  /**
+   * What has changed since an earlier answer was given (since ever without one): marks to ask with the next time, and the
+   * earliest time of which samples came or went; Infinity if none did. Sources without it cannot have results cached.
+   */
+  changes?(since: readonly number[] | undefined): Promise<SourceChanges>;
 }
+
+export type SourceChanges = { readonly marks: readonly number[]; readonly min: number };
 
 /** Both ends included, milliseconds. */
 export type TimeRange = { readonly min: number; readonly max: number };

@@ -169,6 +169,11 @@ export const QUERY_FLAGS = {
     help: 'How many samples a query may hold in memory.',
   },
   'query.max-series': { kind: 'integer', default: 5_000_000, min: 1, help: 'How many series a query may select.' },
+  'query.cache-size': {
+    kind: 'size',
+    default: 2 ** 27,
+    help: 'How much memory the results of earlier range queries may take; 0 keeps none.',
+  },
   'query.max-bytes': { kind: 'size', default: 2 ** 31, help: 'How much memory one result within a query may take.' },
   'enable-feature': {
     kind: 'texts',

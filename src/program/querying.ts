@@ -4,6 +4,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Logger } from '#base/log.ts';
 import type { FragmentSource } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
+import { ResultCache } from '#query/cache.ts';
 import { QueryDesk } from '#query/desk.ts';
 import { FEATURES, QueryEngine } from '#query/engine.ts';
 import { mergeColumns } from '#query/shard/merge.ts';
@@ -59,6 +60,16 @@ export class Querying {
       registry.collected(name, help, 'gauge', () => [{ value: read() }]);
     gauge('prometheus_engine_queries', 'Queries that run or wait.', () => this.desk.running + this.desk.waiting);
     gauge('prometheus_engine_queries_concurrent_max', 'How many queries may run at a time.', () => maxConcurrent);
-    this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, clock, ready });
+    const cache = new ResultCache({
+      engine: this.engine,
+      source: this.source,
+      maxBytes: flags['query.cache-size'],
+    });
+    gauge('pharos_query_cache_bytes', 'What the results of earlier range queries take.', () => cache.bytes);
+    const count = (name: string, help: string, read: () => number) =>
+      registry.collected(name, help, 'counter', () => [{ value: read() }]);
+    count('pharos_query_cache_hits_total', 'Range queries of which steps came from the cache.', () => cache.hits);
+    count('pharos_query_cache_misses_total', 'Range queries that the cache could have held.', () => cache.misses);
+    this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, cache, clock, ready });
   }
 }

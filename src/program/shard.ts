@@ -180,6 +180,10 @@ const api: ShardApi = {
   },
   ...shardSide(store, nodeDisk),
   cardinality: (limit: number) => store.cardinality(limit),
+  changes: async (since: number) => {
+    await store.ready();
+    return store.changes.since(since);
+  },
   replayProgress: () => store.progress,
   metrics: () => {
     exchange.remotes.report();

@@ -127,6 +127,11 @@ export class QueryEngine {
     return buildPlan(expr, grid, planOptions);
   }
 
+  /** What besides text and times decides about a result. */
+  settingsKey(options: QueryOptions): string {
+    return `${this.#lookback(options)} ${this.#options.subqueryStepMs?.() ?? DEFAULT_SUBQUERY_STEP_MS}`;
+  }
+
   #lookback(options: QueryOptions): number {
     return options.lookbackMs || this.#options.lookbackMs || DEFAULT_LOOKBACK_MS;
   }

@@ -7,6 +7,7 @@ import type { Clock } from '#base/clock.ts';
 import { errorCode, UserError } from '#base/errors.ts';
 import { compareLabels } from '#model/labels.ts';
 import type { FragmentSource, Grid } from '#model/query.ts';
+import type { ResultCache } from '#query/cache.ts';
 import type { QueryDesk, QueryInfo } from '#query/desk.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from '#query/engine.ts';
 import { takeRows } from '#query/execute/vector.ts';
@@ -25,6 +26,8 @@ export type QueryApiOptions = {
   readonly engine: QueryEngine;
   readonly source: FragmentSource;
   readonly desk: QueryDesk;
+  /** Answers range queries from what it knows where it can. */
+  readonly cache?: ResultCache;
   readonly clock: Clock;
   /** Before that, queries are refused as unavailable. */
   readonly ready: () => boolean;
@@ -98,7 +101,7 @@ class QueryApi {
   }
 
   async #answer(request: HttpRequest, parameters: Parameters, grid: Grid, limit: number): Promise<HttpResponse> {
-    const { engine, desk, ready } = this.#options;
+    const { engine, desk, cache, ready } = this.#options;
     if (!ready()) throw new ApiError('unavailable', 'the server is starting; ask again in a moment');
     const query = parameters.text('query');
     const timeoutMs = parameters.durationOr('timeout', undefined);
@@ -119,13 +122,16 @@ class QueryApi {
         return invalid(error);
       }
     }
+    // Figures about a query are asked for to learn what it costs.
+    const useCache =
+      cache && !['analyze', 'nocache'].some((name) => parameters.flag(name)) && !parameters.text('stats');
     const info: QueryInfo = { query, ...grid, origin: { httpRequest: originOf(request) } };
     let result: QueryResult;
     try {
       result = await desk.run(info, request.signal, (signal) =>
         grid.step === 0
           ? engine.instant(query, grid.start, { ...options, signal })
-          : engine.range(query, grid, { ...options, signal }),
+          : (useCache ? cache : engine).range(query, grid, { ...options, signal }),
       );
     } catch (error) {
       return invalid(error);

@@ -13,6 +13,7 @@ import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { SeriesChunks, ShardSource, TimeRange } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
 import { BlockSet } from './block/set.ts';
+import { ChangeTrack } from './changes.ts';
 import { type Cardinality, cardinality } from './head/cardinality.ts';
 import { Head, NO_MAX_TIME } from './head/head.ts';
 import { labelNamesOf, labelValuesOf } from './head/label-index.ts';
@@ -47,6 +48,8 @@ export function openShardStore(parts: ShardStoreParts): ShardStore {
 export class ShardStore implements Appender, ShardSource {
   readonly head: Head;
   readonly blocks: BlockSet;
+  /** Tells caches of query results what they may keep. */
+  readonly changes: ChangeTrack;
   readonly #parts: ShardStoreParts;
   readonly #keeper: LogKeeper;
   readonly #loaded: Promise<void>;
@@ -60,6 +63,7 @@ export class ShardStore implements Appender, ShardSource {
     const { disk, clock, registry, logger, memory, folder, shard, shards, options } = parts;
     this.#parts = parts;
     this.#options = options;
+    this.changes = new ChangeTrack(clock.now() * 1000);
     this.head = new Head(memory, { ...options, shard }, headCounters(registry), clock);
     this.blocks = new BlockSet(disk, folder, memory, logger, {
       shard,
@@ -144,7 +148,9 @@ export class ShardStore implements Appender, ShardSource {
     let result: AppendResult;
     try {
       result = this.head.append(batch, this.#keeper.log);
+      this.#noteAppended(batch, result);
     } catch (error) {
+      this.changes.note(-Infinity);
       if (errorCode(error) !== 'memory_full') throw error;
       result = refuseAll(batch, errorText(error));
     }
@@ -155,6 +161,20 @@ export class ShardStore implements Appender, ShardSource {
     });
     await this.#commit;
     return this.#keeper.isReadOnly ? refuseAll(batch, this.#keeper.reason) : result;
+  }
+
+  #noteAppended(batch: SampleBatch, { rejections }: AppendResult): void {
+    const { timestamps, histograms } = batch;
+    const refused =
+      rejections.length > 0 ? new Set(rejections.map(({ kind, index }) => `${kind} ${index}`)) : undefined;
+    let min = Infinity;
+    for (let i = 0; i < timestamps.length; i++) {
+      if (timestamps[i]! < min && !refused?.has(`sample ${i}`)) min = timestamps[i]!;
+    }
+    histograms?.forEach(({ timestamp }, i) => {
+      if (timestamp < min && !refused?.has(`histogram ${i}`)) min = timestamp;
+    });
+    if (min !== Infinity) this.changes.note(min);
   }
 
   *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Generator<SeriesChunks> {
@@ -218,6 +238,7 @@ export class ShardStore implements Appender, ShardSource {
       head.deletions.add(slot, until);
       head.writer.deleted(slot, head.deletions.of(slot), this.#keeper.log);
     }
+    this.changes.note(range.min);
     this.#keeper.commit();
     if (this.#keeper.isReadOnly) throw new OperatingError('read_only', `cannot delete: ${this.#keeper.reason}`);
   }
@@ -243,8 +264,15 @@ export class ShardStore implements Appender, ShardSource {
   /** Everything before `min` is in blocks: drops it from the head and the log. */
   async truncate(min: number): Promise<void> {
     await this.#loaded;
-    this.blocks.reload();
+    this.reloadBlocks();
     await this.#keeper.truncate(min, -1);
+    this.changes.note(-Infinity);
+  }
+
+  /** Looks at the folder again, in which blocks have come, gone or changed. */
+  reloadBlocks(isForced = false): void {
+    this.blocks.reload(isForced);
+    this.changes.note(-Infinity);
   }
 
   /** Begins a compaction of out-of-order samples: what is there now has the epoch that is returned. */
@@ -258,8 +286,9 @@ export class ShardStore implements Appender, ShardSource {
 
   /** Out-of-order samples up to an epoch are in blocks: drops them. */
   async endOutOfOrder(epoch: number): Promise<void> {
-    this.blocks.reload();
+    this.reloadBlocks();
     await this.#keeper.truncate(NO_MAX_TIME, epoch);
+    this.changes.note(-Infinity);
   }
 
   /** Writes what is in memory only, so that the next start reads little. */

@@ -60,6 +60,10 @@ const FORCED = `${INFO}input to histogram_quantile needed to be fixed for monoto
 export class Annotations {
   readonly #notes = new Map<string, Note>();
 
+  get isEmpty(): boolean {
+    return this.#notes.size === 0;
+  }
+
   /** By code, as fragments report them. */
   add(code: string, range: Range, metric = '', count = 1): void {
     const slash = code.indexOf('/');

@@ -14,8 +14,8 @@ import { childrenOf, type Expr } from '../parse/ast.ts';
 import { ALL_FEATURES, parseExpr } from '../parse/parser.ts';
 import { printExpr } from '../parse/print.ts';
 import { isStepDependent } from '../plan/build.ts';
-import { type EvalCommand, type LoadCommand, parseScript } from './commands.ts';
-import { customBucketSeries } from './custom-buckets.ts';
+import { type EvalCommand, type LoadCommand, parseScript } from './commands.suite.ts';
+import { customBucketSeries } from './custom-buckets.suite.ts';
 import type { SequenceValue } from './series-notation.ts';
 
 const EPSILON = 1e-6;

@@ -13,6 +13,7 @@ import type { MetricFamily } from '#model/family.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRange } from '#model/query.ts';
+import type { Changes } from '#store/changes.ts';
 import type { ShardSide } from '#store/compact/shard-side.ts';
 import type { Cardinality } from '#store/head/cardinality.ts';
 
@@ -66,6 +67,8 @@ export type ShardApi = ShardSide & {
   targetStatuses(): readonly TargetStatus[];
   targetFamilies(): readonly TargetFamily[];
   cardinality(limit: number): Cardinality;
+  /** What has changed since a mark that an earlier call returned. */
+  changes(since: number): Promise<Changes>;
   /** How far the log has been read: bytes. */
   replayProgress(): { readonly doneBytes: number; readonly totalBytes: number };
   metrics(): readonly MetricFamily[];

@@ -12,6 +12,7 @@ import type {
   QueryLimits,
   RawSeries,
   SelectRequest,
+  SourceChanges,
   TimeRange,
 } from '#model/query.ts';
 import type { ShardApi } from './protocol.ts';
@@ -75,6 +76,13 @@ export class ShardedSource implements FragmentSource {
       }
     }
     return merged;
+  }
+
+  async changes(since: readonly number[] | undefined): Promise<SourceChanges> {
+    const clients = this.#clients();
+    const known = since?.length === clients.length ? since : undefined;
+    const parts = await Promise.all(clients.map((client, i) => client.changes(known?.[i] ?? -1)));
+    return { marks: parts.map(({ mark }) => mark), min: Math.min(...parts.map(({ min }) => min)) };
   }
 
   #all<T>(ask: (client: Client<ShardApi>) => Promise<T>): Promise<T[]> {

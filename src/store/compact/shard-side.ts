@@ -61,10 +61,10 @@ export function shardSide(store: ShardStore, disk: Disk): ShardSide {
     truncateHead: (before) => store.truncate(before),
     beginOutOfOrder: async () => store.beginOutOfOrder(),
     endOutOfOrder: (epoch) => store.endOutOfOrder(epoch),
-    reloadBlocks: async () => store.blocks.reload(),
+    reloadBlocks: async () => store.reloadBlocks(),
     async deleteSeries({ matchers, range }) {
       for (const set of matchers) await store.delete(set, range);
-      store.blocks.reload(true);
+      store.reloadBlocks(true);
     },
   };
 }

@@ -4,7 +4,7 @@ import { CUSTOM_BUCKETS_SCHEMA, type Histogram } from '#model/histogram.ts';
 import { type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
 import { parseGoFloat } from '../functions/histograms.ts';
 import { compact } from '../histogram/arithmetic.ts';
-import type { LoadCommand } from './commands.ts';
+import type { LoadCommand } from './commands.suite.ts';
 
 type Draft = { readonly buckets: Map<number, number>; count: number | undefined; sum: number };
 
