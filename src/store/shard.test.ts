@@ -144,3 +144,25 @@ test('a restart with another number of shards keeps all data, and its log goes o
     );
   }
 });
+
+test('caches are told since when nothing has changed', async (t) => {
+  const store = open(temporaryFolder(t), { outOfOrderWindowMs: 3_600_000 });
+  const labels = labelsOf({ __name__: 'm' });
+  const put = (time: number) => store.append(batchOf([{ labels, time, value: 1 }]));
+  await put(NOW);
+  const { mark } = store.changes.since(-1);
+  assert.equal(store.changes.since(mark).min, Infinity);
+  await put(NOW + 15_000);
+  await put(NOW + 30_000);
+  assert.equal(store.changes.since(mark).min, NOW + 15_000);
+  const { rejections } = await put(NOW - 7_200_000);
+  assert.equal(rejections.length, 1);
+  assert.equal(store.changes.since(mark).min, NOW + 15_000, 'refused samples change nothing');
+  await put(NOW - 60_000);
+  assert.equal(store.changes.since(mark).min, NOW - 60_000);
+  await store.delete([{ type: '=', name: '__name__', value: 'm' }], { min: NOW - 90_000, max: NOW });
+  assert.equal(store.changes.since(mark).min, NOW - 90_000);
+  store.reloadBlocks();
+  assert.equal(store.changes.since(mark).min, -Infinity);
+  await store.close();
+});
