@@ -8,10 +8,13 @@ export class SampleColumns {
   timestamps: Float64Array;
   values: Float64Array;
   histograms: (Histogram | undefined)[] | undefined;
+  /** The values as words, low before high. */
+  #words: Uint32Array;
 
   constructor(capacity = 128) {
     this.timestamps = new Float64Array(capacity);
     this.values = new Float64Array(capacity);
+    this.#words = new Uint32Array(this.values.buffer);
   }
 
   reserve(count: number): void {
@@ -24,6 +27,7 @@ export class SampleColumns {
     const values = new Float64Array(capacity);
     values.set(this.values);
     this.values = values;
+    this.#words = new Uint32Array(values.buffer);
   }
 
   push(timestamp: number, value: number): void {
@@ -36,9 +40,8 @@ export class SampleColumns {
   pushBits(timestamp: number, high: number, low: number): void {
     this.reserve(1);
     this.timestamps[this.length] = timestamp;
-    const words = new Uint32Array(this.values.buffer, this.length * 8, 2);
-    words[0] = low;
-    words[1] = high;
+    this.#words[this.length * 2] = low;
+    this.#words[this.length * 2 + 1] = high;
     this.length++;
   }
 
