@@ -21,6 +21,7 @@ import { deleteFromBlock } from '../delete.ts';
 import { planRetention } from '../retention.ts';
 import { cleanFolder, compact, removeBlocks } from './compact.ts';
 import { blockRanges, planCompaction, planHead, planRewrite } from './plan.ts';
+import { joinChunks } from './series.ts';
 
 const HOUR = 3_600_000;
 const seed = Number(process.env['SEED'] ?? 99);
@@ -173,6 +174,35 @@ test('compaction runs until nothing is left to do and keeps every sample', (t) =
     rounds.join(),
   );
   assert.ok(blocks.length < 5, `${blocks.length} blocks after ${rounds.join()}`);
+});
+
+test('chunks that follow each other closely become longer ones, bit for bit the same samples', () => {
+  const samples = new SampleColumns();
+  const random = seeded(seed + 9);
+  for (let i = 0; i < 2000; i++) {
+    // A gap of half a day in the middle, and a stale marker now and then.
+    const time = i * 15_000 + (i >= 1080 ? 12 * HOUR : 0);
+    if (random.below(50) === 0) samples.pushBits(time, 0x7ff00000, 2);
+    else samples.push(time, random.below(1e6));
+  }
+  const chunks = encodeChunks(samples);
+  const joined = joinChunks(chunks);
+  assert.deepEqual(
+    joined.map((chunk) => chunk.samples),
+    [480, 480, 120, 480, 440],
+  );
+  const decoded = new SampleColumns();
+  for (const { encoding, bytes, minTime, maxTime } of joined) {
+    const from = decoded.length;
+    decodeChunk(encoding, bytes, decoded);
+    assert.equal(decoded.timestamps[from], minTime);
+    assert.equal(decoded.timestamps[decoded.length - 1], maxTime);
+  }
+  const words = (columns: SampleColumns) => new BigUint64Array(columns.values.buffer, 0, columns.length);
+  assert.deepEqual(decoded.timestamps.subarray(0, 2000), samples.timestamps.subarray(0, 2000));
+  assert.deepEqual(words(decoded), words(samples));
+  const bytes = (list: readonly { bytes: Uint8Array }[]) => list.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
+  assert.ok(bytes(joined) < bytes(chunks));
 });
 
 test('tombstones are gone after a rewrite, and a block with nothing left goes away', (t) => {

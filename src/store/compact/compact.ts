@@ -14,6 +14,7 @@ import { isUlid } from '../block/ulid.ts';
 import { type BlockSeries, CREATION_SUFFIX, DELETION_SUFFIX, deleteBlock, writeBlock } from '../block/writer.ts';
 import { mergeSources } from './merge.ts';
 import type { CompactionPlan, SeriesRule } from './plan.ts';
+import { joinChunks } from './series.ts';
 
 const CACHE_BYTES = 8 * 1024 * 1024;
 
@@ -32,7 +33,7 @@ export function compact(plan: CompactionPlan, disk: Disk, signal?: AbortSignal):
   const range = { min: meta.minTime, max: meta.maxTime - 1 };
   let written: BlockMeta | undefined;
   try {
-    const merged = mergeSources(sources, range);
+    const merged = plan.reason === 'level' ? joined(mergeSources(sources, range)) : mergeSources(sources, range);
     written = writeBlock(disk, folder, meta, plan.rules ? filtered(merged, plan.rules) : merged, signal);
   } catch (error) {
     // Damaged blocks are left out of later plans; a full disk or a shutdown is no reason to.
@@ -44,6 +45,11 @@ export function compact(plan: CompactionPlan, disk: Disk, signal?: AbortSignal):
   if (!written) for (const block of blocks) markDeletable(disk, block.folder);
   for (const path of plan.parts) disk.remove(path);
   return { block: written, obsolete: plan.blocks };
+}
+
+/** Blocks above the first level are kept for long: their chunks are made longer, once. */
+function* joined(series: Iterable<BlockSeries>): Generator<BlockSeries> {
+  for (const { labels, chunks } of series) yield { labels, chunks: joinChunks(chunks) };
 }
 
 function* filtered(series: Iterable<BlockSeries>, rules: readonly SeriesRule[]): Generator<BlockSeries> {

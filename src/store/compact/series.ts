@@ -1,10 +1,11 @@
 // Merges the chunks of one series from any number of sources. Chunks that touch nothing else are passed on as they are;
 // only runs that overlap, that reach beyond the range or that have deleted samples are decoded and written anew.
 
-import type { TimeRange } from '#model/query.ts';
+import { CHUNK_XOR, type TimeRange } from '#model/query.ts';
 import type { ChunkedSeries, EncodedChunk } from '../chunks.ts';
 import { decodeChunk, encodeChunks, isPlain } from '../codec/chunk.ts';
 import { SampleColumns } from '../codec/samples.ts';
+import { encodeXor } from '../codec/xor.ts';
 
 type Source = { readonly chunk: EncodedChunk; readonly deleted: readonly TimeRange[]; readonly order: number };
 
@@ -29,6 +30,42 @@ export function mergeSeries(parts: readonly ChunkedSeries[], range: TimeRange): 
     start = end;
   }
   return merged;
+}
+
+/** Chunks as they come from heads are short; longer ones need less room for their heads and their places in the index. */
+const JOINED_SAMPLES = 480;
+
+/** Makes one chunk of several short ones that follow each other closely. Only floats: histograms begin anew for a reason. */
+export function joinChunks(chunks: readonly EncodedChunk[]): readonly EncodedChunk[] {
+  if (chunks.length < 2) return chunks;
+  const joined: EncodedChunk[] = [];
+  for (let start = 0; start < chunks.length; ) {
+    const first = chunks[start]!;
+    let end = start + 1;
+    let samples = first.samples;
+    while (end < chunks.length && samples + chunks[end]!.samples <= JOINED_SAMPLES) {
+      const [before, next] = [chunks[end - 1]!, chunks[end]!];
+      const isClose = next.minTime - before.maxTime <= Math.max(1, before.maxTime - before.minTime);
+      if (first.encoding !== CHUNK_XOR || next.encoding !== CHUNK_XOR || !isClose) break;
+      samples += next.samples;
+      end++;
+    }
+    joined.push(end - start === 1 ? first : joinedChunk(chunks.slice(start, end), samples));
+    start = end;
+  }
+  return joined;
+}
+
+function joinedChunk(chunks: readonly EncodedChunk[], samples: number): EncodedChunk {
+  const columns = new SampleColumns(samples);
+  for (const { encoding, bytes } of chunks) decodeChunk(encoding, bytes, columns);
+  return {
+    encoding: CHUNK_XOR,
+    minTime: chunks[0]!.minTime,
+    maxTime: chunks.at(-1)!.maxTime,
+    samples,
+    bytes: encodeXor(columns, 0, columns.length),
+  };
 }
 
 /** Without chunks that are there twice, as replicas and repeated compactions leave them. */
