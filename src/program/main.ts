@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command: finds the role in the table, reads its flags, runs it. Only the role that runs is loaded.
 
-import { errorText, OperatingError, UserError } from '#base/errors.ts';
+import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
 import { describeFlags, parseFlags } from '#base/flags.ts';
 import { nearest } from '#base/nearest.ts';
 import { ROLES, type Role } from './roles.ts';
@@ -67,6 +67,18 @@ function checkRuntime(): void {
   throw new UserError(`Node ${process.versions.node} is too old: ${NEEDED_NODE.join('.')} or later is needed`);
 }
 
+/** Resolves when everything printed has been handed over: pipes take it at their reader's speed. */
+const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+
+// A reader that has seen enough, as `head`, ends the program without a word.
+process.stdout.on('error', (error) => {
+  if (errorCode(error) !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   checkRuntime();
   process.exitCode = await run(process.argv.slice(2));
@@ -75,5 +87,6 @@ try {
   process.stderr.write(`pharos: ${expected ? errorText(error) : (error as Error).stack}\n`);
   process.exitCode = error instanceof UserError ? 2 : 1;
 }
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 // Roles return when their work is done; nothing that is still open may hold the process back.
 process.exit();

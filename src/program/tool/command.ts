@@ -2,7 +2,13 @@
 
 import type { FlagTable, FlagValues } from '#base/flags.ts';
 
-export type Streams = { out(text: string): void; err(text: string): void; stdin(): Promise<string> };
+export type Streams = {
+  out(text: string): void;
+  err(text: string): void;
+  stdin(): Promise<string>;
+  /** Resolves when more can be printed without piling up; for commands that print without end. */
+  drained?(): Promise<void>;
+};
 
 export type ToolCommand<T extends FlagTable = FlagTable> = {
   /** "check rules" */

@@ -1,5 +1,6 @@
 // The role `tool`: promtool's job, as a table of subcommands.
 
+import { once } from 'node:events';
 import { text as readAll } from 'node:stream/consumers';
 import { UserError } from '#base/errors.ts';
 import { describeFlags, type ParsedCommand, parseFlags } from '#base/flags.ts';
@@ -24,6 +25,9 @@ const processStreams: Streams = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   stdin: () => readAll(process.stdin),
+  drained: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+  },
 };
 
 export async function runTool({ operands }: ParsedCommand<Record<never, never>>): Promise<number> {

@@ -92,7 +92,10 @@ const dumping = (name: string, summary: string, format: 'lines' | 'openmetrics')
       warnOfLog(folder, streams);
       const range = { min: flags['min-time'], max: flags['max-time'] };
       const matchers = flags.match.map((selector) => parseSelector(selector));
-      for (const lines of dump(nodeDisk, folder, { range, matchers, format })) streams.out(lines);
+      for (const lines of dump(nodeDisk, folder, { range, matchers, format })) {
+        streams.out(lines);
+        await streams.drained?.();
+      }
       return SUCCESS;
     },
   });

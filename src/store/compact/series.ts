@@ -50,7 +50,11 @@ export function joinChunks(chunks: readonly EncodedChunk[]): readonly EncodedChu
       samples += next.samples;
       end++;
     }
-    joined.push(end - start === 1 ? first : joinedChunk(chunks.slice(start, end), samples));
+    const run = chunks.slice(start, end);
+    const one = run.length === 1 ? first : joinedChunk(run, samples);
+    // A stale marker or another outlier makes all values after it in its chunk wide: then short chunks are better.
+    if (one.bytes.length < run.reduce((sum, { bytes }) => sum + bytes.length, 0)) joined.push(one);
+    else joined.push(...run);
     start = end;
   }
   return joined;
