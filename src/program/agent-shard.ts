@@ -13,7 +13,7 @@ import { ScrapePool } from '#collect/scrape/pool.ts';
 import { AgentStore } from '#collect/send/agent.ts';
 import type { Appender, SampleBatch } from '#model/batch.ts';
 import { Registry } from '#model/registry.ts';
-import { ShardedAppender } from '#scale/shards/append.ts';
+import { batchBuffers, ShardedAppender } from '#scale/shards/append.ts';
 import type { ExchangeConfig, ShardApi } from '#scale/shards/protocol.ts';
 import { processLogger } from './process.ts';
 import { type ExchangeOptions, ShardExchange } from './shard-exchange.ts';
@@ -41,7 +41,7 @@ const spread = (own: Appender): Appender =>
     if (shard === data.shard) return own;
     const peer = peers.get(shard);
     if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
-    return { append: (batch) => peer.append(batch) };
+    return { append: (batch) => peer.append(batch, { transfer: batchBuffers(batch) }) };
   });
 
 const hand = (folded: Folded): void => {

@@ -15,7 +15,7 @@ import { compareLabels, compareText } from '#model/labels.ts';
 import type { Columns, RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardQueries } from '#query/shard/run.ts';
-import { ShardedAppender } from '#scale/shards/append.ts';
+import { batchBuffers, ShardedAppender } from '#scale/shards/append.ts';
 import type { ExchangeConfig, SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
 import { decodeChunk } from '#store/codec/chunk.ts';
 import { SampleColumns } from '#store/codec/samples.ts';
@@ -60,7 +60,7 @@ const spread = (own: Appender): Appender =>
     if (shard === data.shard) return own;
     const peer = peers.get(shard);
     if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
-    return { append: (batch) => peer.append(batch) };
+    return { append: (batch) => peer.append(batch, { transfer: batchBuffers(batch) }) };
   });
 
 const hand = (folded: Folded): void => {

@@ -8,7 +8,7 @@ import { errorCode, errorText, OperatingError } from '#base/errors.ts';
 import { configuredHeaders, TokenSource } from './auth.ts';
 import { DEFAULT_HTTP_CLIENT, type HttpClientConfig, type TlsConfig } from './config.ts';
 import { proxyFor } from './proxy.ts';
-import { dialError, RawConnection, tooLarge } from './raw.ts';
+import { dialError, RawBuffers, RawConnection, tooLarge } from './raw.ts';
 
 export type HttpCall = {
   readonly url: string;
@@ -42,12 +42,16 @@ export interface HttpClient {
   call(call: HttpCall): Promise<HttpReply>;
   /** A reply of unknown length that is read as it comes; ends when the signal is aborted. The timeout is for its head. */
   stream(call: HttpCall): Promise<HttpStream>;
+  /** Gives the memory of a reply's body back, for those who call often; the body must not be looked at afterwards. */
+  recycle(body: Uint8Array): void;
   close(): void;
 }
 
 export type HttpEnvironment = {
   readonly clock: Clock;
   readonly disk: Disk;
+  /** Shared by the clients of a thread. */
+  readonly buffers?: RawBuffers;
   /** For proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 };
@@ -67,6 +71,7 @@ class Client implements HttpClient {
   readonly #environment: HttpEnvironment;
   readonly #idle = new Map<string, RawConnection[]>();
   readonly #dispatchers = new Map<string, { readonly secrets: string; readonly dispatcher: Dispatcher }>();
+  readonly #buffers: RawBuffers;
   readonly #tokens: TokenSource | undefined;
   #tokenClient: Client | undefined;
   #closed = false;
@@ -74,6 +79,7 @@ class Client implements HttpClient {
   constructor(config: HttpClientConfig, environment: HttpEnvironment) {
     this.#config = config;
     this.#environment = environment;
+    this.#buffers = environment.buffers ?? new RawBuffers();
     const oauth2 = config.oauth2;
     if (oauth2) {
       const tokenConfig = {
@@ -115,6 +121,10 @@ class Client implements HttpClient {
         body: stream,
       })),
     );
+  }
+
+  recycle(body: Uint8Array): void {
+    this.#buffers.release(body);
   }
 
   close(): void {
@@ -176,7 +186,7 @@ class Client implements HttpClient {
     const key = call.socketPath ?? `${host}:${port}`;
     const idle = this.#idle.get(key);
     const origin = { host, port, ...(call.socketPath ? { socketPath: call.socketPath } : {}) };
-    const connection = idle?.pop() ?? new RawConnection(origin, this.#environment.clock);
+    const connection = idle?.pop() ?? new RawConnection(origin, this.#environment.clock, this.#buffers);
     const reply = await connection.send(requestBytes(url, call, body), {
       timeoutMs: call.timeoutMs,
       maxBodyBytes: call.maxBodyBytes,

@@ -14,6 +14,45 @@ export type RawReply = {
   readonly body: Buffer;
 };
 
+/** What connections of one client share: the buffer that sockets read into, and body buffers to be used again. */
+export class RawBuffers {
+  readonly read = Buffer.allocUnsafeSlow(READ_BYTES);
+  readonly #free = new Map<number, Buffer[]>();
+  #keptBytes = 0;
+
+  /** At least `bytes` long; what is in it is of no meaning. */
+  acquire(bytes: number): Buffer {
+    if (bytes < SMALLEST_KEPT_BYTES) return Buffer.allocUnsafe(bytes);
+    const size = 2 ** Math.ceil(Math.log2(bytes));
+    const buffer = this.#free.get(size)?.pop();
+    if (!buffer) return Buffer.allocUnsafeSlow(size);
+    this.#keptBytes -= size;
+    return buffer;
+  }
+
+  /** A buffer from `acquire`, or a part of one, that nobody looks at any more. */
+  release(part: Uint8Array): void {
+    const { buffer } = part;
+    const size = buffer.byteLength;
+    const isOurs = size >= SMALLEST_KEPT_BYTES && (size & (size - 1)) === 0 && buffer instanceof ArrayBuffer;
+    if (!isOurs || this.#keptBytes + size > MAX_KEPT_BYTES) return;
+    this.#keptBytes += size;
+    const free = this.#free.get(size);
+    const whole = Buffer.from(buffer, 0, size);
+    if (free) free.push(whole);
+    else this.#free.set(size, [whole]);
+  }
+}
+
+/** For replies without a Content-Length. */
+const FIRST_BODY_BYTES = 64 * 1024;
+/** The most that is reserved because a server announces it; the rest is reserved as it comes. */
+const MAX_TRUSTED_BYTES = 4 * 1024 * 1024;
+const READ_BYTES = 64 * 1024;
+const SMALLEST_KEPT_BYTES = 16 * 1024;
+/** Body buffers that wait to be used again; the collector of garbage would run for them many times a second otherwise. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024;
+
 export type RawOrigin = { readonly host: string; readonly port: number; readonly socketPath?: string };
 
 /** Status line and headers of a reply; servers that send more are broken. */
@@ -32,15 +71,17 @@ type Pending = {
 export class RawConnection {
   readonly #origin: RawOrigin;
   readonly #clock: Clock;
+  readonly #buffers: RawBuffers;
   #socket: net.Socket | undefined;
   #pending: Pending | undefined;
   #parser: ReplyParser | undefined;
   #received = 0;
   #closed = false;
 
-  constructor(origin: RawOrigin, clock: Clock) {
+  constructor(origin: RawOrigin, clock: Clock, buffers: RawBuffers) {
     this.#origin = origin;
     this.#clock = clock;
+    this.#buffers = buffers;
   }
 
   /** Sends a whole request and waits for the reply. A connection that was kept alive and turns out dead is replaced once. */
@@ -74,7 +115,7 @@ export class RawConnection {
         this.#fail(new OperatingError('timeout', 'context deadline exceeded')),
       );
       this.#received = 0;
-      this.#parser = new ReplyParser(options.maxBodyBytes, options.isHead ?? false);
+      this.#parser = new ReplyParser(options.maxBodyBytes, options.isHead ?? false, this.#buffers);
       this.#pending = {
         resolve,
         reject,
@@ -90,11 +131,18 @@ export class RawConnection {
 
   #connect(): net.Socket {
     const { host, port, socketPath } = this.#origin;
-    const socket = socketPath ? net.connect({ path: socketPath }) : net.connect({ host, port, noDelay: true });
+    // What is read is taken before the call returns, so that one buffer serves all sockets of the thread.
+    const onread = {
+      buffer: this.#buffers.read,
+      callback: (length: number, buffer: Uint8Array) => {
+        if (socket === this.#socket) this.#onData(Buffer.from(buffer.buffer, buffer.byteOffset, length));
+        return true;
+      },
+    };
+    const socket: net.Socket = socketPath
+      ? net.connect({ path: socketPath, onread })
+      : net.connect({ host, port, noDelay: true, onread });
     this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      if (socket === this.#socket) this.#onData(chunk);
-    });
     socket.on('error', (error) => {
       if (socket === this.#socket) this.#fail(dialError(error, this.#origin));
     });
@@ -202,23 +250,25 @@ class ReplyParser {
   mustClose = false;
   readonly #maxBodyBytes: number;
   readonly #isHead: boolean;
+  readonly #buffers: RawBuffers;
   #phase: Phase = 'head';
   #head: Buffer = Buffer.alloc(0);
   #status = 0;
   #statusText = '';
   #headers = new Map<string, string>();
-  #chunks: Buffer[] = [];
+  #body: Buffer | undefined;
   #size = 0;
   #left = 0;
   #interim = 0;
 
-  constructor(maxBodyBytes: number, isHead: boolean) {
+  constructor(maxBodyBytes: number, isHead: boolean, buffers: RawBuffers) {
     this.#maxBodyBytes = maxBodyBytes;
     this.#isHead = isHead;
+    this.#buffers = buffers;
   }
 
   reply(): RawReply {
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#size);
+    const body = this.#body?.subarray(0, this.#size) ?? Buffer.alloc(0);
     return { status: this.#status, statusText: this.#statusText, headers: this.#headers, body };
   }
 
@@ -348,9 +398,23 @@ class ReplyParser {
   }
 
   #keep(part: Buffer): void {
-    this.#size += part.length;
-    if (this.#size > this.#maxBodyBytes) throw tooLarge();
-    this.#chunks.push(part);
+    const size = this.#size + part.length;
+    if (size > this.#maxBodyBytes) throw tooLarge();
+    let body = this.#body;
+    if (!body || body.length < size) {
+      // With a Content-Length the first buffer holds everything: `#left` is what is still to come.
+      const wanted =
+        this.#phase === 'length' ? this.#size + this.#left : Math.max(size, FIRST_BODY_BYTES, this.#size * 2);
+      const larger = this.#buffers.acquire(Math.min(wanted, Math.max(size, MAX_TRUSTED_BYTES)));
+      if (body) {
+        body.copy(larger, 0, 0, this.#size);
+        this.#buffers.release(body);
+      }
+      body = larger;
+      this.#body = body;
+    }
+    part.copy(body, this.#size);
+    this.#size = size;
   }
 }
 

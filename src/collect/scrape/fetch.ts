@@ -42,7 +42,9 @@ export async function fetchPage(client: HttpClient, job: JobSpec, target: Target
     throw new OperatingError('status', `server returned HTTP status ${reply.status}${text ? ` ${text}` : ''}`);
   }
   const encoding = reply.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
-  return { body: decode(reply.body, encoding, limit, sizeHint), contentType: reply.headers.get('content-type') };
+  const body = decode(reply.body, encoding, limit, sizeHint);
+  if (body !== reply.body) client.recycle(reply.body);
+  return { body, contentType: reply.headers.get('content-type') };
 }
 
 const STATUS_TEXTS: Readonly<Record<number, string>> = {

@@ -198,6 +198,7 @@ export class ScrapeLoop {
       bytes: isTooLarge ? -1 : (page?.body.length ?? 0),
       elapsedSeconds,
     });
+    if (page) job.client.recycle(page.body);
     this.#health = error === undefined ? 'up' : 'down';
     this.#lastError = error === undefined ? '' : messageOf(error);
     this.#lastScrape = time;

@@ -6,6 +6,7 @@ import type { Disk, DiskFile } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { createHttpClient, type HttpEnvironment } from '#clients/http/client.ts';
+import { RawBuffers } from '#clients/http/raw.ts';
 import type { Appender, Metadata } from '#model/batch.ts';
 import type { Registry } from '#model/registry.ts';
 import { createAdmit } from './admit.ts';
@@ -37,6 +38,7 @@ export class ScrapePool {
   readonly #options: ScrapePoolOptions;
   readonly #context: LoopContext;
   readonly #jobs = new Map<string, Job>();
+  readonly #buffers = new RawBuffers();
   readonly #failureLogs = new Map<string, DiskFile>();
   #retiring = 0;
 
@@ -127,7 +129,12 @@ export class ScrapePool {
     const { clock, disk, environment } = this.#options;
     return {
       spec,
-      client: createHttpClient(spec.http, { clock, disk, ...(environment ? { environment } : {}) }),
+      client: createHttpClient(spec.http, {
+        clock,
+        disk,
+        buffers: this.#buffers,
+        ...(environment ? { environment } : {}),
+      }),
       admit: createAdmit(spec),
       logFailure: (target, error) => this.#logFailure(spec, target, error),
     };

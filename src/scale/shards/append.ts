@@ -25,7 +25,8 @@ export class ShardedAppender implements Appender {
   async append(batch: SampleBatch): Promise<AppendResult> {
     if (this.#shards === 1) return this.#appenderOf(0).append(batch);
     const parts = splitBatch(batch, this.#shards);
-    if (parts.length === 1) return this.#appenderOf(parts[0]!.shard).append(batch);
+    // All rows in one shard: they keep their places, so its answer is the answer. A part is a copy that may be moved away.
+    if (parts.length === 1) return this.#appenderOf(parts[0]!.shard).append(parts[0]!.batch);
     const outcomes = await Promise.allSettled(parts.map((part) => this.#appenderOf(part.shard).append(part.batch)));
     const failed = outcomes.filter((o): o is PromiseRejectedResult => o.status === 'rejected');
     if (failed.length > 0) {
@@ -40,6 +41,12 @@ export class ShardedAppender implements Appender {
       outcomes.map((o) => (o as PromiseFulfilledResult<AppendResult>).value),
     );
   }
+}
+
+/** The memory of a part, for handing it to another thread without a copy; the part cannot be read afterwards. */
+export function batchBuffers(batch: SampleBatch): ArrayBuffer[] {
+  const columns = [batch.refs, batch.timestamps, batch.values, ...(batch.starts ? [batch.starts] : [])];
+  return columns.map((column) => column.buffer as ArrayBuffer);
 }
 
 type Part = {
