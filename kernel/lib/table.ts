@@ -50,12 +50,11 @@ export const P_POSTINGS: usize = 16; // address of slots; the slot itself if P_R
 export const P_COUNT: usize = 20;
 export const P_ROOM: usize = 24; // slots
 export const P_SIBLING: usize = 28; // next pair of the same name
-export const P_RANK: usize = 32; // place in the order of (name, value)
-export const P_STAMP: usize = 36; // log record that defines it
-export const P_LOG_ID: usize = 40; // its number in that record
-export const P_CREATED: usize = 44; // series created with it so far
-export const P_UNSORTED: usize = 48;
-export const P_BYTES: usize = 52;
+export const P_STAMP: usize = 32; // log record that defines it
+export const P_LOG_ID: usize = 36; // its number in that record
+export const P_CREATED: usize = 40; // series created with it so far
+export const P_UNSORTED: usize = 44;
+export const P_BYTES: usize = 48;
 
 let pages: usize = 0;
 export let rowCount: u32 = 0; // slots in use or free
@@ -472,18 +471,6 @@ export function nameAfter(name: usize): usize {
   return 0;
 }
 
-/** Collects the pairs of all names; returns how many. */
-export function pairsAll(out: usize): u32 {
-  let count: u32 = 0;
-  for (let name = nameAfter(0); name; name = nameAfter(name)) {
-    for (let pair = <usize>load<u32>(name, N_FIRST); pair; pair = <usize>load<u32>(pair, P_SIBLING)) {
-      store<u32>(out + (<usize>count << 2), <u32>pair);
-      count++;
-    }
-  }
-  return count;
-}
-
 function comparePairs(a: usize, b: usize): i32 {
   const nameA = <usize>load<u32>(a, P_NAME);
   const nameB = <usize>load<u32>(b, P_NAME);
@@ -505,13 +492,18 @@ function compareRows(a: usize, b: usize): i32 {
   for (let i: u32 = 0; i < shared; i++) {
     const x = load<u32>(listA + (<usize>i << 2));
     const y = load<u32>(listB + (<usize>i << 2));
-    if (x != y) return <i32>load<u32>(<usize>x, P_RANK) - <i32>load<u32>(<usize>y, P_RANK);
+    if (x != y) return comparePairs(<usize>x, <usize>y);
   }
   return <i32>countA - <i32>countB;
 }
 
-/** One pass of a merge sort: merges neighbouring runs of `run` entries from `from` into `to`. Entries are pairs or slots. */
-export function mergeRuns(from: usize, to: usize, count: u32, run: u32, slots: bool): void {
+/** Order of two series by their labels. */
+export function compareSlots(a: u32, b: u32): i32 {
+  return compareRows(rowOf(a), rowOf(b));
+}
+
+/** One pass of a merge sort of slots: merges neighbouring runs of `run` entries from `from` into `to`. */
+export function mergeRuns(from: usize, to: usize, count: u32, run: u32): void {
   for (let start: u32 = 0; start < count; start += run << 1) {
     let a = start;
     const aEnd = min(start + run, count);
@@ -521,7 +513,7 @@ export function mergeRuns(from: usize, to: usize, count: u32, run: u32, slots: b
     while (a < aEnd && b < bEnd) {
       const x = load<u32>(from + (<usize>a << 2));
       const y = load<u32>(from + (<usize>b << 2));
-      const order = slots ? compareRows(rowOf(x), rowOf(y)) : comparePairs(<usize>x, <usize>y);
+      const order = compareRows(rowOf(x), rowOf(y));
       if (order <= 0) a++;
       else b++;
       store<u32>(out, order <= 0 ? x : y);
@@ -530,9 +522,4 @@ export function mergeRuns(from: usize, to: usize, count: u32, run: u32, slots: b
     if (a < aEnd) memory.copy(out, from + (<usize>a << 2), <usize>(aEnd - a) << 2);
     if (b < bEnd) memory.copy(out, from + (<usize>b << 2), <usize>(bEnd - b) << 2);
   }
-}
-
-/** Numbers sorted pairs, which is what `mergeRuns` compares series by. */
-export function rankPairs(sorted: usize, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) store<u32>(<usize>load<u32>(sorted + (<usize>i << 2)), i, P_RANK);
 }

@@ -279,7 +279,6 @@ function applySeries(
       if (kernel.takenIsNew()) report.series++;
     }
   }
-  head.table.changed();
   return true;
 }
 

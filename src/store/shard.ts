@@ -257,8 +257,8 @@ export class ShardStore implements Appender, ShardSource {
   }
 
   /** The head for who writes a block of it. */
-  source(): HeadSource {
-    return new HeadSource(this.head);
+  source(): Promise<HeadSource> {
+    return HeadSource.create(this.head);
   }
 
   /** Everything before `min` is in blocks: drops it from the head and the log. */

@@ -51,7 +51,7 @@ export function shardSide(store: ShardStore, disk: Disk): ShardSide {
       await store.ready();
       disk.makeFolder(dirname(path));
       if (closes) store.head.minValidTime = Math.max(store.head.minValidTime, range.max + 1);
-      const steps = writePart(disk, path, store.source(), range);
+      const steps = writePart(disk, path, await store.source(), range);
       for (;;) {
         const step = steps.next();
         if (step.done) return step.value;

@@ -6,7 +6,7 @@ import { silentLogger } from '#base/log.ts';
 import { seeded } from '#base/random.ts';
 import type { SampleBatch } from '#model/batch.ts';
 import { CUSTOM_BUCKETS_SCHEMA, type Histogram } from '#model/histogram.ts';
-import { formatLabels, type Labels, labelsOf } from '#model/labels.ts';
+import { compareLabels, formatLabels, type Labels, labelsOf } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import { Registry } from '#model/registry.ts';
 import { setStale } from '#model/value.ts';
@@ -358,7 +358,8 @@ test('start times, exemplars, metadata and deleted ranges survive a restart and 
     return lines.length;
   };
   assert.equal(check(), 200);
-  const encodings = [...store.select([], ALL_TIME, true)].flatMap((s) => [...s.encodings.subarray(0, s.count)]);
+  const encodings: number[] = [];
+  for (const series of store.select([], ALL_TIME, true)) encodings.push(...series.encodings.subarray(0, series.count));
   assert.deepEqual([...new Set(encodings)], [1, 4], 'plain chunks until there is a start time');
   disk.restart(false);
   store = await open({ maxAheadMs: 0 }, disk);
@@ -418,4 +419,30 @@ test('a walk over series survives a truncation in its middle', async () => {
       [],
     );
   }
+});
+
+test('the head is handed to compaction in label order, however many series it has', async () => {
+  const random = seeded(12);
+  const store = await open({ maxAheadMs: 0 });
+  const sets = Array.from({ length: 9500 }, (_, i) =>
+    labelsOf({ __name__: `m${random.below(50)}`, ...(i % 3 ? { b: `x${random.below(9)}` } : {}), n: `ü${i}` }),
+  );
+  for (let i = 0; i < sets.length; i += 500) {
+    await store.append(batchOf(sets.slice(i, i + 500).map((labels) => ({ labels, time: NOW, value: i }))));
+  }
+  const source = await store.source();
+  const want = sets.toSorted(compareLabels).map(formatLabels);
+  assert.deepEqual(
+    [...source.series(ALL_TIME)].map(({ labels }) => formatLabels(labels)),
+    want,
+  );
+  const selected: string[] = [];
+  for (const { labels } of store.select([], ALL_TIME, true)) selected.push(formatLabels(labels));
+  assert.deepEqual(selected, want);
+
+  const walk = source.series(ALL_TIME);
+  walk.next();
+  await store.append(batchOf([row('z', NOW + HOUR, 1)]));
+  await store.truncate(NOW + 1);
+  assert.throws(() => walk.next(), { code: 'head_changed' });
 });

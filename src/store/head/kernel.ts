@@ -19,11 +19,10 @@ export type StoreKernel = {
   pairFind(bytes: number, nameLength: number, valueLength: number, hash: number): number;
   pairHash(bytes: number, nameLength: number, valueLength: number): number;
   pairOfLast(index: number, bytes: number, nameLength: number, valueLength: number): number;
-  pairsAll(out: number): number;
   nameAfter(name: number): number;
   nameFind(bytes: number, length: number): number;
-  mergeRuns(from: number, to: number, count: number, run: number, slots: number): void;
-  rankPairs(sorted: number, count: number): void;
+  compareSlots(a: number, b: number): number;
+  mergeRuns(from: number, to: number, count: number, run: number): void;
   rowOf(slot: number): number;
   append(
     n: number,
@@ -142,9 +141,9 @@ export const PAIR = {
   count: 20,
   room: 24,
   sibling: 28,
-  created: 44,
-  unsorted: 48,
-  bytes: 52,
+  created: 40,
+  unsorted: 44,
+  bytes: 48,
 } as const;
 
 /** Rows of one kernel call; longer batches take several. */

@@ -1,11 +1,13 @@
 // Reading the head: series that match, with their chunks where they lie; and the whole head in label order for who writes
 // blocks.
 
+import { OperatingError } from '#base/errors.ts';
 import { compareLabels, equalLabels, type Labels } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { SeriesChunks, TimeRange } from '#model/query.ts';
 import { newChunkList } from '../block/window.ts';
 import { type ChunkedSeries, type EncodedChunk, type SeriesChunkSource, samplesOf } from '../chunks.ts';
+import { inSlices } from '../slices.ts';
 import type { Head } from './head.ts';
 import { CHUNK_ENTRIES, ROW } from './kernel.ts';
 import { matchSlots } from './postings.ts';
@@ -125,15 +127,30 @@ function insert(into: Reading, address: number, length: number, encoding: number
   into.maxTimes[at] = max;
 }
 
+/** Slots that are sorted in one go. */
+const RUN_SLOTS = 4096;
+
 /** The head as a source of chunks for blocks. Bytes are copied, so that the consumer may take its time. */
 export class HeadSource implements SeriesChunkSource {
   readonly #head: Head;
-  readonly #order: Uint32Array;
+  readonly #runs: readonly Uint32Array[];
+  readonly #removals: number;
 
-  /** Fixes the series and their order now; samples that come later into the range are seen nonetheless. */
-  constructor(head: Head) {
+  private constructor(head: Head, runs: readonly Uint32Array[]) {
     this.#head = head;
-    this.#order = head.table.sort(matchSlots(head.table, []));
+    this.#runs = runs;
+    this.#removals = head.table.removals;
+  }
+
+  /** Fixes the series and sorts them, in slices; samples that come into the range later are seen nonetheless. */
+  static async create(head: Head): Promise<HeadSource> {
+    const runs: Uint32Array[] = [];
+    await inSlices(head.table.counts().slots, RUN_SLOTS, (from, to) => {
+      const slots: number[] = [];
+      for (let slot = from; slot < to; slot++) if (head.table.isAlive(slot)) slots.push(slot);
+      if (slots.length > 0) runs.push(head.table.sort(Uint32Array.from(slots)));
+    });
+    return new HeadSource(head, runs);
   }
 
   get range(): TimeRange {
@@ -147,8 +164,7 @@ export class HeadSource implements SeriesChunkSource {
       labels: [] as Labels,
       deleted: [] as readonly TimeRange[],
     });
-    for (const slot of this.#order) {
-      if (!head.table.isAlive(slot)) continue;
+    for (const slot of this.#merged()) {
       const room = loadChunks(head, slot, range, reading);
       const chunks: EncodedChunk[] = [];
       const u8 = head.memory.shard.u8;
@@ -165,6 +181,36 @@ export class HeadSource implements SeriesChunkSource {
       }
       if (room) head.memory.kernel.slabRelease(room.address, room.bytes);
       if (chunks.length > 0) yield { labels: head.table.labelsOf(slot), chunks, deleted: head.deletions.of(slot) };
+    }
+  }
+
+  /** The runs as one; a heap of their first entries. */
+  *#merged(): Generator<number> {
+    const { kernel } = this.#head.memory;
+    const heap = this.#runs.map((run) => ({ run, at: 0 }));
+    const isBefore = (a: number, b: number) =>
+      kernel.compareSlots(heap[a]!.run[heap[a]!.at]!, heap[b]!.run[heap[b]!.at]!) < 0;
+    const sink = (from: number) => {
+      for (let at = from; ; ) {
+        let least = at;
+        for (const child of [at * 2 + 1, at * 2 + 2]) if (child < heap.length && isBefore(child, least)) least = child;
+        if (least === at) return;
+        [heap[at], heap[least]] = [heap[least]!, heap[at]!];
+        at = least;
+      }
+    };
+    for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(i);
+    while (heap.length > 0) {
+      if (this.#head.table.removals !== this.#removals) {
+        throw new OperatingError('head_changed', 'cannot read the head any further: it has been truncated meanwhile');
+      }
+      const top = heap[0]!;
+      yield top.run[top.at++]!;
+      if (top.at === top.run.length) {
+        const last = heap.pop()!;
+        if (heap.length > 0 && last !== top) heap[0] = last;
+      }
+      sink(0);
     }
   }
 }

@@ -23,7 +23,6 @@ export type TableCounts = {
 export class SeriesTable {
   readonly #memory: HeadMemory;
   readonly #strings = new Map<number, string>();
-  #ranked = false;
   /** Counts removals of series: slots found before one may be another series' now. */
   removals = 0;
 
@@ -106,13 +105,7 @@ export class SeriesTable {
     this.#reserve();
     const slot = kernel.seriesCreate(areas.lengths, areas.bytes, count);
     if (slot < 0) throw new OperatingError('memory_full', 'cannot create series: the shard has no slot left');
-    this.#ranked = false;
     return slot;
-  }
-
-  /** Called when the kernel may have made series by itself (replay). */
-  changed(): void {
-    this.#ranked = false;
   }
 
   #reserve(): void {
@@ -238,42 +231,20 @@ export class SeriesTable {
   /** Sorts slots by their labels, in the kernel. */
   sort(slots: Uint32Array): Uint32Array {
     const { kernel } = this.#memory;
-    if (!this.#ranked) {
-      const { pairs } = this.counts();
-      this.#sortWith(
-        pairs,
-        false,
-        (from) => void kernel.pairsAll(from),
-        (sorted) => kernel.rankPairs(sorted, pairs),
-      );
-      this.#ranked = true;
-    }
-    let result = slots;
-    this.#sortWith(
-      slots.length,
-      true,
-      (from) => this.#memory.shard.u32.set(slots, from >>> 2),
-      (sorted) => {
-        result = this.#memory.shard.u32.slice(sorted >>> 2, (sorted >>> 2) + slots.length);
-      },
-    );
-    return result;
-  }
-
-  #sortWith(count: number, slots: boolean, fill: (at: number) => void, use: (sorted: number) => void): void {
-    const { kernel } = this.#memory;
+    const count = slots.length;
     const bytes = Math.max(4, count * 4);
     this.#memory.ahead(bytes * 4);
     let from = kernel.slabAlloc(bytes) >>> 0;
     let to = kernel.slabAlloc(bytes) >>> 0;
-    fill(from);
+    this.#memory.shard.u32.set(slots, from >>> 2);
     for (let run = 1; run < count; run *= 2) {
-      kernel.mergeRuns(from, to, count, run, slots ? 1 : 0);
+      kernel.mergeRuns(from, to, count, run);
       [from, to] = [to, from];
     }
-    use(from);
+    const sorted = this.#memory.shard.u32.slice(from >>> 2, (from >>> 2) + count);
     kernel.slabRelease(from, bytes);
     kernel.slabRelease(to, bytes);
+    return sorted;
   }
 
   /** Removes the series whose bits are set at `dead`; refs to them are unknown from then on. */
@@ -282,7 +253,6 @@ export class SeriesTable {
     const removed = this.#memory.kernel.seriesRemove(dead);
     if (removed > 0) {
       this.#strings.clear();
-      this.#ranked = false;
       this.removals++;
     }
     return removed;
