@@ -14,6 +14,7 @@ import { type Damage, readRecords } from './log/reader.ts';
 import { inSlices, pause } from './slices.ts';
 
 const SLICE_ROWS = 5000;
+const RESERVED_SERIES = 64;
 
 export type ReplayReport = {
   segments: number;
@@ -260,8 +261,9 @@ function applySeries(
   stage(head, body);
   const { kernel, areas } = head.memory;
   kernel.openSeries(areas.record, body.length);
-  for (;;) {
-    head.table.reserveForReplay();
+  for (let count = 0; ; count++) {
+    // Lists and tables double at most once in so few creations; new pairs take what the body has of them.
+    if (count % RESERVED_SERIES === 0) head.table.reserveForReplay(body.length * 4 + RESERVED_SERIES * 4096);
     const id = kernel.takeSeries(
       areas.pairs,
       MAX_RECORD_PAIRS,

@@ -108,14 +108,15 @@ export class SeriesTable {
     return slot;
   }
 
-  #reserve(): void {
+  #reserve(moreBytes = 0): void {
     // Bucket arrays double, the longest postings grow by a quarter, a page of rows is made: all in one creation, at worst.
     const { series, pairs } = this.counts();
-    this.#memory.ahead(MAX_SERIES_BYTES * 2 + series * 16 + pairs * 8 + 512 * 1024);
+    this.#memory.ahead(MAX_SERIES_BYTES * 2 + series * 16 + pairs * 8 + 512 * 1024 + moreBytes);
   }
 
-  reserveForReplay(): void {
-    this.#reserve();
+  /** Room for several series that the kernel makes by itself. */
+  reserveForReplay(moreBytes: number): void {
+    this.#reserve(moreBytes);
   }
 
   isAlive(slot: number): boolean {
