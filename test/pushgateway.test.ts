@@ -154,6 +154,20 @@ test('what was persisted survives a crash; a damaged file is put aside', async (
   assert.equal(fs.statSync(`${file}.unreadable`).size, 60);
 });
 
+test('the page for people shows groups and escapes what was pushed', async (t) => {
+  const { url } = await startOurs(t);
+  await fetch(`${url}/metrics/job/a/evil@base64/${Buffer.from('<script>').toString('base64url')}`, {
+    method: 'PUT',
+    body: 'shown 1\n',
+  });
+  const page = await (await fetch(`${url}/`)).text();
+  assert.match(page, /<code>shown<\/code>/);
+  assert.match(page, /&#60;script&#62;/);
+  const path = /data-path="([^"]+)"/.exec(page)![1]!;
+  assert.equal((await fetch(`${url}/${path}`, { method: 'DELETE' })).status, 202);
+  assert.doesNotMatch(await (await fetch(`${url}/`)).text(), /shown/);
+});
+
 test('a push that is too large is refused and the gateway goes on', async (t) => {
   const { url } = await startOurs(t, '--push.max-body-size=1MB');
   const body = `# ${'x'.repeat(100 * 1024 * 1024)}\n`;

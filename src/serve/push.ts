@@ -14,6 +14,7 @@ import { FamilyError, type ParsedPage, parseFamilies } from '#wire/families/text
 import { snappyDecodeFrames } from '#wire/snappy-frames.ts';
 import { type HttpRequest, type HttpResponse, json, type Route, success, text } from './http.ts';
 import { groupsJson } from './push-json.ts';
+import { pushPage } from './push-page.ts';
 
 export type PushRouteOptions = {
   readonly telemetryPath: string;
@@ -114,6 +115,9 @@ export function pushRoutes(gateway: Gateway, options: PushRouteOptions, metrics:
         ),
     },
   ];
+  const page = () => text(pushPage(gateway.state, prefix), 200, 'text/html; charset=utf-8');
+  routes.push({ methods: ['GET'], pattern: `${prefix}/`, handler: page });
+  routes.push({ methods: ['GET'], pattern: `${prefix}/status`, handler: page });
   if (options.enableAdminApi)
     routes.push({
       methods: ['PUT'],

@@ -9,6 +9,9 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export class KafkaWriter {
   readonly #parts: Buffer[] = [];
+  int8(value: number): this {
+    return this.#push(Buffer.from([value & 255]));
+  }
   int16(value: number): this {
     const bytes = Buffer.alloc(2);
     bytes.writeInt16BE(value);

@@ -54,8 +54,8 @@ export type DnsAnswer = {
 
 export async function probeDns(module: DnsModule, target: string, context: ProbeContext): Promise<boolean> {
   const { clock, page, note } = context;
-  const bare = /^\[?([^\]]*)\]?(?::(\d+))?$/.exec(net.isIP(target) === 6 ? `[${target}]` : target);
-  const [host, port] = [bare?.[1] ?? target, Number(bare?.[2] ?? 53)];
+  const bare = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(target);
+  const [host, port] = [bare?.[1] ?? bare?.[2] ?? target, Number(bare?.[3] ?? 53)];
   const phase = (name: string, ms: number) =>
     page.gauge('probe_dns_duration_seconds', 'Duration of the probe by phase.', ms / 1000, ['phase', name]);
   const started = clock.monotonic();

@@ -1,0 +1,272 @@
+// Sources without a Debian package, over their protocols with recorded answers: what a server of each kind says, cut down.
+
+import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '#base/clock.ts';
+import { loadYaml } from '#base/config/load.ts';
+import { nodeDisk } from '#base/disk/node.ts';
+import { silentLogger } from '#base/log.ts';
+import { createHttpClient } from '#clients/http/client.ts';
+import { writeText } from '#wire/exposition/write.ts';
+import { KafkaReader, KafkaWriter } from './kafka/protocol.ts';
+import { buildQuery } from './probe/dns.ts';
+import { moduleSchema, type ProbeModule } from './probe/modules.ts';
+import { probe } from './probe/probe.ts';
+import { Sources } from './sources.ts';
+
+async function scrape(
+  t: TestContext,
+  kind: 'clickhouse' | 'elasticsearch' | 'jolokia' | 'kafka',
+  url: string,
+): Promise<string> {
+  const client = createHttpClient(undefined, { clock: systemClock, disk: nodeDisk });
+  const sources = new Sources([{ name: 'one', kind, url, timeout: 5000 }], {
+    clock: systemClock,
+    log: silentLogger,
+    http: client,
+  });
+  t.after(async () => {
+    await sources.close();
+    client.close();
+  });
+  return writeText(await sources.one('one', new AbortController().signal));
+}
+
+async function serve(t: TestContext, answer: (url: string, body: string) => string | undefined): Promise<string> {
+  const server = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    const text = answer(request.url!, body);
+    response.writeHead(text === undefined ? 404 : 200).end(text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const has = (page: string, ...lines: string[]) => {
+  for (const line of lines) assert.ok(page.split('\n').includes(line), `${line}\n\nis not on\n\n${page}`);
+};
+
+test("ClickHouse by clickhouse_exporter's names", async (t) => {
+  const url = await serve(t, (_, sql) => {
+    assert.match(sql, / FORMAT JSONEachRow$/);
+    if (sql.includes('system.metrics'))
+      return '{"metric":"Query","value":"1"}\n{"metric":"TCPConnection","value":"3"}\n';
+    if (sql.includes('asynchronous_metrics')) return '{"metric":"MaxPartCountForPartition","value":7}\n';
+    if (sql.includes('system.events')) return '{"event":"SelectQuery","value":"42"}\n';
+    if (sql.includes('system.parts'))
+      return '{"database":"shop","table":"orders","bytes":"1000","parts":"2","rows":"30"}\n';
+    return '{"name":"default","free_space":"10","total_space":"20"}\n';
+  });
+  has(
+    await scrape(t, 'clickhouse', url),
+    'clickhouse_up 1',
+    'clickhouse_query 1',
+    'clickhouse_max_part_count_for_partition 7',
+    'clickhouse_select_query_total 42',
+    'clickhouse_table_parts_rows{database="shop",table="orders"} 30',
+    'clickhouse_free_space_in_bytes{disk="default"} 10',
+  );
+});
+
+test("Elasticsearch by elasticsearch_exporter's names", async (t) => {
+  const url = await serve(t, (path) =>
+    path === '/_cluster/health'
+      ? '{"cluster_name":"c","status":"yellow","number_of_nodes":1,"active_shards":5,"unassigned_shards":2}'
+      : JSON.stringify({
+          nodes: {
+            x: {
+              name: 'n1',
+              host: '10.0.0.1',
+              roles: ['data', 'ingest'],
+              indices: { docs: { count: 9, deleted: 1 }, search: { query_total: 4, query_time_in_millis: 1500 } },
+              jvm: {
+                mem: { heap_used_in_bytes: 100 },
+                gc: { collectors: { young: { collection_count: 3, collection_time_in_millis: 250 } } },
+              },
+              breakers: { parent: { tripped: 1 } },
+              thread_pool: { search: { rejected: 2 } },
+              fs: { data: [{ path: '/d', mount: '/ (sda)', available_in_bytes: 11 }] },
+            },
+          },
+        }),
+  );
+  const page = await scrape(t, 'elasticsearch', url);
+  const node = 'cluster="c",es_client_node="true",es_data_node="true",es_ingest_node="true",es_master_node="false",';
+  has(
+    page,
+    'elasticsearch_up 1',
+    'elasticsearch_cluster_health_status{cluster="c",color="yellow"} 1',
+    'elasticsearch_cluster_health_status{cluster="c",color="green"} 0',
+    'elasticsearch_cluster_health_unassigned_shards{cluster="c"} 2',
+    `elasticsearch_indices_docs{${node}host="10.0.0.1",name="n1"} 9`,
+    `elasticsearch_indices_search_query_time_seconds{${node}host="10.0.0.1",name="n1"} 1.5`,
+    `elasticsearch_jvm_gc_collection_seconds_sum{${node}gc="young",host="10.0.0.1",name="n1"} 0.25`,
+    `elasticsearch_thread_pool_rejected_count{${node}host="10.0.0.1",name="n1",type="search"} 2`,
+  );
+});
+
+test('a JVM and beans of the application through Jolokia', async (t) => {
+  const url = await serve(t, (_, body) => {
+    assert.equal(JSON.parse(body).length, 3);
+    return JSON.stringify([
+      {
+        status: 200,
+        value: {
+          'java.lang:type=Memory': {
+            HeapMemoryUsage: { used: 10, committed: 20, max: 30, init: 5 },
+            NonHeapMemoryUsage: { used: 1 },
+          },
+          'java.lang:name=G1 Young,type=GarbageCollector': { CollectionCount: 4, CollectionTime: 1500 },
+          'java.lang:type=Threading': { ThreadCount: 12 },
+          'java.lang:type=Runtime': { StartTime: 1_700_000_000_000, VmName: 'VM', VmVendor: 'V', VmVersion: '21' },
+        },
+      },
+      { status: 404, error: 'InstanceNotFoundException' },
+      {
+        status: 200,
+        value: {
+          'Catalina:name="http-nio",type=ThreadPool': {
+            currentThreadsBusy: 3,
+            paused: false,
+            nested: { a: 1 },
+            text: 'x',
+          },
+        },
+      },
+    ]);
+  });
+  has(
+    await scrape(t, 'jolokia', `${url}/jolokia?mbean=${encodeURIComponent('Catalina:type=ThreadPool,name=*')}`),
+    'jolokia_up 1',
+    'jvm_memory_bytes_used{area="heap"} 10',
+    'jvm_gc_collection_seconds_sum{gc="G1 Young"} 1.5',
+    'jvm_threads_current 12',
+    'process_start_time_seconds 1700000000',
+    'Catalina_ThreadPool_currentThreadsBusy{name="\\"http-nio\\""} 3',
+    'Catalina_ThreadPool_nested_a{name="\\"http-nio\\""} 1',
+  );
+});
+
+test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
+  const server = net.createServer((socket) => {
+    let received = Buffer.alloc(0);
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 4 && received.length >= 4 + received.readInt32BE()) {
+        const request = new KafkaReader(received.subarray(4, 4 + received.readInt32BE()));
+        received = received.subarray(4 + received.readInt32BE());
+        const [api, , id] = [request.int16(), request.int16(), request.int32()];
+        request.string();
+        const body = new KafkaWriter().int32(id);
+        answerKafka(api, request, body, port);
+        const bytes = body.bytes();
+        socket.write(Buffer.concat([new KafkaWriter().int32(bytes.length).bytes(), bytes]));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const port = (server.address() as AddressInfo).port;
+  has(
+    await scrape(t, 'kafka', `kafka://127.0.0.1:${port}`),
+    'kafka_up 1',
+    'kafka_brokers 1',
+    'kafka_topic_partitions{topic="orders"} 1',
+    'kafka_topic_partition_current_offset{partition="0",topic="orders"} 100',
+    'kafka_topic_partition_oldest_offset{partition="0",topic="orders"} 10',
+    'kafka_topic_partition_under_replicated_partition{partition="0",topic="orders"} 1',
+    'kafka_consumergroup_members{consumergroup="billing"} 1',
+    'kafka_consumergroup_lag{consumergroup="billing",partition="0",topic="orders"} 30',
+    'kafka_consumergroup_lag_sum{consumergroup="billing",topic="orders"} 30',
+  );
+});
+
+/** What a broker answers, field by field, in the versions that are asked for. */
+function answerKafka(api: number, request: KafkaReader, out: KafkaWriter, port: number): void {
+  const one = [0];
+  switch (api) {
+    case 3:
+      out.array(one, () => void out.int32(1).string('127.0.0.1').int32(port).string('')).int32(1);
+      out.array(one, () => {
+        out.int16(0).string('orders');
+        out.int8(0);
+        out.array(one, () => {
+          out.int16(0).int32(0).int32(1);
+          out.array([1, 2], (replica) => void out.int32(replica)).array([1], (replica) => void out.int32(replica));
+        });
+      });
+      break;
+    case 2: {
+      request.int32();
+      request.array(() => {
+        request.string();
+        request.array(() => {
+          request.int32();
+          const time = request.int64();
+          out.array(one, () => {
+            out.string('orders').array(
+              one,
+              () =>
+                void out
+                  .int32(0)
+                  .int16(0)
+                  .int64(-1n)
+                  .int64(time === -1 ? 100n : 10n),
+            );
+          });
+        });
+      });
+      break;
+    }
+    case 16:
+      out.int16(0).array(one, () => void out.string('billing').string('consumer'));
+      break;
+    case 15:
+      out.array(one, () => {
+        out.int16(0).string('billing').string('Stable').string('consumer').string('range');
+        out.array(one, () => void out.string('m').string('c').string('/h').int32(0).int32(0));
+      });
+      break;
+    case 9:
+      out.array(one, () => {
+        out.string('orders').array(one, () => void out.int32(0).int64(70n).string('').int16(0));
+      });
+  }
+}
+
+test('the dns prober reads answers over UDP and judges them', async (t) => {
+  const server = dgram.createSocket('udp4');
+  server.on('message', (query, from) => {
+    const answer = Buffer.from(query);
+    answer.writeUInt16BE(0x8180, 2);
+    answer.writeUInt16BE(1, 6);
+    // A pointer to the name asked for, type A, class IN, 60 s, 192.0.2.1.
+    const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]);
+    server.send(Buffer.concat([answer, record]), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const module = (extra: string): ProbeModule =>
+    loadYaml(`prober: dns\ntimeout: 2s\ndns: {query_name: example.org, query_type: A${extra}}`, moduleSchema, 'test');
+  const run = async (extra: string) => {
+    const result = await probe(module(extra), `127.0.0.1:${server.address().port}`, undefined, systemClock, nodeDisk);
+    return { ok: result.ok, page: writeText(result.families), log: result.log.join('\n') };
+  };
+  const good = await run(
+    ', validate_answer_rrs: {fail_if_not_matches_regexp: ["example.org.\\\\t.*\\\\tIN\\\\tA\\\\t192.0.2.1"]}',
+  );
+  assert.ok(good.ok, good.log);
+  has(good.page, 'probe_success 1', 'probe_dns_answer_rrs 1', 'probe_dns_query_succeeded 1');
+  assert.equal((await run(', validate_answer_rrs: {fail_if_matches_regexp: ["192"]}')).ok, false);
+  assert.equal((await run(', valid_rcodes: [NXDOMAIN]')).ok, false);
+  assert.equal(buildQuery(1, 'a.b.', 1, 1, true).toString('hex'), '000101000001000000000000016101620000010001');
+});
