@@ -7,7 +7,7 @@ import type { Alert } from '#model/alert.ts';
 import { type Labels, labelsFrom, labelsKey, METRIC_NAME } from '#model/labels.ts';
 import { printExpr } from '#query/parse/print.ts';
 import { queryEscape } from '../template/builtins.ts';
-import { ALERT_PREAMBLE, alertData, expandTemplate } from '../template/prometheus.ts';
+import { ALERT_PREAMBLE, alertData, RuleTemplate } from '../template/prometheus.ts';
 import type { AlertingConfig, AlertState, QueryOrigin, Row, RuleEngine, VectorSample } from './contract.ts';
 
 /** How long a resolved alert is kept, and sent again. */
@@ -43,12 +43,16 @@ export class AlertingRule {
   /** Whether the state of before the start has been looked up; until then nothing is written. */
   restored: boolean;
   readonly #options: AlertingOptions;
+  readonly #labels: readonly Text[];
+  readonly #annotations: readonly Text[];
 
   constructor(config: AlertingConfig, restored: boolean, options: AlertingOptions) {
     this.config = config;
     this.query = printExpr(config.expr);
     this.restored = restored;
     this.#options = options;
+    this.#labels = textsOf(config.name, config.labels);
+    this.#annotations = textsOf(config.name, config.annotations);
   }
 
   get state(): AlertState {
@@ -68,7 +72,9 @@ export class AlertingRule {
   async evaluate(timeMs: number, offsetMs: number, limit: number, origin: QueryOrigin): Promise<Row[]> {
     const result = await this.#options.engine.evaluate(this.query, timeMs - offsetMs, origin);
     const found = new Map<string, ActiveAlert>();
-    for (const sample of result) {
+    for (const [i, sample] of result.entries()) {
+      // Thousands of alerts must not hold up everything else in this thread.
+      if (i % ALERTS_AT_A_TIME === ALERTS_AT_A_TIME - 1) await new Promise((resolve) => setImmediate(resolve));
       const alert = await this.#alertOf(sample, timeMs, origin);
       const key = labelsKey(alert.labels);
       if (found.has(key)) throw new Error('vector contains metrics with the same labelset after applying alert labels');
@@ -130,13 +136,14 @@ export class AlertingRule {
     const { engine, externalLabels, externalUrl, logger, onExpansion } = this.#options;
     const data = alertData(sample.labels, externalLabels, externalUrl, sample.value);
     const query = (expression: string) => engine.evaluate(expression, timeMs, origin);
-    const expand = async (text: string): Promise<string> => {
-      if (!text.includes('{{')) return text;
-      const options = { query, nowMs: timeMs, externalUrl };
+    const options = { query, nowMs: timeMs, externalUrl };
+    const expand = async (text: string, template: RuleTemplate | undefined): Promise<string> => {
+      if (!template) return text;
       try {
-        const expanded = await expandTemplate(`__alert_${this.config.name}`, ALERT_PREAMBLE + text, data, options);
+        const expanded = template.expand(data, options);
+        const result = typeof expanded === 'string' ? expanded : await expanded;
         onExpansion?.(false);
-        return expanded;
+        return result;
       } catch (error) {
         onExpansion?.(true);
         logger.warn('Expanding alert template failed', { err: error, alert: this.config.name });
@@ -144,10 +151,10 @@ export class AlertingRule {
       }
     };
     const labels: [string, string][] = pairs(sample.labels).filter(([name]) => name !== METRIC_NAME);
-    for (const [name, text] of pairs(this.config.labels)) labels.push([name, await expand(text)]);
+    for (const { name, text, template } of this.#labels) labels.push([name, await expand(text, template)]);
     labels.push(['alertname', this.config.name]);
     const annotations: [string, string][] = [];
-    for (const [name, text] of pairs(this.config.annotations)) annotations.push([name, await expand(text)]);
+    for (const { name, text, template } of this.#annotations) annotations.push([name, await expand(text, template)]);
     return {
       labels: labelsFrom(labels),
       annotations: labelsFrom(annotations),
@@ -196,6 +203,20 @@ export class AlertingRule {
     }
     return due;
   }
+}
+
+/** Alerts whose texts are expanded before other work gets its turn. */
+const ALERTS_AT_A_TIME = 250;
+
+/** The text of a label or annotation, parsed when it is a template. */
+type Text = { readonly name: string; readonly text: string; readonly template: RuleTemplate | undefined };
+
+function textsOf(alert: string, labels: Labels): Text[] {
+  return pairs(labels).map(([name, text]) => ({
+    name,
+    text,
+    template: text.includes('{{') ? new RuleTemplate(`__alert_${alert}`, ALERT_PREAMBLE + text) : undefined,
+  }));
 }
 
 function needsSending(alert: ActiveAlert, now: number, resendDelayMs: number): boolean {

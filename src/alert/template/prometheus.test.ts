@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { labelsOf } from '#model/labels.ts';
 import { peer } from '../../../test/peers.ts';
-import { ALERT_PREAMBLE, alertData, expandTemplate, type TemplateSample } from './prometheus.ts';
+import { ALERT_PREAMBLE, alertData, RuleTemplate, type TemplateSample } from './prometheus.ts';
 
 const SERIES: Readonly<Record<string, readonly TemplateSample[]>> = {
   m: [
@@ -21,12 +21,15 @@ const ask = async (expression: string): Promise<readonly TemplateSample[]> => {
 };
 
 const LABELS = labelsOf({ __name__: 'm', host: 'b.example.org:9100' });
-const expand = (text: string) =>
-  expandTemplate('__alert_T', ALERT_PREAMBLE + text, alertData(LABELS, labelsOf({ dc: 'x' }), '', 2), {
-    query: ask,
-    nowMs: 60_000,
-    externalUrl: 'http://p:9090/prom',
-  }).catch((error: Error) => `<error expanding template: ${error.message}>`);
+const expand = async (text: string) => {
+  const options = { query: ask, nowMs: 60_000, externalUrl: 'http://p:9090/prom' };
+  try {
+    const data = alertData(LABELS, labelsOf({ dc: 'x' }), '', 2);
+    return await new RuleTemplate('__alert_T', ALERT_PREAMBLE + text).expand(data, options);
+  } catch (error) {
+    return `<error expanding template: ${(error as Error).message}>`;
+  }
+};
 
 const CASES = [
   '{{ $labels.host }} {{ $value }} {{ .Value }} {{ $externalLabels.dc }} {{ $labels.none }}|{{ $externalURL }}|',
@@ -118,17 +121,15 @@ test('what is newer than Debian', async () => {
 });
 
 test('a page calls templates of files and asks queries', async () => {
-  const page = await expandTemplate(
+  const page = await new RuleTemplate(
     'page.html',
     '{{ template "head" . }}{{ range query "m" }}<li title="{{ .Labels.host }}">{{ .Value }}</li>{{ end }}{{ tmpl "foot" "<x>" }}',
-    undefined,
-    { query: ask, nowMs: 0, externalUrl: '' },
     {
       files: [
         { name: 'lib', text: '{{ define "head" }}<h1>{{ . }}</h1>{{ end }}{{ define "foot" }}<i>{{ . }}</i>{{ end }}' },
       ],
     },
-  );
+  ).expand(undefined, { query: ask, nowMs: 0, externalUrl: '' });
   assert.equal(
     page,
     '<h1></h1><li title="b.example.org:9100">2</li><li title="a">1.234567891e&#43;06</li><i>&lt;x&gt;</i>',

@@ -44,75 +44,86 @@ class PendingQuery extends Interruption {
   }
 }
 
-/** Expands a text that may ask queries. `files` are further templates that an HTML page may call. */
-export async function expandTemplate(
-  name: string,
-  text: string,
-  data: Value,
-  options: ExpandOptions,
-  html?: { readonly files: readonly TemplateText[] },
-): Promise<string> {
-  const answers = new Map<string, readonly TemplateSample[] | Error>();
-  for (;;) {
+/** A text parsed once, to be expanded often. */
+export class RuleTemplate {
+  readonly #name: string;
+  readonly #set: TemplateSet;
+  readonly #html: boolean;
+
+  /** Throws when the text is no template. `files` are further templates that an HTML page may call. */
+  constructor(name: string, text: string, html?: { readonly files: readonly TemplateText[] }) {
+    this.#name = name;
+    this.#html = html !== undefined;
+    const functions = html ? { ...PROMETHEUS_FUNCTIONS, tmpl: PAGE_TMPL } : PROMETHEUS_FUNCTIONS;
     try {
-      return expandOnce(name, text, data, options, answers, html);
+      this.#set = parseTemplates([{ name, text }, ...(html?.files ?? [])], { functions, missingKey: 'zero' });
+    } catch (error) {
+      throw new Error(`error parsing template ${name}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** At once when the text asks no queries, which is most often so. */
+  expand(data: Value, options: ExpandOptions): string | Promise<string> {
+    try {
+      return this.#once(data, options, NO_ANSWERS);
     } catch (error) {
       if (!(error instanceof PendingQuery)) throw error;
-      if (answers.size >= MAX_QUERIES) throw new Error(`template ${name} asks more than ${MAX_QUERIES} queries`);
+      return this.#asking(data, options, error.expression);
+    }
+  }
+
+  async #asking(data: Value, options: ExpandOptions, first: string): Promise<string> {
+    const answers = new Map<string, readonly TemplateSample[] | Error>();
+    for (let expression = first; ; ) {
+      if (answers.size >= MAX_QUERIES) throw new Error(`template ${this.#name} asks more than ${MAX_QUERIES} queries`);
       answers.set(
-        error.expression,
+        expression,
         await options
-          .query(error.expression)
+          .query(expression)
           .catch((cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause)))),
       );
+      try {
+        return this.#once(data, options, answers);
+      } catch (error) {
+        if (!(error instanceof PendingQuery)) throw error;
+        expression = error.expression;
+      }
+    }
+  }
+
+  #once(data: Value, options: ExpandOptions, answers: Answers): string {
+    const lookup = (expression: string): Value => {
+      const answer = answers.get(expression);
+      if (!answer) throw new PendingQuery(expression);
+      if (answer instanceof Error) throw answer;
+      return new GoSlice(RESULT, answer.map(sampleValue));
+    };
+    const html = this.#html;
+    const set: TemplateSet = this.#set.withFunctions({
+      query: { params: ['string'], call: (expression) => lookup(expression as string) },
+      now: { params: [], call: () => options.nowMs / 1000 },
+      externalURL: { params: [], call: () => options.externalUrl },
+      pathPrefix: { params: [], call: () => pathOf(options.externalUrl) },
+      ...(html
+        ? {
+            tmpl: {
+              ...PAGE_TMPL,
+              call: (called, argument) => new SafeText('HTML', set.execute(called as string, argument, { html })),
+            } satisfies GoFunction,
+          }
+        : {}),
+    });
+    try {
+      return set.execute(this.#name, data, { html });
+    } catch (error) {
+      if (error instanceof Interruption) throw error;
+      throw new Error(`error executing template ${this.#name}: ${(error as Error).message}`, { cause: error });
     }
   }
 }
 
-function expandOnce(
-  name: string,
-  text: string,
-  data: Value,
-  options: ExpandOptions,
-  answers: ReadonlyMap<string, readonly TemplateSample[] | Error>,
-  html?: { readonly files: readonly TemplateText[] },
-): string {
-  const lookup = (expression: string): Value => {
-    const answer = answers.get(expression);
-    if (!answer) throw new PendingQuery(expression);
-    if (answer instanceof Error) throw answer;
-    return new GoSlice(RESULT, answer.map(sampleValue));
-  };
-  const functions: Record<string, GoFunction> = {
-    ...PROMETHEUS_FUNCTIONS,
-    query: { params: ['string'], call: (expression) => lookup(expression as string) },
-    now: { params: [], call: () => options.nowMs / 1000 },
-    externalURL: { params: [], call: () => options.externalUrl },
-    pathPrefix: { params: [], call: () => pathOf(options.externalUrl) },
-  };
-  let set: TemplateSet;
-  if (html) {
-    functions['tmpl'] = {
-      params: ['string', ANY],
-      call: (called, argument) => new SafeText('HTML', set.execute(called as string, argument, { html: true })),
-    };
-  }
-  set = parse(name, [{ name, text }, ...(html?.files ?? [])], functions);
-  try {
-    return set.execute(name, data, { html: html !== undefined });
-  } catch (error) {
-    if (error instanceof Interruption) throw error;
-    throw new Error(`error executing template ${name}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function parse(name: string, texts: readonly TemplateText[], functions: FunctionTable) {
-  try {
-    return parseTemplates(texts, { functions, missingKey: 'zero' });
-  } catch (error) {
-    throw new Error(`error parsing template ${name}: ${(error as Error).message}`, { cause: error });
-  }
-}
+type Answers = ReadonlyMap<string, readonly TemplateSample[] | Error>;
+const NO_ANSWERS: Answers = new Map();
 
 /** Throws when a text is no template; executes nothing. */
 export function checkTemplate(name: string, text: string): void {
@@ -187,6 +198,9 @@ function sortByLabel(label: string, result: GoSlice): GoSlice {
   });
   return new GoSlice(RESULT, sorted);
 }
+
+/** Calls another template from within a value, which `template` cannot. */
+const PAGE_TMPL: GoFunction = { params: ['string', ANY], call: () => noQuery() };
 
 const noQuery = (): never => {
   throw new Error('queries are not possible here');
