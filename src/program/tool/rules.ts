@@ -16,6 +16,7 @@ import { labelsKey } from '#model/labels.ts';
 import type { ParseOptions } from '#query/parse/parser.ts';
 import { loadServerConfig } from '../config.ts';
 import { FAILURE, LINT_FAILURE, type Streams, SUCCESS, toolCommand } from './command.ts';
+import { checkNamedFiles } from './config-files.ts';
 
 const LINT_FLAGS = {
   'lint-fatal': { kind: 'boolean', default: false, help: 'Make lint errors exit with code 3.' },
@@ -166,6 +167,7 @@ export const checkConfig = toolCommand({
       try {
         const config = loadServerConfig(file, nodeDisk, process.env, {});
         if (!flags['syntax-only']) ruleFiles = config.ruleFiles.flatMap(existing);
+        checkNamedFiles(nodeDisk, config, flags['syntax-only'], (message) => streams.out(`${message}\n`));
         if (ruleFiles.length > 0) streams.out(`  SUCCESS: ${ruleFiles.length} rule files found\n`);
         streams.out(` SUCCESS: ${file} is valid prometheus config file syntax\n`);
         if (flags.lint === 'all' || flags.lint === 'too-long-scrape-interval') {
@@ -236,7 +238,10 @@ export const testRules = toolCommand({
         ...result.cases.flatMap((c) => c.failures),
       ];
       if (failures.length === 0) streams.out('  SUCCESS\n');
-      else streams.err(`  FAILED:\n${failures.join('\n')}\n`);
+      else {
+        streams.err(`  FAILED:\n${failures.join('\n')}\n`);
+        streams.out('\n'.repeat(failures.length));
+      }
       streams.out('\n');
     }
     if (flags.junit !== '') {
