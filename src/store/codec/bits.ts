@@ -15,14 +15,17 @@ export class BitWriter {
     this.bytes = new Uint8Array(capacity);
   }
 
+  #reserve(bits: number): void {
+    const end = this.length + bits;
+    if (end <= this.bytes.length * 8) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, (end >>> 3) + 9));
+    grown.set(this.bytes);
+    this.bytes = grown;
+  }
+
   /** The lower `count` bits of a value; at most 32. */
   bits(value: number, count: number): void {
-    const end = this.length + count;
-    if (end > this.bytes.length * 8) {
-      const grown = new Uint8Array(Math.max(this.bytes.length * 2, (end >>> 3) + 9));
-      grown.set(this.bytes);
-      this.bytes = grown;
-    }
+    this.#reserve(count);
     while (count > 0) {
       const free = 8 - (this.length & 7);
       const take = Math.min(free, count);
@@ -82,6 +85,22 @@ export class BitWriter {
     }
     this.bits(0xff, 8);
     this.integer(value, 64);
+  }
+
+  /** Bits [from, to) of other bytes, as they are. */
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    const lead = Math.min(to - from, (8 - (this.length & 7)) & 7);
+    for (let i = 0; i < lead; i++, from++) this.bits(bytes[from >>> 3]! >>> (7 - (from & 7)), 1);
+    const whole = (to - from) >>> 3;
+    this.#reserve(to - from);
+    const shift = from & 7;
+    let source = from >>> 3;
+    let target = this.length >>> 3;
+    for (let i = 0; i < whole; i++, source++, target++) {
+      this.bytes[target] = (bytes[source]! << shift) | (shift > 0 ? bytes[source + 1]! >>> (8 - shift) : 0);
+    }
+    this.length += whole * 8;
+    for (from += whole * 8; from < to; from++) this.bits(bytes[from >>> 3]! >>> (7 - (from & 7)), 1);
   }
 
   /** Whole bytes written so far. */
@@ -199,6 +218,8 @@ export class XorValue {
   low = 0;
   #leading = 255;
   #trailing = 0;
+  /** Values have been read with the window that is there before any is written: an encoder that went on after a restart. */
+  usedInitialWindow = false;
   readonly #view = scratch();
 
   get value(): number {
@@ -273,7 +294,11 @@ export class XorValue {
 
   /** The bits within the current window. */
   readBits(reader: BitReader): void {
-    const leading = this.#leading === 255 ? 0 : this.#leading;
+    let leading = this.#leading;
+    if (leading === 255) {
+      leading = 0;
+      this.usedInitialWindow = true;
+    }
     reader.words(64 - leading - this.#trailing);
     const shift = this.#trailing;
     const { high, low } = reader;

@@ -81,6 +81,71 @@ export function decodeXor(bytes: Uint8Array, into: SampleColumns, withStarts = f
   }
 }
 
+/**
+ * One chunk of several that follow each other. Only the first sample of each and the time of its second one are written anew,
+ * because only they depend on what is before; all other bits are copied.
+ */
+export function joinXor(chunks: readonly Uint8Array[]): Uint8Array {
+  const out = new BitWriter(chunks.reduce((sum, chunk) => sum + chunk.length + 8, 0));
+  out.bits(
+    chunks.reduce((sum, chunk) => sum + ((chunk[0]! << 8) | chunk[1]!), 0),
+    16,
+  );
+  let written = 0;
+  let [time, delta] = [0, 0];
+  let value = new XorValue();
+  for (const chunk of chunks) {
+    const parsed = parseXor(chunk);
+    if (written === 0) out.copy(chunk, 16, parsed.end);
+    else {
+      const next = parsed.firstTime - time;
+      if (written === 1) out.uvarint(next);
+      else writeTime(out, next - delta);
+      if (parsed.value.usedInitialWindow) {
+        // All 64 bits: afterwards the window is the one that the rest of the chunk takes for granted.
+        out.bits(0b11, 2);
+        out.bits(0, 11);
+        out.words(parsed.firstHigh ^ value.high, parsed.firstLow ^ value.low, 64);
+      } else {
+        const before = new XorValue();
+        before.high = value.high;
+        before.low = value.low;
+        before.write(out, parsed.firstHigh, parsed.firstLow);
+      }
+      if (parsed.count > 1) {
+        writeTime(out, parsed.secondTime - parsed.firstTime - next);
+        out.copy(chunk, parsed.afterSecondTime, parsed.end);
+      } else delta = next;
+    }
+    written += parsed.count;
+    time = parsed.time;
+    if (parsed.count > 1) delta = parsed.delta;
+    value = parsed.value;
+  }
+  return out.finish();
+}
+
+/** Where the parts of a chunk lie, and what it ends with. */
+function parseXor(bytes: Uint8Array) {
+  const count = (bytes[0]! << 8) | bytes[1]!;
+  const reader = new BitReader(bytes, 2);
+  const value = new XorValue();
+  const firstTime = reader.varint();
+  value.readFirst(reader);
+  const { high: firstHigh, low: firstLow } = value;
+  let [time, delta, secondTime, afterSecondTime] = [firstTime, 0, 0, 0];
+  for (let i = 1; i < count; i++) {
+    if (i === 1) {
+      delta = reader.uvarint();
+      secondTime = time + delta;
+      afterSecondTime = reader.at;
+    } else delta += readTime(reader);
+    time += delta;
+    value.read(reader);
+  }
+  return { count, firstTime, firstHigh, firstLow, secondTime, afterSecondTime, time, delta, value, end: reader.at };
+}
+
 const STALE_HIGH = 0x7ff00000;
 const STALE_LOW = 2;
 

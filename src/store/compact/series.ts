@@ -5,7 +5,7 @@ import { CHUNK_XOR, type TimeRange } from '#model/query.ts';
 import type { ChunkedSeries, EncodedChunk } from '../chunks.ts';
 import { decodeChunk, encodeChunks, isPlain } from '../codec/chunk.ts';
 import { SampleColumns } from '../codec/samples.ts';
-import { encodeXor } from '../codec/xor.ts';
+import { joinXor } from '../codec/xor.ts';
 
 type Source = { readonly chunk: EncodedChunk; readonly deleted: readonly TimeRange[]; readonly order: number };
 
@@ -51,24 +51,19 @@ export function joinChunks(chunks: readonly EncodedChunk[]): readonly EncodedChu
       end++;
     }
     const run = chunks.slice(start, end);
-    const one = run.length === 1 ? first : joinedChunk(run, samples);
-    // A stale marker or another outlier makes all values after it in its chunk wide: then short chunks are better.
-    if (one.bytes.length < run.reduce((sum, { bytes }) => sum + bytes.length, 0)) joined.push(one);
-    else joined.push(...run);
+    joined.push(run.length === 1 ? first : joinedChunk(run, samples));
     start = end;
   }
   return joined;
 }
 
 function joinedChunk(chunks: readonly EncodedChunk[], samples: number): EncodedChunk {
-  const columns = new SampleColumns(samples);
-  for (const { encoding, bytes } of chunks) decodeChunk(encoding, bytes, columns);
   return {
     encoding: CHUNK_XOR,
     minTime: chunks[0]!.minTime,
     maxTime: chunks.at(-1)!.maxTime,
     samples,
-    bytes: encodeXor(columns, 0, columns.length),
+    bytes: joinXor(chunks.map(({ bytes }) => bytes)),
   };
 }
 
