@@ -116,7 +116,8 @@ export function parseServerConfig(
   const external = Object.fromEntries(
     Object.entries(global.external_labels).map(([name, value]) => [name, expandEnvironment(value, environment)]),
   );
-  const expanded = { ...global, external_labels: external };
+  const log = global.query_log_file;
+  const expanded = { ...global, external_labels: external, query_log_file: log === '' ? '' : resolve(log) };
   const origins = raw.scrape_configs.map((_, index) => `scrape_configs[${index}]`);
   const sections = [...raw.scrape_configs];
   for (const pattern of raw.scrape_config_files) {

@@ -1,12 +1,14 @@
 // Queries in the server role: all shards as one source, the engine over it, the desk where queries line up, and the API.
 
 import type { Clock } from '#base/clock.ts';
+import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
 import type { FragmentSource } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
 import { ResultCache } from '#query/cache.ts';
 import { QueryDesk } from '#query/desk.ts';
 import { FEATURES, QueryEngine } from '#query/engine.ts';
+import { QueryLog } from '#query/log.ts';
 import { mergeColumns } from '#query/shard/merge.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import { ShardedSource } from '#scale/shards/source.ts';
@@ -18,6 +20,7 @@ export class Querying {
   readonly source: FragmentSource;
   readonly engine: QueryEngine;
   readonly desk: QueryDesk;
+  readonly log: QueryLog;
   readonly routes: readonly Route[];
 
   constructor(
@@ -26,6 +29,7 @@ export class Querying {
     subqueryStepMs: () => number,
     ready: () => boolean,
     clock: Clock,
+    disk: Disk,
     logger: Logger,
     registry: Registry,
   ) {
@@ -49,9 +53,12 @@ export class Querying {
     const [maxConcurrent, maxWaiting] = [flags['query.max-concurrency'], flags['query.max-queued']];
     const seconds = registry.summary('prometheus_engine_query_duration_seconds', 'Query timings.');
     const samples = registry.counter('prometheus_engine_query_samples_total', 'Samples that queries have read.');
+    this.log = new QueryLog(disk, logger);
     this.desk = new QueryDesk({
       ...{ clock, maxConcurrent, maxWaiting },
-      log: ({ tookMs, stats }) => {
+      log: (ended) => {
+        const { tookMs, stats } = ended;
+        this.log.write(ended);
         seconds.observe(tookMs / 1000);
         samples.add(stats?.samples.total ?? 0);
       },

@@ -123,6 +123,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     blocks.configure(next);
     await exchange.apply(next);
     collecting.targets.apply(next.jobs);
+    querying.log.open(next.global.query_log_file);
     config = next;
     reloads.at = clock.now();
     reloads.isGood = true;
@@ -155,6 +156,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     interval,
     () => isReady,
     clock,
+    nodeDisk,
     logger,
     registry,
   );
@@ -251,6 +253,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   await ruling.stop();
   await box?.stop();
   await web.stop();
+  querying.log.close();
   await blocks.stop();
   await pool.stop();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
