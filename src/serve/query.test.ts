@@ -157,6 +157,18 @@ test('annotations, limits and statistics come with the result', async () => {
   const answer = JSON.parse((await ask('/api/v1/query?query=quantile(3,hits_total)&time=600&stats=all')).text);
   assert.deepEqual(answer.warnings, ['PromQL warning: quantile value should be between 0 and 1, got 3 (1:10)']);
   assert.equal(answer.data.stats.samples.totalQueryableSamples > 0, true);
+  const stats = async (query: string) =>
+    (await data(`/api/v1/query_range?query=${encodeURIComponent(query)}&start=600&end=630&step=30&stats=all`)).stats;
+  const perStep = async (query: string) => (await stats(query)).samples.totalQueryableSamplesPerStep;
+  assert.deepEqual(await perStep('rate(hits_total[1m])'), [
+    [600, 8],
+    [630, 8],
+  ]);
+  assert.deepEqual(await perStep('hits_total{host="a"} + max_over_time(hits_total{host="a"}[45s:15s] @ 300)'), [
+    [600, 4],
+    [630, 4],
+  ]);
+  assert.equal((await stats('sum(hits_total)')).samples.totalQueryableSamples, 4);
   const cut = JSON.parse((await ask('/api/v1/query?query=hits_total&time=600&limit=1')).text);
   assert.deepEqual([cut.data.result.length, cut.warnings], [1, ['results truncated due to limit']]);
 });

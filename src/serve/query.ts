@@ -14,6 +14,7 @@ import { takeRows } from '#query/execute/vector.ts';
 import { selectorsOf } from '#query/parse/ast.ts';
 import { prettyExpr } from '#query/parse/pretty.ts';
 import { goQuote } from '#query/parse/quote.ts';
+import { samplesPerStep } from '#query/sample-counts.ts';
 import { ApiError, type Handler, type HttpRequest, type HttpResponse, type Route, success } from './http.ts';
 import { features } from './query-features.ts';
 import { formatOf, otherFormat } from './query-formats.ts';
@@ -127,12 +128,16 @@ class QueryApi {
       cache && !['analyze', 'nocache'].some((name) => parameters.flag(name)) && !parameters.text('stats');
     const info: QueryInfo = { query, ...grid, origin: { httpRequest: originOf(request) } };
     let result: QueryResult;
+    let counts: Float64Array | undefined;
     try {
-      result = await desk.run(info, request.signal, (signal) =>
-        grid.step === 0
-          ? engine.instant(query, grid.start, { ...options, signal })
-          : (useCache ? cache : engine).range(query, grid, { ...options, signal }),
-      );
+      result = await desk.run(info, request.signal, async (signal) => {
+        const answer =
+          grid.step === 0
+            ? await engine.instant(query, grid.start, { ...options, signal })
+            : await (useCache ? cache : engine).range(query, grid, { ...options, signal });
+        if (parameters.text('stats') !== '') counts = await samplesPerStep(engine, query, grid, { ...options, signal });
+        return answer;
+      });
     } catch (error) {
       return invalid(error);
     }
@@ -140,7 +145,7 @@ class QueryApi {
     const cut = truncated(result, limit);
     if (cut !== result) warnings.push(TRUNCATED);
     if (format !== 'json') return otherFormat(format, cut.data, [...warnings, ...infos]);
-    return streamed(cut, warnings, infos, parameters);
+    return streamed(cut, warnings, infos, parameters, counts && { grid, counts });
   }
 
   #lookback(parameters: Parameters): number {
@@ -335,11 +340,12 @@ function streamed(
   warnings: readonly string[],
   infos: readonly string[],
   parameters: Parameters,
+  samples: StepSamples | undefined,
 ): HttpResponse {
   const head = `{"status":"success","data":{"resultType":"${resultType(result.data)}","result":`;
   let tail = '';
   const stats = parameters.text('stats');
-  if (stats !== '') tail += `,"stats":${JSON.stringify(statsOf(result, stats === 'all'))}`;
+  if (samples) tail += `,"stats":${JSON.stringify(statsOf(result, samples, stats === 'all'))}`;
   if (parameters.flag('analyze')) tail += `,"plan":${JSON.stringify(planTree(result.plan, result.nodes))}`;
   tail += '}';
   if (warnings.length > 0) tail += `,"warnings":${JSON.stringify(warnings)}`;
@@ -357,10 +363,12 @@ function streamed(
   return { status: 200, headers: JSON_HEADERS, body: Readable.from(all(), { objectMode: false }) };
 }
 
-function statsOf({ stats, data }: QueryResult, perStep: boolean): unknown {
+/** How many samples each step looks at. */
+type StepSamples = { readonly grid: Grid; readonly counts: Float64Array };
+
+function statsOf({ stats }: QueryResult, { grid, counts }: StepSamples, perStep: boolean): unknown {
   const { timings, samples, bytes, series } = stats;
   const seconds = (ms: number) => ms / 1000;
-  const grid = data.type === 'matrix' ? data.grid : undefined;
   return {
     timings: {
       evalTotalTime: seconds(timings.totalMs - timings.parseMs),
@@ -371,20 +379,13 @@ function statsOf({ stats, data }: QueryResult, perStep: boolean): unknown {
       execTotalTime: seconds(timings.totalMs),
     },
     samples: {
-      ...(perStep && grid ? { totalQueryableSamplesPerStep: perStepOf(samples.total, grid) } : {}),
-      totalQueryableSamples: samples.total,
+      ...(perStep
+        ? { totalQueryableSamplesPerStep: Array.from(counts, (n, i) => [(grid.start + i * grid.step) / 1000, n]) }
+        : {}),
+      totalQueryableSamples: counts.reduce((sum, n) => sum + n, 0),
       peakSamples: samples.peak,
       samplesRead: samples.total,
     },
     storage: { series, bytes },
   };
-}
-
-/** Samples are counted per fragment; over the steps they are spread evenly. */
-function perStepOf(total: number, grid: Grid): [number, number][] {
-  const steps = Math.floor((grid.end - grid.start) / grid.step) + 1;
-  return Array.from({ length: steps }, (_, step) => [
-    (grid.start + step * grid.step) / 1000,
-    Math.floor(((step + 1) * total) / steps) - Math.floor((step * total) / steps),
-  ]);
 }
