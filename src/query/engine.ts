@@ -154,7 +154,7 @@ export class QueryEngine {
     const limits = { ...DEFAULT_LIMITS, ...this.#options.limits, ...options.limits };
     const deadline = new Deadline(
       clock,
-      options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      Math.min(options.timeoutMs ?? Infinity, this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
       options.signal,
     );
     try {
