@@ -6,6 +6,9 @@ const CLASSES = 128;
 let heads: usize = 0;
 let next: usize = 0;
 let end: usize = 0;
+/** What was left of a region when the next one did not continue it; used up before the arena. */
+let spare: usize = 0;
+let spareEnd: usize = 0;
 /** Bytes of the blocks handed out and not freed. */
 export let slabUsed: u64 = 0;
 
@@ -18,20 +21,28 @@ export function slabInit(freeLists: usize): void {
   memory.fill(heads, 0, CLASSES * 4);
 }
 
-/** Gives the arena a region. What was left of the one before goes to the free lists, unless the new one continues it. */
+/** Gives the arena a region. If it does not continue the one before, what is left of that becomes the spare. */
 export function slabExtend(address: usize, bytes: u32): void {
   if (address != end + 16 && address != end) {
-    let left = end - next;
-    while (left >= 16) {
-      let index = classOf(<u32>left);
-      if (<usize>sizeOf(index) > left) index--;
-      push(next, index);
-      next += <usize>sizeOf(index);
-      left = end - next;
-    }
+    const isLarger = end - next > spareEnd - spare;
+    if (isLarger) {
+      scatter(spare, spareEnd);
+      spare = next;
+      spareEnd = end;
+    } else scatter(next, end);
     next = address;
   }
   end = address + <usize>bytes;
+}
+
+/** Puts a stretch of memory into the free lists. */
+function scatter(from: usize, to: usize): void {
+  while (to - from >= 16) {
+    let index = classOf(<u32>(to - from));
+    if (<usize>sizeOf(index) > to - from) index--;
+    push(from, index);
+    from += <usize>sizeOf(index);
+  }
 }
 
 export function slabFree(): u32 {
@@ -80,6 +91,11 @@ export function slabAlloc(bytes: u32): usize {
   if (found) {
     store<u32>(head, load<u32>(<usize>found));
     return <usize>found;
+  }
+  if (spare + <usize>size <= spareEnd) {
+    const address = spare;
+    spare += <usize>size;
+    return address;
   }
   if (next + <usize>size > end) unreachable();
   const address = next;
