@@ -2,6 +2,7 @@
 // checks that fail a whole scrape: names, label limits.
 
 import {
+  compareText,
   formatLabels,
   isLegacyLabelName,
   isLegacyMetricName,
@@ -31,24 +32,15 @@ export function createAdmit(job: JobSpec): Admit {
   };
 }
 
+/** Both label sets are sorted; where both have a name, `exposed` wins. */
 function joinHonoring(exposed: Labels, target: Labels): Labels {
-  let labels = exposed;
-  for (let i = 0; i < target.length; i += 2) {
-    if (labelValue(exposed, target[i]!) === '') labels = withLabel(labels, target[i]!, target[i + 1]!);
-  }
-  return labels;
+  return merge(exposed, target, undefined);
 }
 
 function joinOverriding(exposed: Labels, target: Labels): Labels {
-  let labels = exposed;
-  let conflicts: [string, string][] | undefined;
-  for (let i = 0; i < target.length; i += 2) {
-    const name = target[i]!;
-    const own = labelValue(exposed, name);
-    if (own !== '') (conflicts ??= []).push([name, own]);
-    labels = withLabel(labels, name, target[i + 1]!);
-  }
-  if (!conflicts) return labels;
+  const conflicts: [string, string][] = [];
+  let labels = merge(target, exposed, conflicts);
+  if (conflicts.length === 0) return labels;
   conflicts.sort((a, b) => a[0].length - b[0].length);
   for (const [name, value] of conflicts) {
     let renamed = `exported_${name}`;
@@ -56,6 +48,21 @@ function joinOverriding(exposed: Labels, target: Labels): Labels {
     labels = withLabel(labels, renamed, value);
   }
   return labels;
+}
+
+/** Two sorted label sets as one; of equal names the first set's stays, the second's goes to `lost`. */
+function merge(first: Labels, second: Labels, lost: [string, string][] | undefined): Labels {
+  const merged: string[] = [];
+  let [a, b] = [0, 0];
+  while (a < first.length || b < second.length) {
+    const order = a === first.length ? 1 : b === second.length ? -1 : compareText(first[a]!, second[b]!);
+    if (order <= 0) merged.push(first[a]!, first[a + 1]!);
+    else merged.push(second[b]!, second[b + 1]!);
+    if (order === 0) lost?.push([second[b]!, second[b + 1]!]);
+    if (order <= 0) a += 2;
+    if (order >= 0) b += 2;
+  }
+  return merged;
 }
 
 function checkNames(labels: Labels, job: JobSpec): void {

@@ -15,6 +15,7 @@ import type { AppendResult, SampleBatch } from '#model/batch.ts';
 import { formatLabels, type Labels } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
 import { isStale } from '#model/value.ts';
+import { writeProtobuf } from '#wire/exposition/protobuf-write.ts';
 import { DEFAULT_RULE } from '../relabel/relabel.ts';
 import { ScrapePool } from './pool.ts';
 import type { JobSpec, TargetSpec } from './spec.ts';
@@ -278,4 +279,56 @@ test('targets that misbehave are down with the reason, others go on', async () =
     'scrape_series_added',
     'up',
   ]);
+});
+
+test('the series of a target that is gone end two intervals later, those of other label rules at once', async () => {
+  const server = await serve((_, response) => response.writeHead(200, plain).end('a 1\n'));
+  const appender = new MemoryAppender();
+  const pool = newPool(appender);
+  const job = { ...JOB, name: 'gone' };
+  const one = target(server.url, { intervalMs: 200, timeoutMs: 150 });
+  pool.apply([{ job, targets: [one] }]);
+  await appender.batches(2);
+  const rename = { ...DEFAULT_RULE, targetLabel: 'added', replacement: 'x', sourceLabels: ['__name__'] };
+  pool.apply([{ job: { ...job, metricRelabelRules: [rename] }, targets: [one] }]);
+  await appender.batches(5);
+  const old = appender.valuesOf('a{instance="i", job="j"}');
+  assert.equal(old.at(-1), 'stale');
+  assert.equal(appender.valuesOf('a{added="x", instance="i", job="j"}')[0], '1');
+  pool.apply([]);
+  const renamed = 'a{added="x", instance="i", job="j"}';
+  while (appender.valuesOf(renamed).at(-1) !== 'stale') {
+    await new Promise((resolve) => systemClock.after(20, () => resolve(undefined)));
+  }
+  assert.equal(appender.valuesOf('up{instance="i", job="j"}').at(-1), 'stale');
+  const times = appender.samples.filter(({ series }) => series === renamed).map(({ timestamp }) => timestamp);
+  assert.ok(times.at(-1)! > times.at(-2)!);
+  await pool.stop();
+  server.close();
+});
+
+test('protobuf, OpenMetrics and text by turns: the series of the page before end, those written again go on', async () => {
+  const families = [{ name: 'm', type: 'gauge', help: '', samples: [{ suffix: '', labels: [], value: 7 }] }] as const;
+  const pages = [
+    { type: 'text/plain', body: 'm 5\nonly_text 1\n' },
+    { type: 'application/vnd.google.protobuf', body: writeProtobuf(families, 'allow-utf-8') },
+    { type: 'application/openmetrics-text', body: 'm 8\n# EOF\n' },
+  ];
+  let served = 0;
+  const server = await serve((_, response) => {
+    const page = pages[Math.min(served++, 2)]!;
+    response.writeHead(200, { 'content-type': page.type }).end(page.body);
+  });
+  const appender = new MemoryAppender();
+  const pool = newPool(appender);
+  pool.apply([
+    { job: { ...JOB, extraMetrics: true }, targets: [target(server.url, { intervalMs: 200, timeoutMs: 150 })] },
+  ]);
+  while (served < 4) await new Promise((resolve) => systemClock.after(20, () => resolve(undefined)));
+  await pool.stop();
+  server.close();
+  assert.deepEqual(appender.valuesOf('m{instance="i", job="j"}').slice(0, 3), ['5', '7', '8']);
+  assert.deepEqual(appender.valuesOf('only_text{instance="i", job="j"}'), ['1', 'stale']);
+  assert.equal(appender.valuesOf('scrape_timeout_seconds{instance="i", job="j"}')[0], '0.15');
+  assert.equal(appender.valuesOf('scrape_body_size_bytes{instance="i", job="j"}')[0], '16');
 });

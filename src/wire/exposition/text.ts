@@ -80,12 +80,15 @@ export class TextReader implements EntryReader {
 
   labels(): Labels {
     const offsets = this.#offsets;
-    const pairs: [string, string][] = [[METRIC_NAME, this.#unescaped(offsets[0]!, offsets[1]!)]];
+    const flat: string[] = [METRIC_NAME, this.#unescaped(offsets[0]!, offsets[1]!)];
+    let hasEmpty = flat[1] === '';
     for (let i = 2; i < offsets.length; i += 4) {
       const name = this.#unescaped(offsets[i]!, offsets[i + 1]!);
-      pairs.push([name, this.#normalised(name, this.#unescaped(offsets[i + 2]!, offsets[i + 3]!))]);
+      const value = this.#normalised(name, this.#unescaped(offsets[i + 2]!, offsets[i + 3]!));
+      if (value === '') hasEmpty = true;
+      insertLabel(flat, name, value);
     }
-    return sortedUnique(pairs);
+    return hasEmpty ? withoutEmpty(flat) : flat;
   }
 
   exemplars(): readonly PageExemplar[] {
@@ -367,17 +370,27 @@ export class TextReader implements EntryReader {
 const unescapeValue = (text: string) => text.replace(/\\(["\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
 const unescapeHelp = (text: string) => text.replace(/\\([\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
 
-export function sortedUnique(pairs: [string, string][]): Labels {
-  pairs.sort((a, b) => compareText(a[0], b[0]));
+export function sortedUnique(pairs: readonly (readonly [string, string])[]): Labels {
   const flat: string[] = [];
-  for (let i = 0; i < pairs.length; i++) {
-    const [name, value] = pairs[i]!;
-    if (i > 0 && pairs[i - 1]![0] === name) {
-      throw new ExpositionError(`label name ${quote(name)} is not unique: invalid sample`);
-    }
-    if (value !== '') flat.push(name, value);
+  for (const [name, value] of pairs) insertLabel(flat, name, value);
+  return withoutEmpty(flat);
+}
+
+/** Labels mostly come in order already: then this only appends. */
+function insertLabel(flat: string[], name: string, value: string): void {
+  let at = flat.length;
+  while (at > 0 && compareText(flat[at - 2]!, name) > 0) at -= 2;
+  if (at > 0 && flat[at - 2] === name) {
+    throw new ExpositionError(`label name ${quote(name)} is not unique: invalid sample`);
   }
-  return flat;
+  if (at === flat.length) flat.push(name, value);
+  else flat.splice(at, 0, name, value);
+}
+
+function withoutEmpty(flat: readonly string[]): Labels {
+  const kept: string[] = [];
+  for (let i = 0; i < flat.length; i += 2) if (flat[i + 1] !== '') kept.push(flat[i]!, flat[i + 1]!);
+  return kept;
 }
 
 /** The page, with a line break at its end if it had none: the text format allows that. */
