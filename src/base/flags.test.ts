@@ -51,6 +51,15 @@ test('values, defaults, both spellings, repetition, negation, operands', () => {
   assert.deepEqual(parse().flags['web.listen-address'], ['0.0.0.0:9090']);
 });
 
+test('one letter stands for a flag that has one', () => {
+  const short = {
+    quiet: { kind: 'boolean', short: 'q', help: 'Less.' },
+    comment: { kind: 'text', short: 'c', help: 'Why.' },
+  } satisfies FlagTable;
+  assert.deepEqual(parseFlags(short, ['-q', '-c', 'x']).flags, { quiet: true, comment: 'x' });
+  assert.match(describeFlags(short, 80), /^ {2}-q, --\[no-\]quiet$/m);
+});
+
 test('mistakes are refused with what was expected', () => {
   const message = (...args: string[]) => {
     try {

@@ -5,7 +5,12 @@ import { UserError } from './errors.ts';
 import { nearest } from './nearest.ts';
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 
-type Common = { readonly help: string; readonly hidden?: boolean };
+type Common = {
+  readonly help: string;
+  readonly hidden?: boolean;
+  /** One letter: -q for --quiet. */
+  readonly short?: string;
+};
 export type Flag = Common &
   (
     | {
@@ -51,6 +56,7 @@ export function parseFlags<const T extends FlagTable>(table: T, args: readonly s
   const values: Record<string, unknown> = {};
   const given = new Set<string>();
   const operands: string[] = [];
+  const shorts = new Map(Object.entries(table).flatMap(([name, { short }]) => (short ? [[short, name] as const] : [])));
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === '--') {
@@ -62,7 +68,8 @@ export function parseFlags<const T extends FlagTable>(table: T, args: readonly s
       continue;
     }
     const equals = arg.indexOf('=');
-    const written = (equals < 0 ? arg : arg.slice(0, equals)).replace(/^--?/, '');
+    const plain = (equals < 0 ? arg : arg.slice(0, equals)).replace(/^--?/, '');
+    const written = arg.startsWith('--') ? plain : (shorts.get(plain) ?? plain);
     const inline = equals < 0 ? undefined : arg.slice(equals + 1);
     const negated = !Object.hasOwn(table, written) && written.startsWith('no-');
     const name = negated ? written.slice(3) : written;
@@ -162,7 +169,7 @@ export function describeFlags(table: FlagTable, width: number): string {
   for (const [name, flag] of Object.entries(table)) {
     if (flag.hidden) continue;
     lines.push(
-      `  --${flag.kind === 'boolean' ? `[no-]${name}` : `${name}=${defaultText(flag)}`}${flag.kind === 'texts' ? ' ...' : ''}`,
+      `  ${flag.short ? `-${flag.short}, ` : ''}--${flag.kind === 'boolean' ? `[no-]${name}` : `${name}=${defaultText(flag)}`}${flag.kind === 'texts' ? ' ...' : ''}`,
     );
     for (const line of fold(flag.help, width - 8)) lines.push(`        ${line}`);
   }

@@ -59,6 +59,12 @@ export const ROLES: Readonly<Record<string, Role>> = {
     flags: NODE_EXPORTER_FLAGS,
     load: async () => (await import('./node-exporter.ts')).runNodeExporter,
   },
+  am: {
+    summary: "Alerts, silences and routes from the command line: amtool's job",
+    flags: {},
+    ownHelp: true,
+    load: async () => (await import('./am/am.ts')).runAm,
+  },
   tool: {
     summary: "Checks and tests files, reads and writes data; promtool's commands",
     flags: {},

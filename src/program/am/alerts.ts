@@ -1,0 +1,125 @@
+// `pharos am alert`: query and add.
+
+import { parseMatcher } from '#alert/match/parse.ts';
+import { UserError } from '#base/errors.ts';
+import { labelsOf } from '#model/labels.ts';
+import { formatMatcher } from '#model/matcher.ts';
+import type { ToolCommand } from '../tool/command.ts';
+import { API_FLAGS, amCommand, callApi, outputOf, shownTime, table } from './api.ts';
+
+type Alert = {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly startsAt: string;
+  readonly endsAt: string;
+  readonly generatorURL: string;
+  readonly status: { readonly state: string };
+};
+
+/** A first operand without an operator is an alert's name, possibly a regular expression. */
+export function filterQuery(operands: readonly string[]): string[] {
+  return operands.map((text, i) => {
+    const isName = i === 0 && !/[=~]/.test(text);
+    return formatMatcher(parseMatcher(isName ? `alertname=~"${text.replace(/["\\]/g, '\\$&')}"` : text));
+  });
+}
+
+export const pairs = (values: Readonly<Record<string, string>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(' ');
+
+const query = amCommand(
+  'alert query',
+  '[<matcher>...]',
+  'Shows the alerts that match',
+  {
+    ...API_FLAGS,
+    inhibited: { kind: 'boolean', short: 'i', help: 'Show inhibited alerts.' },
+    silenced: { kind: 'boolean', short: 's', help: 'Show silenced alerts.' },
+    active: { kind: 'boolean', short: 'a', help: 'Show active alerts.' },
+    unprocessed: { kind: 'boolean', short: 'u', help: 'Show unprocessed alerts.' },
+    receiver: {
+      kind: 'text',
+      short: 'r',
+      default: '',
+      help: 'Show alerts that go to receivers matching this regular expression.',
+    },
+  },
+  async (flags, operands, { out }) => {
+    // Nothing asked for means the active ones, as in amtool.
+    const isAny = flags.inhibited || flags.silenced || flags.active || flags.unprocessed;
+    const parameters = new URLSearchParams({
+      inhibited: String(flags.inhibited),
+      silenced: String(flags.silenced),
+      active: String(isAny ? flags.active : true),
+      unprocessed: String(isAny ? flags.unprocessed : true),
+      ...(flags.receiver ? { receiver: flags.receiver } : {}),
+    });
+    for (const filter of filterQuery(operands)) parameters.append('filter', filter);
+    const alerts = await callApi<Alert[]>(flags, 'GET', `alerts?${parameters}`);
+    alerts.sort((a, b) => (a.startsAt < b.startsAt ? -1 : 1));
+    const output = outputOf(flags);
+    if (output === 'json') out(`${JSON.stringify(alerts)}\n`);
+    else if (output === 'extended') {
+      const rows = alerts.map((a) => [
+        pairs(a.labels),
+        pairs(a.annotations),
+        shownTime(a.startsAt),
+        shownTime(a.endsAt),
+        a.generatorURL,
+        a.status.state,
+      ]);
+      out(table([['Labels', 'Annotations', 'Starts At', 'Ends At', 'Generator URL', 'State'], ...rows]));
+    } else {
+      const rows = alerts.map((a) => [
+        a.labels['alertname'] ?? '',
+        shownTime(a.startsAt),
+        a.annotations['summary'] ?? '',
+        a.status.state,
+      ]);
+      out(table([['Alertname', 'Starts At', 'Summary', 'State'], ...rows]));
+    }
+    return 0;
+  },
+);
+
+/** `name=value`; the first may be an alert's name alone. */
+export function labelOperands(operands: readonly string[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  operands.forEach((text, i) => {
+    const equals = text.indexOf('=');
+    if (equals < 0 && i > 0) throw new UserError(`bad label ${JSON.stringify(text)}: expected name=value`);
+    if (equals < 0) labels['alertname'] = text;
+    else labels[text.slice(0, equals)] = text.slice(equals + 1).replace(/^"(.*)"$/, '$1');
+  });
+  return labels;
+}
+
+const add = amCommand(
+  'alert add',
+  '<label>...',
+  'Adds an alert',
+  {
+    ...API_FLAGS,
+    'generator-url': { kind: 'text', default: '', help: 'Where the alert comes from.' },
+    start: { kind: 'text', default: '', help: 'When it began, RFC 3339; now by default.' },
+    end: { kind: 'text', default: '', help: 'When it ends, RFC 3339.' },
+    annotation: { kind: 'texts', default: [], help: 'name=value. Can be repeated.' },
+  },
+  async (flags, operands) => {
+    if (operands.length === 0) throw new UserError('expected labels');
+    const alert = {
+      labels: labelOperands(operands),
+      annotations: labelOperands(flags.annotation),
+      ...(flags.start ? { startsAt: flags.start } : {}),
+      ...(flags.end ? { endsAt: flags.end } : {}),
+      ...(flags['generator-url'] ? { generatorURL: flags['generator-url'] } : {}),
+    };
+    if (labelsOf(alert.labels).length === 0) throw new UserError('expected at least one label with a value');
+    await callApi(flags, 'POST', 'alerts', [alert]);
+    return 0;
+  },
+);
+
+export const ALERT_COMMANDS: readonly ToolCommand[] = [query, add];
