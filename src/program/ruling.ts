@@ -50,6 +50,8 @@ export type RulingParts = {
 
 /** How often it is looked which shipped rules apply, and how far back metrics count as there. */
 const SHIPPED_CHECK_MS = 60_000;
+/** By then the first scrapes of a new data folder are over. */
+const SHIPPED_FIRST_MS = 20_000;
 const SHIPPED_LOOK_BACK_MS = 3_600_000;
 
 export class Ruling {
@@ -67,6 +69,7 @@ export class Ruling {
   #shipped: readonly GroupConfig[] = [];
   /** One update after the other. */
   #updating: Promise<unknown> = Promise.resolve();
+  #first: Timer | undefined;
   #timer: Timer | undefined;
 
   constructor(parts: RulingParts) {
@@ -85,6 +88,7 @@ export class Ruling {
       registry,
       discoveryMetrics: discoveryMetrics(this.discoveryRegistry),
       environment: process.env,
+      inBox: () => this.sinks.length,
     });
     const rules: RuleEngine = ruleEngine(engine, source);
     const metrics = ruleMetrics(registry);
@@ -134,10 +138,12 @@ export class Ruling {
   async start(): Promise<void> {
     await this.#checkShipped();
     this.#rules.start();
+    this.#first = this.#parts.clock.after(SHIPPED_FIRST_MS, () => void this.#checkShipped(), true);
     this.#timer = every(this.#parts.clock, SHIPPED_CHECK_MS, () => this.#checkShipped());
   }
 
   async stop(): Promise<void> {
+    this.#first?.cancel();
     this.#timer?.cancel();
     await this.#rules.stop();
     await this.#sender.stop();

@@ -29,6 +29,8 @@ export type SenderOptions = {
   readonly registry: Registry;
   readonly discoveryMetrics: DiscoveryMetrics;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Alertmanagers in this process, which get alerts without being asked over HTTP; they count as discovered. */
+  readonly inBox?: () => number;
 };
 
 type Receivers = {
@@ -50,7 +52,7 @@ export class AlertSender implements AlertSink {
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    this.#metrics = sendMetrics(options.registry, () => this.active().length);
+    this.#metrics = sendMetrics(options.registry, () => this.active().length + (options.inBox?.() ?? 0));
     this.#metrics.queueCapacity.set(options.queueCapacity);
     this.#discoveries = new Discoveries({
       clock: options.clock,
