@@ -51,7 +51,7 @@ const BANNED: readonly { readonly what: string; readonly pattern: RegExp; readon
 ];
 
 const sources = listFiles(path.join(ROOT, 'src')).filter((file) => file.endsWith('.ts'));
-const isTest = (file: string) => /\.(test|bench|fuzz|suite)\.ts$/.test(file);
+const isTest = (file: string) => /\.(test|bench|fuzz|sim|suite)\.ts$/.test(file);
 const read = (file: string) => fs.readFileSync(path.join(ROOT, 'src', file), 'utf8');
 const code = (file: string) => read(file).replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
 
