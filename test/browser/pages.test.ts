@@ -133,6 +133,11 @@ const PAGES: readonly (readonly [address: string, heading: string])[] = [
   ['/alerts', 'Alerts'],
   ['/rules', 'Rules'],
   ['/alert-history', 'History'],
+  ['/alert-groups', 'Alert groups'],
+  ['/silences?new=alertname%3D%22X%22', 'Silences'],
+  ['/route-tester?labels=alertname%3D%22X%22', 'Route tester'],
+  ['/push-groups', 'Push groups'],
+  ['/d/hosts', ''],
 ];
 
 test('every page stands, is accessible and asks nobody else', { skip: browserPeer.skip }, async (t) => {

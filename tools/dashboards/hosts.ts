@@ -36,6 +36,7 @@ export const host: Definition = {
     '单台机器详情：处理器、内存、磁盘、网络、系统。',
   ),
   tags: ['hosts'],
+  time: 'now-15m',
   refresh: '10s',
   variables: [INSTANCE],
   links: [{ title: text('All hosts', '全部主机'), dashboard: 'hosts' }],

@@ -6,7 +6,7 @@ import { useQuery } from '@tanstack/react-query';
 import { ask, get } from '../base/api.ts';
 import { queryInstant } from '../base/prom.ts';
 import { useText } from '../base/text.ts';
-import { type Range, resolveRange, stepFor } from '../base/time.ts';
+import { formatDuration, type Range, resolveRange, stepFor } from '../base/time.ts';
 import { Failure, Loaded, Waiting } from '../shell/parts.tsx';
 
 /** A node of the parsed query, as /api/v1/parse_query answers. */
@@ -206,7 +206,7 @@ export function printNode(node: Node): string {
         rest.length > 0 || name === ''
           ? `{${rest.map((m) => `${m.name}${m.type}${JSON.stringify(m.value)}`).join(', ')}}`
           : '';
-      const range = node.type === 'matrixSelector' ? `[${Number(n.range)}ms]` : '';
+      const range = node.type === 'matrixSelector' ? `[${formatDuration(Number(n.range))}]` : '';
       return name + braces + range + at(node);
     }
     case 'call':
@@ -238,7 +238,7 @@ export function printNode(node: Node): string {
     case 'unaryExpr':
       return `${n.op}${inner(n.expr)}`;
     case 'subquery':
-      return `${inner(n.expr)}[${Number(n.range)}ms:${Number(n.step) ? `${Number(n.step)}ms` : ''}]${at(node)}`;
+      return `${inner(n.expr)}[${formatDuration(Number(n.range))}:${Number(n.step) ? formatDuration(Number(n.step)) : ''}]${at(node)}`;
     case 'numberLiteral':
       return String(n.val);
     case 'stringLiteral':
@@ -256,5 +256,5 @@ function at(node: Node): string {
       : node.startOrEnd
         ? ` @ ${String(node.startOrEnd)}()`
         : '';
-  return moment + (offset === 0 ? '' : ` offset ${offset < 0 ? '-' : ''}${Math.abs(offset)}ms`);
+  return moment + (offset === 0 ? '' : ` offset ${formatDuration(offset)}`);
 }
