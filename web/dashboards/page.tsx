@@ -21,6 +21,9 @@ import { DashboardView, EditBar } from './view.tsx';
 const PanelEditor = lazy(async () => ({ default: (await import('./editor.tsx')).PanelEditor }));
 const SettingsEditor = lazy(async () => ({ default: (await import('./settings.tsx')).SettingsEditor }));
 
+// Nearly every dashboard draws series: their code comes along while the dashboard itself is asked for.
+void import('./panels/series.tsx');
+
 /** What a first visit shows. */
 const HOME_UID = 'host';
 /** What it shows where no host is measured. */
