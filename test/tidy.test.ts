@@ -149,7 +149,7 @@ test('no file is dead', () => {
       if (target && sources.includes(target)) queue.push(target);
     }
   }
-  const twins = /(-sim|\/sim|\.suite|-twin|\.d|^base\/bench)\.ts$/;
+  const twins = /(-sim|\/sim|\.sim|\.suite|-twin|\.d|^base\/bench)\.ts$/;
   const dead = sources.filter((file) => !reached.has(file) && !isTest(file) && !twins.test(file));
   assert.deepEqual(dead, [], 'files that no program reaches; delete them or wire them');
 });

@@ -15,7 +15,9 @@ const files = fs
   .readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .filter(
     (file) =>
-      file.endsWith('.ts') && !/\.(test|bench|fuzz|suite|d)\.ts$/.test(file) && !/(-sim|\/sim|-twin)\.ts$/.test(file),
+      file.endsWith('.ts') &&
+      !/\.(test|bench|fuzz|suite|d)\.ts$/.test(file) &&
+      !/(-sim|\/sim|\.sim|-twin)\.ts$/.test(file),
   );
 
 for (const file of files) {

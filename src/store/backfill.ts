@@ -28,6 +28,8 @@ export type BackfillOptions = {
   readonly maxBlockMs?: number;
   /** Samples that are held at most before they are written. */
   readonly maxSamples?: number;
+  /** Told of every piece of a file that has been read. */
+  readonly onBytes?: (count: number) => void;
 };
 
 const MAX_SAMPLES = 20_000_000;
@@ -167,6 +169,7 @@ export function backfillOpenMetrics(
       throw new UserError(error.message, path, { line: line + countLines(before), column: 1 });
     }
     line += lines;
+    options.onBytes?.(bytes.length);
   }
   return backfill.finish();
 }

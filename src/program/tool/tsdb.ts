@@ -4,6 +4,7 @@
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
+import { Progress } from '#base/progress.ts';
 import { systemRandom } from '#base/random.ts';
 import { parseSelector } from '#query/parse/parser.ts';
 import { backfillOpenMetrics } from '#store/backfill.ts';
@@ -19,6 +20,9 @@ import { exportBlocks } from '#store/tool/export.ts';
 import { formatBlocks, listBlocks } from '#store/tool/open.ts';
 import { createFromRules } from './backfill-rules.ts';
 import { FAILURE, type Streams, SUCCESS, type ToolCommand, toolCommand } from './command.ts';
+
+/** Smaller files are read before anybody wonders how far it is. */
+const PROGRESS_BYTES = 64 * 1024 * 1024;
 
 const DEFAULT_FOLDER = 'data/';
 const EVER = { min: -(2 ** 52), max: 2 ** 52 };
@@ -126,7 +130,12 @@ const create = toolCommand({
       nowMs: systemClock.now(),
       maxBlockMs: flags['max-block-duration'],
     };
-    const blocks = backfillOpenMetrics(input, options, Object.fromEntries(labels));
+    const size = nodeDisk.exists(input) ? nodeDisk.size(input) : 0;
+    const sink = { isTerminal: process.stderr.isTTY === true, write: streams.err };
+    const progress = new Progress(`reading ${input}`, 'bytes', size, systemClock, sink);
+    const onBytes = (count: number) => progress.add(count);
+    const blocks = backfillOpenMetrics(input, { ...options, onBytes }, Object.fromEntries(labels));
+    if (!flags.quiet && size > PROGRESS_BYTES) progress.end();
     if (!flags.quiet && blocks.length > 0) streams.out(table(folder, blocks, flags['human-readable']));
     return SUCCESS;
   },
