@@ -47,7 +47,7 @@ ${tables === '' ? '' : `<h2>Pushed as JSON</h2><ul>${tables}</ul>`}
 for (const button of document.querySelectorAll('button')) button.onclick = async (event) => {
   event.preventDefault();
   if (!confirm('Delete this group?')) return;
-  await fetch(${JSON.stringify(`${prefix}/`)} + button.dataset.path, { method: 'DELETE' });
+  await window.fetch(${JSON.stringify(`${prefix}/`)} + button.dataset.path, { method: 'DELETE' });
   location.reload();
 };
 </script></html>`;

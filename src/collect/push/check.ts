@@ -59,15 +59,15 @@ export class SeriesIndex {
     const ownKeys = new Set(own?.samples.map((sample) => labelsKey(sample.labels)));
     const seen = new Set<string>();
     for (const metric of family.metrics) {
-      const shown = `collected metric ${quote(family.name)} { ${metricText(metric, family.type)}}`;
+      const shown = () => `collected metric ${quote(family.name)} { ${metricText(metric, family.type)}}`;
       if (other !== undefined && other !== family.type) {
-        problems.push(`${shown} is not a ${typeWord(other)}`);
+        problems.push(`${shown()} is not a ${typeWord(other)}`);
         continue;
       }
       const series = labelsKey(metric.labels);
       const owner = entry?.series.get(series);
       if (seen.has(series) || (owner !== undefined && owner !== key) || ownKeys.has(series))
-        problems.push(`${shown} was collected before with the same name and label values`);
+        problems.push(`${shown()} was collected before with the same name and label values`);
       seen.add(series);
     }
   }

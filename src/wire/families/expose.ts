@@ -34,12 +34,16 @@ export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
     }));
 }
 
-/** Fewer labels first, then by the values in order, which is the order of Prometheus' own pages. */
+/**
+ * Fewer labels first, then by the values in order, which is the order of Prometheus' own pages. JavaScript's comparison, which differs from
+ * that of bytes only beyond the basic plane, is several times faster, and the order within a family means nothing to readers.
+ */
 function compareMetrics(a: ParsedMetric, b: ParsedMetric): number {
-  if (a.labels.length !== b.labels.length) return a.labels.length - b.labels.length;
-  for (let i = 1; i < a.labels.length; i += 2) {
-    const order = compareText(a.labels[i]!, b.labels[i]!);
-    if (order !== 0) return order;
+  const [x, y] = [a.labels, b.labels];
+  if (x.length !== y.length) return x.length - y.length;
+  for (let i = 1; i < x.length; i += 2) {
+    if (x[i] === y[i]) continue;
+    return x[i]! < y[i]! ? -1 : 1;
   }
   return 0;
 }
