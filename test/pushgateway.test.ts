@@ -133,7 +133,12 @@ async function pushedLines(url: string): Promise<string[]> {
 test('answers and shows what Pushgateway does', { skip: upstream.skip }, async (t) => {
   const ours = await startOurs(t);
   const theirs = `http://127.0.0.1:${await freePort()}`;
-  await start(t, upstream.path, [`--web.listen-address=${theirs.slice(7)}`], answers(`${theirs}/-/ready`));
+  await start(
+    t,
+    upstream.path,
+    [`--web.listen-address=${theirs.slice(7)}`, `--persistence.file=${path.join(temporaryFolder(t), 'theirs')}`],
+    answers(`${theirs}/-/ready`),
+  );
   assert.deepEqual(await run(ours.url), await run(theirs));
   assert.deepEqual(await pushedLines(ours.url), await pushedLines(theirs));
 });
