@@ -2,7 +2,7 @@
 // Prometheus says it.
 
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import { errorText } from '#base/errors.ts';
+import { errorText, UserError } from '#base/errors.ts';
 import { parseDuration } from '#base/units.ts';
 import { isLegacyLabelName, isLegacyMetricName, type Labels, labelsFrom, METRIC_NAME } from '#model/labels.ts';
 import type { Expr } from '#query/parse/ast.ts';
@@ -21,7 +21,7 @@ export type RuleFileOptions = {
 export type RuleFile = { readonly groups: readonly GroupConfig[] };
 
 /** Problems of one file; each message begins with the file's name and, where it has one, the position. */
-export class RuleFileError extends Error {
+export class RuleFileError extends UserError {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
     super(problems.join('\n'));
