@@ -17,30 +17,32 @@ export type RawReply = {
 /** What connections of one client share: the buffer that sockets read into, and body buffers to be used again. */
 export class RawBuffers {
   readonly read = Buffer.allocUnsafeSlow(READ_BYTES);
-  readonly #free = new Map<number, Buffer[]>();
+  readonly #free = new Map<number, ArrayBuffer[]>();
+  /** What has been handed out and not come back: nothing else may be released, and nothing twice. */
+  readonly #out = new WeakSet<ArrayBufferLike>();
   #keptBytes = 0;
 
   /** At least `bytes` long; what is in it is of no meaning. */
   acquire(bytes: number): Buffer {
     if (bytes < SMALLEST_KEPT_BYTES) return Buffer.allocUnsafe(bytes);
     const size = 2 ** Math.ceil(Math.log2(bytes));
-    const buffer = this.#free.get(size)?.pop();
-    if (!buffer) return Buffer.allocUnsafeSlow(size);
-    this.#keptBytes -= size;
-    return buffer;
+    let memory = this.#free.get(size)?.pop();
+    if (memory) this.#keptBytes -= size;
+    else memory = Buffer.allocUnsafeSlow(size).buffer;
+    this.#out.add(memory);
+    return Buffer.from(memory);
   }
 
-  /** A buffer from `acquire`, or a part of one, that nobody looks at any more. */
+  /** A buffer from `acquire`, or a part of one, that nobody looks at any more. Others are left alone. */
   release(part: Uint8Array): void {
-    const { buffer } = part;
-    const size = buffer.byteLength;
-    const isOurs = size >= SMALLEST_KEPT_BYTES && (size & (size - 1)) === 0 && buffer instanceof ArrayBuffer;
-    if (!isOurs || this.#keptBytes + size > MAX_KEPT_BYTES) return;
+    const memory = part.buffer;
+    if (!this.#out.delete(memory) || !(memory instanceof ArrayBuffer)) return;
+    const size = memory.byteLength;
+    if (this.#keptBytes + size > MAX_KEPT_BYTES) return;
     this.#keptBytes += size;
     const free = this.#free.get(size);
-    const whole = Buffer.from(buffer, 0, size);
-    if (free) free.push(whole);
-    else this.#free.set(size, [whole]);
+    if (free) free.push(memory);
+    else this.#free.set(size, [memory]);
   }
 }
 
@@ -49,7 +51,7 @@ const FIRST_BODY_BYTES = 64 * 1024;
 /** The most that is reserved because a server announces it; the rest is reserved as it comes. */
 const MAX_TRUSTED_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 64 * 1024;
-const SMALLEST_KEPT_BYTES = 16 * 1024;
+const SMALLEST_KEPT_BYTES = 1024;
 /** Body buffers that wait to be used again; the collector of garbage would run for them many times a second otherwise. */
 const MAX_KEPT_BYTES = 32 * 1024 * 1024;
 
