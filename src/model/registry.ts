@@ -172,6 +172,9 @@ function* samplesOf(metric: Metric, labels: Labels): Iterable<FamilySample> {
 
 const withLast = (labels: Labels, name: string, value: string): Labels => [...labels, name, value];
 
+/** Points in time are not added up: the latest counts. */
+const isPointInTime = (name: string): boolean => /_timestamp(_in)?_seconds$/.test(name);
+
 /** Families of several registries as one: values of equal series are added. */
 export function mergeFamilies(sources: readonly (readonly MetricFamily[])[]): MetricFamily[] {
   const merged = new Map<string, { family: MetricFamily; samples: Map<string, FamilySample> }>();
@@ -181,10 +184,11 @@ export function mergeFamilies(sources: readonly (readonly MetricFamily[])[]): Me
       entry = { family, samples: new Map() };
       merged.set(family.name, entry);
     }
+    const combine = isPointInTime(family.name) ? Math.max : (a: number, b: number) => a + b;
     for (const sample of family.samples) {
       const key = `${sample.suffix}\xfe${labelsKey(sample.labels)}`;
       const before = entry.samples.get(key);
-      entry.samples.set(key, before ? { ...before, value: before.value + sample.value } : sample);
+      entry.samples.set(key, before ? { ...before, value: combine(before.value, sample.value) } : sample);
     }
   }
   return [...merged.values()]

@@ -10,6 +10,8 @@ export class KnownSeriesTable {
   readonly #limit: number;
   #young = new Map<string, KnownSeries>();
   #old = new Map<string, KnownSeries>();
+  #youngHashes = new Map<number, KnownSeries>();
+  #oldHashes = new Map<number, KnownSeries>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -28,6 +30,23 @@ export class KnownSeriesTable {
     if (this.#young.size >= this.#limit) this.turn();
     this.#young.set(key, known);
     return known;
+  }
+
+  /** By a hash of the labels as they are sent: the caller has to compare them. */
+  byHash(hash: number): KnownSeries | undefined {
+    const young = this.#youngHashes.get(hash);
+    if (young) return young;
+    const old = this.#oldHashes.get(hash);
+    if (old) this.remember(hash, old);
+    return old;
+  }
+
+  remember(hash: number, series: KnownSeries): void {
+    if (this.#youngHashes.size >= this.#limit) {
+      this.#oldHashes = this.#youngHashes;
+      this.#youngHashes = new Map();
+    }
+    this.#youngHashes.set(hash, series);
   }
 
   /** Begins a new generation; called now and then, and when one is full. */

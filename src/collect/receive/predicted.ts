@@ -104,16 +104,18 @@ export class PredictedWrite {
     for (const row of rows) if (row < this.#kernel.rowCount()) this.#kernel.forget(row);
   }
 
+  /** Only decompresses: a view that is valid until the next call, or undefined when the reference decoder has to look. */
+  decode(compressed: Uint8Array, maxBytes: number): Uint8Array | undefined {
+    const length = this.#unsnap(compressed, maxBytes);
+    const { address } = this.#output;
+    return length === undefined ? undefined : this.#memory.u8.subarray(address, address + length);
+  }
+
   /** Decodes and walks; the decoded length, or undefined when the reference decoder has to look. */
   #run(compressed: Uint8Array, maxBytes: number, nowMs: number): number | undefined {
-    const { length, next } = snappyHeader(compressed);
-    if (length > maxBytes || length > compressed.length * 64) return undefined;
-    this.#fit(this.#input, compressed.length);
-    this.#fit(this.#output, length);
-    const { address: from } = this.#input;
+    const length = this.#unsnap(compressed, maxBytes);
+    if (length === undefined) return undefined;
     const { address: to } = this.#output;
-    this.#memory.u8.set(compressed, from);
-    if (this.#kernel.unsnap(from + next, from + compressed.length, to, length) !== 0) return undefined;
     const epoch = Math.floor(nowMs / EPOCH_MS) >>> 0;
     for (;;) {
       const code = this.#kernel.walk(to, to + length, epoch);
@@ -137,6 +139,17 @@ export class PredictedWrite {
       this.#memory.u8.set(finger, this.#finger);
       this.#kernel.learn(this.#finger, ref, length, epoch);
     }
+  }
+
+  #unsnap(compressed: Uint8Array, maxBytes: number): number | undefined {
+    const { length, next } = snappyHeader(compressed);
+    if (length > maxBytes || length > compressed.length * 64) return undefined;
+    this.#fit(this.#input, compressed.length);
+    this.#fit(this.#output, length);
+    const { address: from } = this.#input;
+    const { address: to } = this.#output;
+    this.#memory.u8.set(compressed, from);
+    return this.#kernel.unsnap(from + next, from + compressed.length, to, length) === 0 ? length : undefined;
   }
 
   #collect(body: number, length: number): Walked {

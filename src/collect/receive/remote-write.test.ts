@@ -14,6 +14,7 @@ import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
 import { WriteV2Encoder } from '#wire/remote/write-v2.ts';
 import { snappyEncode } from '#wire/snappy.ts';
 import { PredictedWrite } from './predicted.ts';
+import { fuzzReceive } from './receive.fuzz.ts';
 import { REMOTE_WRITE_DEFAULTS, RemoteWriteReceiver, WRITE_V1 } from './remote-write.ts';
 import { StoreTwin } from './store-twin.ts';
 
@@ -330,4 +331,8 @@ test('a full table makes room and goes on', () => {
     for (let i = 0; i < 3000; i++) if (again.refs[i]! >= 0) assert.equal(again.refs[i], round * 3000 + i);
     assert.ok(again.unknown.length < 3000 && predicted.size <= 8192);
   }
+});
+
+test('hostile requests and lines cost nothing but a refusal', async () => {
+  for (let seed = 1; seed <= 60; seed++) await fuzzReceive(seed);
 });

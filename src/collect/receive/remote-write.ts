@@ -138,7 +138,7 @@ export class RemoteWriteReceiver implements Receiver {
     const dropped = rejections.filter((r) => r.kind === 'sample' && r.reason === 'unknownRef').map((r) => r.index);
     if (dropped.length > 0) this.#predicted.forget(body, dropped, this.#options.maxBytes, nowMs);
     const collector = this.#collector(nowMs);
-    const picker = new RowPicker(rejections, collector);
+    const picker = new RowPicker(rejections, collector, nowMs + MAX_AHEAD_MS);
     decodeWriteV1(snappyDecode(body, this.#options.maxBytes), picker);
     const outcome: Outcome =
       collector.intake.length > 0
@@ -168,7 +168,10 @@ export class RemoteWriteReceiver implements Receiver {
 
   async #version2(body: Uint8Array): Promise<Answer> {
     const collector = this.#collector(this.#clock.now());
-    decodeWriteV2(snappyDecode(body, this.#options.maxBytes), collector);
+    decodeWriteV2(
+      this.#predicted.decode(body, this.#options.maxBytes) ?? snappyDecode(body, this.#options.maxBytes),
+      collector,
+    );
     const outcome = await collector.intake.send(this.#appender);
     this.#invalidLabels.add(collector.invalidSamples);
     const told = answerFor([...collector.refusals, ...outcome.refusals], collector.problems);
@@ -284,9 +287,12 @@ class Collector implements WriteSink {
   readonly #typeAndUnit: boolean;
   #pairs: readonly string[] = [];
   #series: KnownSeries | undefined;
+  readonly #known: KnownSeriesTable;
+  #hash = Number.NaN;
 
   constructor(known: KnownSeriesTable, maxTime: number, typeAndUnit: boolean) {
     this.intake = new Intake(known);
+    this.#known = known;
     this.#maxTime = maxTime;
     this.#typeAndUnit = typeAndUnit;
   }
@@ -296,6 +302,23 @@ class Collector implements WriteSink {
     const { labels, error } = seriesLabels(pairs);
     this.#series = error === '' ? this.intake.series(labels) : undefined;
     if (error !== '') this.problems.push(error);
+    else if (!Number.isNaN(this.#hash)) this.#known.remember(this.#hash, this.#series!);
+    this.#hash = Number.NaN;
+  }
+
+  knownSeries(hash: number, refs: readonly number[], symbols: readonly string[]): boolean {
+    const known = this.#known.byHash(hash);
+    if (known && known.labels.length === refs.length) {
+      let i = 0;
+      while (i < refs.length && symbols[refs[i]!] === known.labels[i]) i++;
+      if (i === refs.length) {
+        this.#series = known;
+        this.#pairs = known.labels;
+        return true;
+      }
+    }
+    this.#hash = hash;
+    return false;
   }
 
   seriesMetadata(metadata: Metadata): void {
@@ -353,8 +376,11 @@ class RowPicker implements WriteSink {
   #begun = false;
   #samples = 0;
   #histograms = 0;
+  #exemplars = 0;
+  readonly #maxTime: number;
 
-  constructor(rejections: readonly Rejection[], target: Collector) {
+  constructor(rejections: readonly Rejection[], target: Collector, maxTime: number) {
+    this.#maxTime = maxTime;
     for (const rejection of rejections) this.#rejected.set(`${rejection.kind} ${rejection.index}`, rejection);
     this.#target = target;
   }
@@ -372,7 +398,12 @@ class RowPicker implements WriteSink {
     if (this.#again('histogram', this.#histograms++)) this.#target.histogram(histogram);
   }
 
-  exemplar(): void {}
+  exemplar(exemplar: Exemplar): void {
+    // Counted as `extrasOf` counts them: those that were not sent have no row.
+    if (sortedLabels(exemplar.labels).error !== '' || exemplar.timestamp > this.#maxTime) return;
+    if (this.#again('exemplar', this.#exemplars++)) this.#target.exemplar(exemplar);
+  }
+
   metadata(): void {}
   seriesMetadata(): void {}
   invalid(): void {}

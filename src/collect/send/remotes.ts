@@ -47,6 +47,12 @@ export class Remotes {
     this.#parts = parts;
     this.#metrics = new RemoteMetrics(parts.registry);
     const { tee, registry } = parts;
+    registry.collected(
+      'prometheus_remote_storage_highest_timestamp_in_seconds',
+      'Highest timestamp that has come into the remote storage via the Appender interface, in seconds since epoch.',
+      'gauge',
+      () => [{ value: Math.max(0, ...this.#running.map(({ outlet }) => outlet?.highestTimestamp ?? 0)) / 1000 }],
+    );
     for (const kind of ['samples', 'histograms', 'exemplars'] as const) {
       registry.collected(
         `prometheus_remote_storage_${kind}_in_total`,

@@ -7,6 +7,11 @@ import type { SentHistogram } from './histogram.ts';
 export interface WriteSink {
   /** A series begins: flat pairs as sent, in any order, possibly with duplicates or empty values. */
   series(pairs: readonly string[]): void;
+  /**
+   * Asked by decoders that have labels as references into a table of symbols: true when the series is known by this hash and has
+   * these labels, which saves building them. Otherwise `series` follows, and the hash is to be remembered with it.
+   */
+  knownSeries?(hash: number, refs: readonly number[], symbols: readonly string[]): boolean;
   sample(timestamp: number, start: number, low: number, high: number): void;
   histogram(histogram: SentHistogram): void;
   exemplar(exemplar: Exemplar): void;

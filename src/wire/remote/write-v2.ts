@@ -1,10 +1,12 @@
 // Remote write 2.0: io.prometheus.write.v2.Request, in which all strings are references into one table of symbols.
 
 import type { Metadata } from '#model/batch.ts';
-import type { Labels } from '#model/labels.ts';
-import { ProtoReader, ProtoWriter } from '../protobuf.ts';
+import { type Labels, NO_LABELS } from '#model/labels.ts';
+import { BYTES, ProtoReader, ProtoWriter, tagOf } from '../protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from './histogram.ts';
 import { METRIC_TYPES, type WriteSink } from './sink.ts';
+
+const PACKED_REFS = tagOf(1, BYTES);
 
 export function decodeWriteV2(bytes: Uint8Array, sink: WriteSink): void {
   const symbols: string[] = [];
@@ -19,14 +21,36 @@ export function decodeWriteV2(bytes: Uint8Array, sink: WriteSink): void {
       series.push(start, end);
     } else reader.skip(tag);
   }
+  const hashes = symbols.map(hashSymbol);
   for (let i = 0; i < series.length; i += 2) {
-    readSeries(new ProtoReader(bytes, series[i]!, series[i + 1]!), symbols, sink);
+    reader.pos = series[i]!;
+    reader.limit = series[i + 1]!;
+    readSeries(reader, symbols, hashes, sink);
   }
+}
+
+/** Of a symbol's text; labels are hashed by combining those of their symbols. */
+function hashSymbol(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
+}
+
+/** 53 bits of the references' symbols, in their order. */
+function hashRefs(refs: readonly number[], hashes: readonly number[]): number {
+  let a = 0x9e3779b9;
+  let b = 0x85ebca6b;
+  for (let i = 0; i < refs.length; i++) {
+    const hash = hashes[refs[i]!] ?? 0;
+    a = Math.imul(a ^ hash, 0x01000193);
+    b = Math.imul(b + hash, 0xc2b2ae35) ^ (b >>> 15);
+  }
+  return (a >>> 0) * 0x200000 + (b >>> 11);
 }
 
 type Exemplar = { readonly refs: readonly number[]; readonly value: number; readonly timestamp: number };
 
-function readSeries(reader: ProtoReader, symbols: readonly string[], sink: WriteSink): void {
+function readSeries(reader: ProtoReader, symbols: readonly string[], hashes: readonly number[], sink: WriteSink): void {
   const refs: number[] = [];
   const times: number[] = [];
   const words: number[] = [];
@@ -38,8 +62,14 @@ function readSeries(reader: ProtoReader, symbols: readonly string[], sink: Write
   const pair = new Uint32Array(2);
   while (reader.more()) {
     const tag = reader.tag();
+    if (tag === PACKED_REFS) {
+      const outer = reader.open();
+      while (reader.more()) refs.push(reader.uint32());
+      reader.close(outer);
+      continue;
+    }
     if (tag >>> 3 === 1) {
-      reader.repeated(tag, () => refs.push(reader.uint32()));
+      refs.push(reader.uint32());
       continue;
     }
     if (tag >>> 3 > 5) {
@@ -82,7 +112,8 @@ function readSeries(reader: ProtoReader, symbols: readonly string[], sink: Write
     reader.close(outer);
   }
   const points = histograms.length + times.length / 2;
-  const labels = resolve(refs, symbols);
+  const isKnown = sink.knownSeries?.(hashRefs(refs, hashes), refs, symbols) ?? false;
+  const labels = isKnown ? NO_LABELS : resolve(refs, symbols);
   if (typeof labels === 'string') {
     sink.invalid(`parsing labels for series ${formatRefs(refs)}: ${labels}`, points);
     return;
@@ -97,7 +128,7 @@ function readSeries(reader: ProtoReader, symbols: readonly string[], sink: Write
       return;
     }
   }
-  sink.series(labels);
+  if (!isKnown) sink.series(labels);
   const metadata: Metadata = {
     type: METRIC_TYPES[type] ?? 'unknown',
     help: symbols[help] ?? '',
