@@ -13,7 +13,7 @@ const sources = fs
 const all = sources.join('\n');
 
 const used = new Set(
-  [...all.matchAll(/\bt\(\s*(?:\w[^'"()]*\? )?'((?:[^'\\]|\\.)+)'/g)].map((match) => match[1]!.replaceAll("\\'", "'")),
+  [...all.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)+)'/g)].map((match) => match[1]!.replaceAll("\\'", "'")),
 );
 const missing = [...used].filter((text) => !(text in TEXTS));
 const unused = Object.keys(TEXTS).filter(

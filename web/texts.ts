@@ -132,7 +132,6 @@ export const TEXTS = {
   'This server does not take queries apart (it has no /api/v1/parse_query).':
     '此服务器不支持拆解查询（没有 /api/v1/parse_query）。',
   '{n} series': '{n} 条序列',
-  '{n} samples': '{n} 个样本',
   'Measured by the server': '服务器测得',
   Name: '名称',
   'Click: show alone. Ctrl or Shift and click: hide or show': '单击：只显示此项；Ctrl/Shift+单击：隐藏或显示',
