@@ -3,13 +3,13 @@
 import type { Histogram } from '#model/histogram.ts';
 import { negativeBuckets, positiveBuckets, usesCustomBuckets } from './buckets.ts';
 
-/** Go's %g of a double: the shortest digits, with an exponent below 1e-4 and from 1e21 on. */
+/** Go's %g of a double: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
 export function formatG(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
   const magnitude = Math.abs(value);
-  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e21)) {
+  if (magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e6)) {
     return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
   }
   return String(value);

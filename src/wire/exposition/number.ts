@@ -16,14 +16,14 @@ export function parseFloat64(text: string): number | undefined {
   return text.length === 3 && text.toLowerCase() === 'nan' ? Number.NaN : undefined;
 }
 
-/** As Go's FormatFloat(v, 'g', -1, 64): the shortest digits, an exponent below 1e-4 and from 1e21 on. */
+/** As Go's FormatFloat(v, 'g', -1, 64): the shortest digits, an exponent below 1e-4 and from 1e6 on. */
 export function formatFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';
   if (value === -Infinity) return '-Inf';
   if (Object.is(value, -0)) return '-0';
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e21)) {
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) {
     const [digits, exponent] = value.toExponential().split('e') as [string, string];
     const sign = exponent[0] === '-' ? '-' : '+';
     return `${digits}e${sign}${exponent.slice(1).padStart(2, '0')}`;
