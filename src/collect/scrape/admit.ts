@@ -6,6 +6,7 @@ import {
   formatLabels,
   isLegacyLabelName,
   isLegacyMetricName,
+  keepLabels,
   type Labels,
   labelValue,
   METRIC_NAME,
@@ -18,13 +19,13 @@ import type { JobSpec } from './spec.ts';
 export class LabelLimitError extends Error {}
 
 /** Undefined: relabeling drops the series. Throws when the scrape must fail. */
-export type Admit = (exposed: Labels, target: Labels) => Labels | undefined;
+export type Admit = (exposed: Labels, target: Labels, emptyNames?: readonly string[]) => Labels | undefined;
 
 export function createAdmit(job: JobSpec): Admit {
   const relabel = job.metricRelabelRules.length > 0 ? compileRules(job.metricRelabelRules) : (labels: Labels) => labels;
   const join = job.honorLabels ? joinHonoring : joinOverriding;
-  return (exposed, target) => {
-    const labels = relabel(join(exposed, target));
+  return (exposed, target, emptyNames = []) => {
+    const labels = relabel(join(exposed, target, emptyNames));
     if (labels === undefined || labels.length === 0) return undefined;
     checkNames(labels, job);
     checkLimits(labels, job);
@@ -33,8 +34,10 @@ export function createAdmit(job: JobSpec): Admit {
 }
 
 /** Both label sets are sorted; where both have a name, `exposed` wins. */
-function joinHonoring(exposed: Labels, target: Labels): Labels {
-  return merge(exposed, target, undefined);
+function joinHonoring(exposed: Labels, target: Labels, emptyNames: readonly string[]): Labels {
+  // A page that says instance="", as a push gateway does, says that the series has none.
+  const given = emptyNames.length === 0 ? target : keepLabels(target, (name) => !emptyNames.includes(name));
+  return merge(exposed, given, undefined);
 }
 
 function joinOverriding(exposed: Labels, target: Labels): Labels {

@@ -140,7 +140,7 @@ export class TargetIngest {
         honorTimestamps: job.honorTimestamps,
         trackTimestampsStaleness: job.trackTimestampsStaleness,
         maxTimestamp: clock.now() + MAX_AHEAD_MS,
-        admit: (labels) => admit(labels, target.labels),
+        admit: (labels, emptyNames) => admit(labels, target.labels, emptyNames),
       });
       counts = result.counts;
       if (!isRetry) {

@@ -209,7 +209,8 @@ export class LineTable implements SeriesMemory {
       } else {
         counts.scraped++;
         if (entry === 0) {
-          const labels = options.admit(reader.labels());
+          const exposed = reader.labels();
+          const labels = options.admit(exposed, reader.emptyNames);
           if (labels) {
             slot = this.#add(from, length, newSeries(rows.series.length), 0, mask);
             rows.series.push(labels);

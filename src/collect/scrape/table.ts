@@ -16,7 +16,8 @@ export type ReadOptions = {
   /** Samples beyond are out of bounds. */
   readonly maxTimestamp: number;
   /** Exposed labels to stored labels; undefined drops the series. Throws to fail the whole scrape. */
-  readonly admit: (labels: Labels) => Labels | undefined;
+  /** `emptyNames`: what the page has with an empty value. */
+  readonly admit: (labels: Labels, emptyNames?: readonly string[]) => Labels | undefined;
 };
 
 export type ReadCounts = {

@@ -78,6 +78,9 @@ export class TextReader implements EntryReader {
     return this.#bytes.toString('latin1', this.seriesStart, this.seriesEnd);
   }
 
+  /** Names that the series last asked for by `labels` has with an empty value: no labels, but honor_labels heeds them. */
+  emptyNames: readonly string[] = NO_NAMES;
+
   labels(): Labels {
     const offsets = this.#offsets;
     const flat: string[] = [METRIC_NAME, this.#unescaped(offsets[0]!, offsets[1]!)];
@@ -88,6 +91,7 @@ export class TextReader implements EntryReader {
       if (value === '') hasEmpty = true;
       insertLabel(flat, name, value);
     }
+    this.emptyNames = hasEmpty ? flat.filter((_, i) => i % 2 === 0 && flat[i + 1] === '') : NO_NAMES;
     return hasEmpty ? withoutEmpty(flat) : flat;
   }
 
@@ -366,6 +370,8 @@ export class TextReader implements EntryReader {
     return new ExpositionError(`${expected}, got ${text} ("${got}") while parsing: ${this.#soFar(to)}`);
   }
 }
+
+const NO_NAMES: readonly string[] = [];
 
 const unescapeValue = (text: string) => text.replace(/\\(["\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
 const unescapeHelp = (text: string) => text.replace(/\\([\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
