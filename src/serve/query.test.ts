@@ -144,6 +144,13 @@ test('what is wrong is named with its parameter', async () => {
   for (const [path, expected] of cases) assert.equal(await refusal(path), expected);
 });
 
+test('a subquery of more steps than anything could hold is refused before it begins', async () => {
+  assert.equal(
+    await refusal('/api/v1/query?query=max_over_time(hits_total[100y:1ms])&time=600'),
+    '422 execution: query processing would load too many samples into memory in query execution (limit 50000000)',
+  );
+});
+
 test('labels, values, series, with limits', async () => {
   assert.deepEqual(await data('/api/v1/labels'), ['__name__', 'host']);
   assert.deepEqual(await data('/api/v1/label/host/values'), ['a', 'b']);

@@ -119,6 +119,11 @@ export class Evaluation {
   }
 
   async #timed(plan: Plan): Promise<Value> {
+    const { limits } = this.#context;
+    // A subquery's steps may be more than any row could hold.
+    const steps = gridLength(plan.grid);
+    if (steps > limits.maxSamples) throw tooManySamples(limits.maxSamples);
+    if (steps * BYTES_PER_POINT > limits.maxBytes) throw tooManyBytes(limits.maxBytes);
     const inputs = inputsOf(plan);
     if (inputs.length > 0) await Promise.all(inputs.map((input) => this.#value(input)));
     await this.#giveWay();
