@@ -2,7 +2,7 @@
 // The command: finds the role in the table, reads its flags, runs it. Only the role that runs is loaded.
 
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
-import { describeFlags, parseFlags } from '#base/flags.ts';
+import { describeFlags, type FlagTable, parseFlags } from '#base/flags.ts';
 import { nearest } from '#base/nearest.ts';
 import { ROLES, type Role } from './roles.ts';
 import { VERSION, versionText } from './version.ts';
@@ -23,11 +23,14 @@ pharos <role> --help lists a role's flags; pharos --version prints the version.
 `;
 }
 
-function roleHelp(name: string, role: Role): string {
+const flagsOf = async (role: Role): Promise<FlagTable> =>
+  typeof role.flags === 'function' ? role.flags() : role.flags;
+
+async function roleHelp(name: string, role: Role): Promise<string> {
   const width = Math.min(process.stdout.columns || 100, 120);
   const operands = role.operands ? ` ${role.operands}` : '';
   const own = '  --help\n        Show this text.\n  --version\n        Show the version.\n';
-  return `Usage: pharos ${name} [flags]${operands}\n\n${role.help ?? `${role.summary}.`}\n\nFlags:\n${describeFlags(role.flags, width)}\n${own}`;
+  return `Usage: pharos ${name} [flags]${operands}\n\n${role.help ?? `${role.summary}.`}\n\nFlags:\n${describeFlags(await flagsOf(role), width)}\n${own}`;
 }
 
 async function run(args: readonly string[]): Promise<number> {
@@ -35,7 +38,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (name === 'help' || name === '--help' || name === '-h') {
     const asked = rest[0];
     const role = asked !== undefined && Object.hasOwn(ROLES, asked) ? ROLES[asked] : undefined;
-    process.stdout.write(asked && role ? roleHelp(asked, role) : usage());
+    process.stdout.write(asked && role ? await roleHelp(asked, role) : usage());
     return 0;
   }
   if (name === '--version' || name === 'version') {
@@ -49,14 +52,16 @@ async function run(args: readonly string[]): Promise<number> {
     throw new UserError(`${what}${hint ? `, did you mean ${hint}?` : '; "pharos help" lists the roles'}`);
   }
   if (!role.ownHelp && rest.some((arg) => arg === '--help' || arg === '-h')) {
-    process.stdout.write(roleHelp(name, role));
+    process.stdout.write(await roleHelp(name, role));
     return 0;
   }
   if (!role.ownHelp && rest.includes('--version')) {
     process.stdout.write(versionText());
     return 0;
   }
-  const command = role.ownHelp ? { flags: {}, operands: rest, given: new Set<string>() } : parseFlags(role.flags, rest);
+  const command = role.ownHelp
+    ? { flags: {}, operands: rest, given: new Set<string>() }
+    : parseFlags(await flagsOf(role), rest);
   const perform = await role.load();
   return perform(command);
 }

@@ -1,10 +1,7 @@
 // The roles of the command and their flags: one table. A role's code is loaded only when it runs.
 
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
-import { EXPORTER_FLAGS } from './exporter-flags.ts';
 import { AGENT_FLAGS, ALERTMANAGER_FLAGS, SERVER_FLAGS, UP_FLAGS } from './flags.ts';
-import { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
-import { PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
 export type RunRole = (command: ParsedCommand<any>) => Promise<number>;
@@ -12,7 +9,8 @@ export type RunRole = (command: ParsedCommand<any>) => Promise<number>;
 export type Role = {
   readonly summary: string;
   readonly help?: string;
-  readonly flags: FlagTable;
+  /** A function where the table itself takes long to load. */
+  readonly flags: FlagTable | (() => Promise<FlagTable>);
   /** What follows the flags, for --help. */
   readonly operands?: string;
   /** The role reads its whole command line itself: it has subcommands. */
@@ -45,18 +43,18 @@ export const ROLES: Readonly<Record<string, Role>> = {
   },
   pushgateway: {
     summary: "Takes pushed metrics; Pushgateway's paths and flags",
-    flags: PUSHGATEWAY_FLAGS,
+    flags: async () => (await import('./pushgateway-flags.ts')).PUSHGATEWAY_FLAGS,
     load: async () => (await import('./pushgateway.ts')).runPushgateway,
   },
   exporter: {
     summary: 'Measures databases, middleware, containers and endpoints',
     help: 'Measures what its configuration file names: servers (sources), business figures by SQL (queries) and endpoints (modules, probed under /probe).',
-    flags: EXPORTER_FLAGS,
+    flags: async () => (await import('./exporter-flags.ts')).EXPORTER_FLAGS,
     load: async () => (await import('./exporter.ts')).runExporter,
   },
   'node-exporter': {
     summary: "Measures this host; node_exporter's names and flags",
-    flags: NODE_EXPORTER_FLAGS,
+    flags: async () => (await import('./node-exporter-flags.ts')).NODE_EXPORTER_FLAGS,
     load: async () => (await import('./node-exporter.ts')).runNodeExporter,
   },
   am: {

@@ -19,7 +19,7 @@ import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
-import { DEFAULT_STORE_OPTIONS } from '#store/options.ts';
+import { DEFAULT_STORE_OPTIONS, type StoreOptions } from '#store/options.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
 import { Collecting } from './collecting.ts';
@@ -91,14 +91,14 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const blocks = new ServerBlocks(flags, config, () => pool, clock, logger, registry);
   const exchange = new Exchange(flags, config, shards, () => pool, logger);
   const exchangeFixed = exchangeOptions(flags, flags['query.lookback-delta']);
-  const storeOptions = {
+  const storeOptions = (config: ServerConfig): StoreOptions => ({
     ...DEFAULT_STORE_OPTIONS,
     chunkRangeMs: flags['storage.tsdb.min-block-duration'],
     outOfOrderWindowMs: config.storage?.tsdb?.out_of_order_time_window ?? 0,
     maxExemplars: config.storage?.exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
     fsyncIntervalMs: config.storage?.tsdb?.log_sync_interval ?? DEFAULT_STORE_OPTIONS.fsyncIntervalMs,
     limits: limitsOf(config, shards),
-  };
+  });
   const pool: ShardPool = new ShardPool({
     shards,
     entry: new URL('./shard.ts', import.meta.url),
@@ -106,7 +106,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
       shard,
       shards,
       folder: flags['storage.tsdb.path'],
-      store: storeOptions,
+      store: storeOptions(config),
       exchange: exchangeFixed,
       offsetSeed,
       log: { 'log.level': flags['log.level'], 'log.format': flags['log.format'] },
@@ -122,6 +122,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const apply = async (next: ServerConfig) => {
     blocks.configure(next);
     await exchange.apply(next);
+    await Promise.all(pool.upClients().map((client) => client.configureStore(storeOptions(next))));
     collecting.targets.apply(next.jobs);
     querying.log.open(next.global.query_log_file);
     config = next;

@@ -134,6 +134,7 @@ const api: ShardApi = {
   append: (batch: SampleBatch) => exchange.own.append(batch),
   receive: (request: Received): Promise<Answer> => exchange.receivers.receive(request),
   setExchange: (config: ExchangeConfig) => exchange.apply(config),
+  configureStore: (options: StoreOptions): void => store.configure(options),
   aggregated: (folded: Folded): void => exchange.aggregated(folded),
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),

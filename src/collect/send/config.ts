@@ -121,6 +121,7 @@ export const remoteWriteSection = object(
       } else if (RESERVED.has(name.toLowerCase()))
         report('headers', `${name} is a reserved header. It must not be changed`);
     }
+    if (value.failed_request_logging) report('failed_request_logging', 'logging of failed requests is not offered');
     if (value.sigv4 !== undefined) report('sigv4', CLOUD('sigv4'));
     if (value.azuread !== undefined) report('azuread', CLOUD('azuread'));
     if (value.google_iam !== undefined) report('google_iam', CLOUD('google_iam'));
@@ -148,7 +149,6 @@ export type RemoteConfig = {
   readonly sendExemplars: boolean;
   readonly sendHistograms: boolean;
   readonly version: WriteVersion;
-  readonly logFailed: boolean;
   readonly queue: {
     readonly capacity: number;
     readonly maxShards: number;
@@ -203,7 +203,6 @@ function remoteConfig(section: RemoteWriteSection, resolve: (file: string) => st
     sendExemplars: section.send_exemplars,
     sendHistograms: section.send_native_histograms,
     version: section.protobuf_message === 'prometheus.WriteRequest' ? 1 : 2,
-    logFailed: section.failed_request_logging,
     queue: {
       capacity: queue.capacity,
       maxShards: queue.max_shards,

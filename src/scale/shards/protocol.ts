@@ -16,6 +16,7 @@ import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRang
 import type { Changes } from '#store/changes.ts';
 import type { ShardSide } from '#store/compact/shard-side.ts';
 import type { Cardinality } from '#store/head/cardinality.ts';
+import type { StoreOptions } from '#store/options.ts';
 
 export type SeriesQuery = {
   readonly matchers: readonly (readonly Matcher[])[];
@@ -71,6 +72,8 @@ export type ShardApi = ShardSide & {
   changes(since: number): Promise<Changes>;
   /** How far the log has been read: bytes. */
   replayProgress(): { readonly doneBytes: number; readonly totalBytes: number };
+  /** New limits and windows, from the next batch on. */
+  configureStore(options: StoreOptions): void;
   metrics(): readonly MetricFamily[];
   /** Finishes what is under way and makes everything durable; nothing is taken afterwards. */
   drain(): Promise<void>;
