@@ -6,6 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SimClock } from '#base/clock-sim.ts';
+import { loadYaml } from '#base/config/load.ts';
+import { list } from '#base/config/schema.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { seeded } from '#base/random.ts';
@@ -14,6 +16,7 @@ import { Registry } from '#model/registry.ts';
 import { Alertmanager } from './alertmanager.ts';
 import { Journal } from './journal.ts';
 import { parseAlertmanagerConfig } from './route/config.ts';
+import { timeIntervalSchema } from './route/intervals.ts';
 import { fingerprint } from './store.ts';
 
 type Hook = { status: string; groupKey: string; alerts: { status: string; labels: Record<string, string> }[] };
@@ -196,6 +199,25 @@ test('silences: edited in place or replaced, until resolved, by annotation', asy
   fire(am, { alertname: 'A', n: '1' }, clock.now());
   await pass(130_000);
   assert.ok(am.silences.get(short).endsAt <= clock.now(), 'it ended with its alert');
+});
+
+test('a recurring silence holds inside its intervals only', async (t) => {
+  const { open, clock } = await world(t);
+  const am = open();
+  t.after(() => am.stop());
+  const recurring = loadYaml(
+    '[{times: [{start_time: "13:00", end_time: "14:00"}]}]',
+    list(timeIntervalSchema),
+    'recurring',
+  );
+  const times = { startsAt: clock.now(), endsAt: clock.now() + 864_000_000 };
+  am.silences.set(
+    { id: '', matchers: [{ type: '=', name: 'n', value: '1' }], ...times, createdBy: 'me', comment: 'c', recurring },
+    clock.now(),
+  );
+  const mutes = (time: string) => am.silences.muting(labelsOf({ n: '1' }), [], Date.parse(time)).length;
+  const asked = ['2026-01-05T12:30:00Z', '2026-01-05T13:30:00Z', '2026-01-06T13:30:00Z', '2026-01-06T14:00:00Z'];
+  assert.deepEqual(asked.map(mutes), [0, 1, 1, 0]);
 });
 
 test("fingerprints are Prometheus'", () => {

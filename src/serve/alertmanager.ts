@@ -4,10 +4,13 @@
 import type { Acknowledgement, Alertmanager } from '#alert/alertmanager.ts';
 import { parseMatchers } from '#alert/match/parse.ts';
 import type { GroupView } from '#alert/route/groups.ts';
+import { timeIntervalSchema } from '#alert/route/intervals.ts';
 import { matchRoutes } from '#alert/route/tree.ts';
 import { NotFoundError, type Silence, silenceState } from '#alert/silence/silences.ts';
 import { isResolved, type KnownAlert } from '#alert/store.ts';
 import type { Clock } from '#base/clock.ts';
+import { loadYaml } from '#base/config/load.ts';
+import { list } from '#base/config/schema.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import { compileRegex } from '#base/regex/regex.ts';
 import { compareLabels, type Labels, labelsFrom, labelsToRecord } from '#model/labels.ts';
@@ -349,11 +352,30 @@ function readSilence(body: unknown): Omit<Silence, 'updatedAt'> {
     ...(annotationMatchers.length > 0 ? { annotationMatchers } : {}),
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     ...(raw['untilResolved'] === true ? { untilResolved: true } : {}),
+    ...readRecurring(raw['recurring']),
   };
 }
 
+const intervals = list(timeIntervalSchema);
+
+/** Time intervals as in the configuration file; JSON is YAML. */
+function readRecurring(given: unknown): Pick<Silence, 'recurring' | 'recurringAsGiven'> {
+  if (given === undefined || (Array.isArray(given) && given.length === 0)) return {};
+  return { recurring: loadYaml(JSON.stringify(given), intervals, 'recurring'), recurringAsGiven: given };
+}
+
 function showSilence(silence: Silence, now: number): unknown {
-  const { matchers, annotationMatchers, startsAt, endsAt, updatedAt, hasMuted: _, ...rest } = silence;
+  const {
+    matchers,
+    annotationMatchers,
+    startsAt,
+    endsAt,
+    updatedAt,
+    hasMuted: _,
+    recurring: __,
+    recurringAsGiven,
+    ...rest
+  } = silence;
   return {
     ...rest,
     status: { state: silenceState(silence, now) },
@@ -363,6 +385,7 @@ function showSilence(silence: Silence, now: number): unknown {
     matchers: matchers.map(toJsonMatcher),
     annotations: silence.annotations ?? {},
     ...(annotationMatchers ? { annotationMatchers: annotationMatchers.map(toJsonMatcher) } : {}),
+    ...(recurringAsGiven === undefined ? {} : { recurring: recurringAsGiven }),
   };
 }
 

@@ -20,6 +20,8 @@ export type Silence = {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Between start and end it mutes only inside these intervals. */
   readonly recurring?: readonly TimeInterval[];
+  /** The intervals as they were given, to show. */
+  readonly recurringAsGiven?: unknown;
   /** It ends by itself once it muted something and nothing that it matches fires any more. */
   readonly untilResolved?: boolean;
   /** Set when `untilResolved` has seen an alert. */
