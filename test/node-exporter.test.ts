@@ -110,7 +110,7 @@ test('shows the families, labels and values of node_exporter', { skip: upstream.
     if (
       low === sample.value &&
       !/queued_bytes|^node_(memory|buddyinfo|filefd|sockstat|entropy|procs|processes|load|filesystem_avail|filesystem_free)/.test(
-        sample.name,
+        key(sample),
       )
     ) {
       const tolerance = /idle|iowait/.test(sample.labels) ? 1 : 1e-9 * Math.abs(low);

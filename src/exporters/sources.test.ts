@@ -149,7 +149,7 @@ test('a JVM and beans of the application through Jolokia', async (t) => {
     'jvm_memory_bytes_used{area="heap"} 10',
     'jvm_gc_collection_seconds_sum{gc="G1 Young"} 1.5',
     'jvm_threads_current 12',
-    'process_start_time_seconds 1700000000',
+    'process_start_time_seconds 1.7e+09',
     'Catalina_ThreadPool_currentThreadsBusy{name="\\"http-nio\\""} 3',
     'Catalina_ThreadPool_nested_a{name="\\"http-nio\\""} 1',
   );
