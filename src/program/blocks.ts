@@ -25,6 +25,7 @@ import type { BlockThreadData } from './block-thread.ts';
 import type { ServerConfig } from './config.ts';
 import type { ServerFlags } from './flags.ts';
 
+const THREAD_DELAY_MS = 300;
 const DEFAULT_RETENTION_MS = 15 * 86_400_000;
 
 /** The configuration file goes before flags; with neither, samples are kept for 15 days. */
@@ -85,6 +86,8 @@ export class ServerBlocks {
   readonly #clock: Clock;
   readonly #folder: string;
   readonly #logger: Logger;
+  #isStarted = false;
+  #isStopped = false;
 
   constructor(
     flags: ServerFlags,
@@ -135,21 +138,36 @@ export class ServerBlocks {
 
   /** Puts the data folder in order; shards may open it afterwards. */
   async prepare(): Promise<Takeover | undefined> {
-    const started = this.#thread.start();
     if (needsTakeover(nodeDisk, this.#folder)) {
-      await started;
+      await this.#startThread();
       return this.#thread.client.prepare(undefined);
     }
     // The usual case is cheap and must not wait for a thread.
     const removed = cleanFolder(nodeDisk, this.#folder);
     if (removed.length > 0) this.#logger.info('removed what an earlier run has left behind', { folders: removed });
-    started.catch((error) => this.#logger.error('cannot start the block thread', { err: errorText(error) }));
     return undefined;
   }
 
+  #startThread(): Promise<void> {
+    this.#isStarted = true;
+    return this.#thread.start();
+  }
+
   /** Compacts from now on, as it becomes due. */
+  /** The thread comes after everything else is up: nothing needs it at once. */
   start(): void {
     this.#cycle.start();
+    if (this.#isStarted) return;
+    this.#clock.after(
+      THREAD_DELAY_MS,
+      () => {
+        if (this.#isStopped) return;
+        this.#startThread().catch((error) =>
+          this.#logger.error('cannot start the block thread', { err: errorText(error) }),
+        );
+      },
+      true,
+    );
   }
 
   configure(config: ServerConfig): void {
@@ -157,6 +175,7 @@ export class ServerBlocks {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     const stopped = this.#cycle.stop();
     await this.#thread.stop();
     await stopped;
