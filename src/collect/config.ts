@@ -11,12 +11,14 @@ import {
   object,
   oneOf,
   optional,
+  positioned,
   record,
   type Schema,
-  size,
+  sizeWithUnit,
   string,
   withDefault,
 } from '#base/config/schema.ts';
+import type { Position } from '#base/errors.ts';
 import { checkHttpClient, httpClientFields, httpClientFrom, type RawHttpClient } from '#clients/http/config.ts';
 import { isLegacyLabelName } from '#model/labels.ts';
 import {
@@ -45,7 +47,7 @@ const sharedFields = {
   scrape_timeout: optional(duration()),
   scrape_protocols: optional(protocols),
   scrape_failure_log_file: optional(string()),
-  body_size_limit: withDefault(size(), 0),
+  body_size_limit: withDefault(sizeWithUnit(), 0),
   sample_limit: withDefault(integer(0), 0),
   target_limit: withDefault(integer(0), 0),
   label_limit: withDefault(integer(0), 0),
@@ -151,6 +153,7 @@ export type JobSection = {
   readonly raw: RawJob;
   readonly discoveries: readonly DiscoveryConfig[];
   readonly resolve: ResolvePath;
+  readonly position: Position;
 };
 
 /** One entry of `scrape_configs`. */
@@ -164,10 +167,11 @@ export function jobSection(resolve: ResolvePath): Schema<JobSection> {
     checkHttpClient(raw as RawHttpClient, report);
     if (raw.relabel_configs.length === 0) checkStaticTargets(value, report);
   });
-  return map(schema, (value) => ({
+  return map(positioned(schema), ({ value, position }) => ({
     raw: value as unknown as RawJob,
     discoveries: discoveriesOf(value),
     resolve,
+    position,
   }));
 }
 

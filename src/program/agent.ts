@@ -32,11 +32,10 @@ export const runAgent = (command: ParsedCommand<typeof AGENT_FLAGS>): Promise<nu
 function loadAgentConfig(file: string): ServerConfig {
   const config = loadServerConfig(file, nodeDisk, process.env, {});
   if (config.ruleFiles.length > 0) throw new UserError('field rule_files is not allowed in agent mode', file);
-  if (config.alerting.alertmanagers.length > 0)
+  if (config.alerting.alertmanagers.length > 0 || config.alerting.alertRelabelRules.length > 0) {
     throw new UserError('field alerting is not allowed in agent mode', file);
-  if (config.remotes.length === 0) {
-    throw new UserError('at least one remote_write target must be specified in agent mode', file);
   }
+  if (config.reads.length > 0) throw new UserError('field remote_read is not allowed in agent mode', file);
   return config;
 }
 
@@ -80,6 +79,7 @@ async function run(flags: AgentFlags): Promise<number> {
   const apply = async (next: ServerConfig) => {
     await exchange.apply(next);
     collecting.targets.apply(next.jobs);
+    for (const note of next.notes) logger.warn('configuration', { note });
     config = next;
     reloads.at = clock.now();
   };

@@ -9,16 +9,20 @@ import {
   type Infer,
   integer,
   list,
+  map,
   number,
   object,
+  oneOf,
   optional,
   type Schema,
   size,
+  sizeWithUnit,
   string,
   withDefault,
 } from '#base/config/schema.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { UserError } from '#base/errors.ts';
+import { type TracingConfig, tracingConfig, tracingSection } from '#clients/otlp/config.ts';
 import { type AggregateRule, aggregateRules } from '#collect/aggregate/config.ts';
 import {
   DEFAULT_GLOBAL,
@@ -29,18 +33,29 @@ import {
   type ScrapeJob,
   scrapeConfigFile,
 } from '#collect/config.ts';
+import { type RemoteReadConfig, remoteReadConfigs, remoteReadSections } from '#collect/read/config.ts';
 import { NO_RECEIVERS, type ReceiveSection, receiveSection } from '#collect/receive/config.ts';
 import { DEFAULT_OTLP, type OtlpSection, otlpSection } from '#collect/receive/otlp/config.ts';
+import { hasWebScheme, repeatedNames } from '#collect/send/address.ts';
 import { type RemoteConfig, remoteConfigs, remoteWriteSections } from '#collect/send/config.ts';
 
 const storageSection = object({
   tsdb: optional(
     object({
       out_of_order_time_window: withDefault(duration(), 0),
+      /** Accepted as Prometheus has it; see notesOf. */
+      stale_series_compaction_threshold: optional(number()),
+      chunk_encoding: optional(object({ floats: optional(oneOf('xor', 'xor2')) })),
       /** How often what was acknowledged is synced to disk; 0s: before it is acknowledged. */
       log_sync_interval: withDefault(duration(), 100),
       retention: optional(
-        object({ time: optional(duration()), size: optional(size()), percentage: optional(number()) }),
+        object(
+          { time: optional(duration()), size: optional(sizeWithUnit()), percentage: optional(number()) },
+          ({ percentage = 0 }, report) => {
+            if (percentage >= 0 && percentage <= 100) return;
+            report('percentage', "'storage.tsdb.retention.percentage' must be in the range [0, 100]");
+          },
+        ),
       ),
     }),
   ),
@@ -59,21 +74,46 @@ const storageSection = object({
   retention: list(object({ match: string(), time: duration() })),
 });
 
-const schemaFor = (resolve: (file: string) => string) =>
-  object({
-    global: optional(globalSection),
-    scrape_configs: list(jobSection(resolve)),
-    scrape_config_files: list(string()),
-    rule_files: list(string()),
-    alerting: optional(alertingSection(resolve)),
-    storage: optional(storageSection),
-    remote_write: remoteWriteSections,
-    otlp: optional(otlpSection),
-    /** Ours: series folded while they come in. */
-    aggregate: aggregateRules,
-    /** Ours: protocols of other systems. */
-    receive: optional(receiveSection),
+/** A file, or a pattern with one `*` in its last part. */
+const filePattern = (what: string): Schema<string> =>
+  map(string(), (text) => {
+    if (!/^[^*]*(\*[^/]*)?$/.test(text)) throw new Error(`invalid ${what} file path ${JSON.stringify(text)}`);
+    return text;
   });
+
+const schemaFor = (resolve: (file: string) => string) =>
+  object(
+    {
+      global: optional(globalSection),
+      runtime: optional(object({ gogc: optional(integer()) })),
+      scrape_configs: list(jobSection(resolve)),
+      scrape_config_files: list(filePattern('scrape config')),
+      rule_files: list(filePattern('rule')),
+      alerting: optional(alertingSection(resolve)),
+      storage: optional(storageSection),
+      remote_write: remoteWriteSections,
+      remote_read: remoteReadSections,
+      tracing: optional(tracingSection),
+      otlp: optional(otlpSection),
+      /** Ours: series folded while they come in. */
+      aggregate: aggregateRules,
+      /** Ours: protocols of other systems. */
+      receive: optional(receiveSection),
+    },
+    ({ global, otlp, remote_write, remote_read }, report) => {
+      const strategy = otlp?.translation_strategy ?? '';
+      if (global?.metric_name_validation_scheme === 'legacy' && /^No(Translation|UTF8)/.test(strategy)) {
+        report('otlp', `OTLP translation strategy "${strategy}" is not allowed when UTF8 is disabled`);
+      }
+      const names = (sections: readonly { readonly name: string }[]) => sections.map(({ name }) => name);
+      repeatedNames(names(remote_write), (_, name) =>
+        report('remote_write', `found multiple remote write configs with job name ${JSON.stringify(name)}`),
+      );
+      repeatedNames(names(remote_read), (_, name) =>
+        report('remote_read', `found multiple remote read configs with job name ${JSON.stringify(name)}`),
+      );
+    },
+  );
 
 type RawConfig = Infer<ReturnType<typeof schemaFor>>;
 
@@ -84,11 +124,15 @@ export type ServerConfig = {
   readonly alerting: AlertingSection;
   readonly storage: Infer<typeof storageSection> | undefined;
   readonly remotes: readonly RemoteConfig[];
+  readonly reads: readonly RemoteReadConfig[];
+  readonly tracing: TracingConfig | undefined;
   readonly otlp: OtlpSection;
   readonly aggregate: readonly AggregateRule[];
   readonly receive: ReceiveSection;
   /** As written, with secrets hidden. */
   readonly shown: string;
+  /** What the file asks for that means something else or nothing here; for the log. */
+  readonly notes: readonly string[];
 };
 
 /** Reads the file and everything it names. */
@@ -99,7 +143,7 @@ export function loadServerConfig(
   features: ScrapeFeatures,
 ): ServerConfig {
   if (!disk.exists(file)) throw new UserError(`cannot read the configuration: there is no file ${file}`);
-  return parseServerConfig(new TextDecoder().decode(disk.readFile(file)), file, disk, environment, features);
+  return parseServerConfig(textOf(disk.readFile(file), file), file, disk, environment, features);
 }
 
 export function parseServerConfig(
@@ -118,26 +162,32 @@ export function parseServerConfig(
   );
   const log = global.query_log_file;
   const expanded = { ...global, external_labels: external, query_log_file: log === '' ? '' : resolve(log) };
-  const origins = raw.scrape_configs.map((_, index) => `scrape_configs[${index}]`);
-  const sections = [...raw.scrape_configs];
+  const sections = raw.scrape_configs.map((section, index) => ({ section, file, index }));
   for (const pattern of raw.scrape_config_files) {
     for (const name of globFiles(resolve(pattern), disk)) {
       const more = loadYaml(
-        new TextDecoder().decode(disk.readFile(name)),
+        textOf(disk.readFile(name), name),
         scrapeConfigFile((f) => path.resolve(path.dirname(name), f)),
         name,
       );
       more.scrape_configs.forEach((section, index) => {
-        sections.push(section);
-        origins.push(`${name}: scrape_configs[${index}]`);
+        sections.push({ section, file: name, index });
       });
     }
   }
-  const problems: Problem[] = [];
-  const jobs = jobsFrom(sections, expanded, features, (index, message) => {
-    problems.push({ position: { line: 1, column: 1 }, field: origins[index] ?? '', message });
-  });
-  if (problems.length > 0) throw new ConfigError(file, problems);
+  const problems = new Map<string, Problem[]>();
+  const jobs = jobsFrom(
+    sections.map(({ section }) => section),
+    expanded,
+    features,
+    (at, message) => {
+      const { section, file, index } = sections[at]!;
+      const found = problems.get(file) ?? [];
+      found.push({ position: section.position, field: `scrape_configs[${index}]`, message });
+      problems.set(file, found);
+    },
+  );
+  for (const [file, found] of problems) throw new ConfigError(file, found);
   return {
     global: expanded,
     jobs,
@@ -145,18 +195,67 @@ export function parseServerConfig(
     alerting: raw.alerting ?? NO_ALERTING,
     storage: raw.storage,
     remotes: remoteConfigs(raw.remote_write, resolve),
+    reads: remoteReadConfigs(raw.remote_read, resolve),
+    tracing: raw.tracing && tracingConfig(raw.tracing, resolve),
     otlp: raw.otlp ?? DEFAULT_OTLP,
     aggregate: raw.aggregate,
     receive: raw.receive ?? NO_RECEIVERS,
     shown: displayYaml(text, schema, file),
+    notes: notesOf(raw),
   };
+}
+
+/** Settings that are taken because Prometheus has them, and what they do here. */
+function notesOf({ runtime, storage, remote_write, remote_read }: RawConfig): string[] {
+  const notes: string[] = [];
+  if (runtime?.gogc !== undefined) {
+    notes.push(
+      'runtime.gogc has no effect: samples lie outside the garbage collector; limit memory with storage.limits.memory',
+    );
+  }
+  if (storage?.tsdb?.chunk_encoding?.floats === 'xor2') {
+    notes.push('storage.tsdb.chunk_encoding.floats: xor2 is read; what is written is xor, which every version reads');
+  }
+  if (storage?.tsdb?.stale_series_compaction_threshold) {
+    notes.push(
+      'storage.tsdb.stale_series_compaction_threshold has no effect: series that ended leave with their block',
+    );
+  }
+  for (const { url } of [...remote_write, ...remote_read]) {
+    if (!hasWebScheme(url))
+      notes.push(`${JSON.stringify(url)} does not begin with http:// or https://: nothing gets there`);
+  }
+  return notes;
+}
+
+function textOf(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    // Lines before the one that does not decode tell where it is.
+    let line = 1;
+    let start = 0;
+    for (let i = 0; i <= bytes.length; i++) {
+      if (i < bytes.length && bytes[i] !== 0x0a) continue;
+      const { length } = new TextDecoder()
+        .decode(bytes.subarray(start, i))
+        .matchAll(/\ufffd/g)
+        .toArray();
+      if (length > 0) break;
+      line++;
+      start = i + 1;
+    }
+    throw new UserError('the file is not UTF-8', file, { line, column: 1 });
+  }
 }
 
 /** Files that match a pattern with `*` and `?` in its last parts, sorted. A pattern without them is the file itself. */
 export function globFiles(pattern: string, disk: Disk): string[] {
   if (!/[*?[]/.test(pattern)) return [pattern];
   let found = ['/'];
-  for (const part of pattern.split('/').filter(Boolean)) {
+  const parts = pattern.split('/').filter(Boolean);
+  for (const [index, part] of parts.entries()) {
+    const isLast = index === parts.length - 1;
     if (!/[*?[]/.test(part)) {
       found = found.map((folder) => path.join(folder, part));
       continue;
@@ -170,7 +269,7 @@ export function globFiles(pattern: string, disk: Disk): string[] {
     found = found.flatMap((folder) =>
       disk
         .list(folder)
-        .filter((entry) => test.test(entry.name))
+        .filter((entry) => test.test(entry.name) && (isLast || entry.isFolder))
         .map((entry) => path.join(folder, entry.name)),
     );
   }

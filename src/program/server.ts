@@ -125,6 +125,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     await Promise.all(pool.upClients().map((client) => client.configureStore(storeOptions(next))));
     collecting.targets.apply(next.jobs);
     querying.log.open(next.global.query_log_file);
+    for (const note of next.notes) logger.warn('configuration', { note });
     config = next;
     reloads.at = clock.now();
     reloads.isGood = true;

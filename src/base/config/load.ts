@@ -62,6 +62,7 @@ function read<T>(text: string, schema: Schema<T>, file: string): { value: T; sec
       problems.push({ position: positionOf(node?.range?.[0] ?? 0), field, message });
     },
     secret: (node, shown) => void secrets.push({ node, shown }),
+    positionOf: (node) => positionOf(node?.range?.[0] ?? 0),
     resolve: (node) => (isAlias(node) ? node.resolve(document) : node),
   };
   const root = reading.resolve(document.contents as Node | null) ?? document.createNode(null);

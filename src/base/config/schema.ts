@@ -3,6 +3,7 @@
 // own section next to the type it yields; every problem of a file is reported, not only the first.
 
 import { isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
+import type { Position } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseDuration, parseSize } from '../units.ts';
 
@@ -13,6 +14,7 @@ export interface Reading {
   secret(node: Node, shown: string): void;
   /** Follows YAML aliases. */
   resolve(node: Node | null | undefined): Node | null | undefined;
+  positionOf(node: Node | null | undefined): Position;
 }
 
 export interface Schema<T> {
@@ -32,6 +34,15 @@ function scalar<T>(expected: string, convert: (value: unknown, source: string) =
     expected,
     read(node, path, reading) {
       if (isScalar(node)) {
+        if (isBinary(node)) {
+          const text = binaryText(node.source ?? String(node.value));
+          if (text === undefined) {
+            reading.problem(node, path, '!!binary value is not base64 of UTF-8 text');
+            return undefined;
+          }
+          const value = convert(text, text);
+          if (value !== undefined) return value;
+        }
         const source = typeof node.source === 'string' ? node.source : String(node.value);
         const value = convert(node.value, source);
         if (value !== undefined) return value;
@@ -42,13 +53,28 @@ function scalar<T>(expected: string, convert: (value: unknown, source: string) =
   };
 }
 
+const isBinary = (node: Node): boolean => isScalar(node) && node.tag === 'tag:yaml.org,2002:binary';
+
+/** Text that is written as base64; undefined when it is no base64 or no UTF-8. */
+function binaryText(source: string): string | undefined {
+  const base64 = source.replace(/\s/g, '');
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(base64, 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Text. Numbers and booleans written without quotes are taken as they are written; null is the empty text, as in Go's YAML. */
 export const string = (): Schema<string> =>
   scalar('text', (value, source) => (typeof value === 'string' ? value : value === null ? '' : source));
 
 export const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): Schema<number> =>
-  scalar(min === 0 && max === Number.MAX_SAFE_INTEGER ? 'a whole number of 0 or more' : 'a whole number', (value) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+  scalar(
+    min >= 0 && max === Number.MAX_SAFE_INTEGER ? `a whole number of ${min} or more` : 'a whole number',
+    (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
   );
 
 export const number = (): Schema<number> =>
@@ -71,6 +97,12 @@ export const duration = (): Schema<number> =>
 
 /** Bytes, written as "512KB", "10MiB" or a plain number. */
 export const size = (): Schema<number> => scalar('a size such as 512KB or 10MB', (_, source) => parseSize(source));
+
+/** Bytes with their unit, as Prometheus' own fields want them; only 0 goes without. */
+export const sizeWithUnit = (): Schema<number> =>
+  scalar('a size with its unit such as 512KB or 10MB', (_, source) =>
+    /[A-Za-z]\s*$/.test(source) || /^\s*0\s*$/.test(source) ? parseSize(source) : undefined,
+  );
 
 export const oneOf = <const T extends string>(...values: readonly T[]): Schema<T> =>
   scalar(`one of ${values.join(', ')}`, (_, source) => values.find((value) => value === source));
@@ -102,6 +134,11 @@ export const list = <T>(item: Schema<T>): Schema<readonly T[]> => ({
     node.items.forEach((raw, index) => {
       const child = reading.resolve(raw as Node);
       if (!child) return;
+      if (item.expected === 'a mapping' && isScalar(child) && child.value === null) {
+        const field = path.split('.').at(-1)!;
+        reading.problem(child, `${path}[${index}]`, `empty or null section in ${field}`);
+        return;
+      }
       const value = item.read(child, `${path}[${index}]`, reading);
       if (value !== undefined) values.push(value);
     });
@@ -122,6 +159,10 @@ export const record = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> 
     const values: Record<string, T> = {};
     for (const pair of node.items) {
       const key = keyOf(pair.key);
+      if (isBinary(pair.key as Node) && binaryText(key) === undefined) {
+        reading.problem(pair.key as Node, path, '!!binary key is not base64 of UTF-8 text');
+        continue;
+      }
       const child = reading.resolve(pair.value as Node);
       const value = child && item.read(child, joinPath(path, key), reading);
       if (value !== undefined && value !== null) values[key] = value;
@@ -223,6 +264,15 @@ export const map = <A, B>(schema: Schema<A>, convert: (value: A) => B, expected 
       reading.problem(node, path, error instanceof Error ? error.message : String(error));
       return undefined;
     }
+  },
+});
+
+/** The value together with where it stands. */
+export const positioned = <T>(schema: Schema<T>): Schema<{ readonly value: T; readonly position: Position }> => ({
+  expected: schema.expected,
+  read(node, path, reading) {
+    const value = schema.read(node, path, reading);
+    return value === undefined ? undefined : { value, position: reading.positionOf(node) };
   },
 });
 

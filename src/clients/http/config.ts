@@ -375,7 +375,7 @@ function oauth2From(
   };
 }
 
-function resolveTls(tls: TlsConfig | undefined, resolve: (file: string) => string): TlsConfig | undefined {
+export function resolveTls(tls: TlsConfig | undefined, resolve: (file: string) => string): TlsConfig | undefined {
   if (!tls) return undefined;
   return {
     ...tls,

@@ -7,7 +7,6 @@ import {
   duration,
   integer,
   list,
-  map,
   object,
   oneOf,
   optional,
@@ -24,8 +23,10 @@ import {
   httpClientFrom,
   type RawHttpClient,
 } from '#clients/http/config.ts';
+import { checkHeaders } from '#clients/http/headers.ts';
 import { relabelConfigs } from '../relabel/config.ts';
 import type { RelabelRule } from '../relabel/relabel.ts';
+import { nameOfAddress, remoteUrl } from './address.ts';
 import type { WriteVersion } from './batches.ts';
 
 const DEFAULT_DISK_BYTES = 16 * 1024 ** 3;
@@ -45,7 +46,12 @@ const queueFields = object(
     max_disk_size: withDefault(size(), DEFAULT_DISK_BYTES),
   },
   (queue, report) => {
-    if (queue.min_shards > queue.max_shards) report('min_shards', 'min_shards must not be above max_shards');
+    if (queue.min_shards > queue.max_shards) {
+      report('min_shards', 'remote write queue min_shards must not be greater than max_shards');
+    }
+    if (queue.max_backoff < queue.min_backoff) {
+      report('max_backoff', 'remote write queue max_backoff must not be less than min_backoff');
+    }
   },
 );
 
@@ -56,41 +62,12 @@ const metadataFields = object({
   max_samples_per_send_bytes: optional(size()),
 });
 
-const url: Schema<string> = map(string(), (text) => {
-  if (text === '') throw new Error('url for remote_write is empty');
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw new Error(`expected a URL that begins with http:// or https://, got ${JSON.stringify(text)}`);
-  }
-  return text;
-});
-
-/** Headers that the protocol itself sets. */
-const RESERVED = new Set([
-  'authorization',
-  'host',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'user-agent',
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'www-authenticate',
-  'accept-encoding',
-  'x-prometheus-remote-write-version',
-  'x-prometheus-remote-read-version',
-  'x-amz-date',
-  'x-amz-security-token',
-  'x-amz-content-sha256',
-]);
-
 const CLOUD = (name: string) =>
   `${name} is not supported: sign requests with a proxy of the provider and give its address as url`;
 
 export const remoteWriteSection = object(
   {
-    url,
+    url: remoteUrl('remote_write'),
     remote_timeout: withDefault(duration(), 30_000),
     headers: record(string()),
     write_relabel_configs: relabelConfigs,
@@ -112,15 +89,7 @@ export const remoteWriteSection = object(
   },
   (value, report) => {
     checkHttpClient(value as unknown as RawHttpClient, report as (field: string, message: string) => void);
-    for (const name of Object.keys(value.headers)) {
-      if (name.toLowerCase() === 'authorization') {
-        report(
-          'headers',
-          'authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam parameter',
-        );
-      } else if (RESERVED.has(name.toLowerCase()))
-        report('headers', `${name} is a reserved header. It must not be changed`);
-    }
+    checkHeaders(value.headers, (message) => report('headers', message));
     if (value.failed_request_logging) report('failed_request_logging', 'logging of failed requests is not offered');
     if (value.sigv4 !== undefined) report('sigv4', CLOUD('sigv4'));
     if (value.azuread !== undefined) report('azuread', CLOUD('azuread'));
@@ -195,7 +164,7 @@ export function remoteConfigs(
 function remoteConfig(section: RemoteWriteSection, resolve: (file: string) => string): RemoteConfig {
   const queue = section.queue_config ?? DEFAULT_QUEUE;
   return {
-    name: section.name || nameOf(section.url),
+    name: section.name || nameOfAddress(section.url),
     url: section.url,
     timeoutMs: section.remote_timeout,
     headers: section.headers,
@@ -222,11 +191,4 @@ function remoteConfig(section: RemoteWriteSection, resolve: (file: string) => st
     },
     http: httpClientFrom(section as unknown as RawHttpClient, resolve),
   };
-}
-
-/** A remote without name is called by a number from its address, so that its queue is found again after a restart. */
-function nameOf(address: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < address.length; i++) hash = Math.imul(hash ^ address.charCodeAt(i), 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
 }

@@ -34,6 +34,19 @@ const SELECTABLE: Readonly<Record<Role, readonly Role[]>> = {
 const NO_ATTACHMENT = { node: false, namespace: false, deployment: false, job: false, cronjob: false };
 const flag = () => withDefault(boolean(), false);
 
+/** The term of a field selector that is no comparison. */
+const unclearField = (text: string): string | undefined =>
+  text.split(/(?<!\\),/).find((term) => term !== '' && !/^[^=!]+(?:=|==|!=)/.test(term));
+
+const KEY = String.raw`(?:[\w.-]+/)?[\w.-]+`;
+const LABEL_TERM = new RegExp(
+  String.raw`^\s*(?:!\s*${KEY}|${KEY}|${KEY}\s*(?:==?|!=|>|<)\s*[\w.-]*|${KEY}\s+(?:in|notin)\s*\([\w.,\s-]*\))\s*$`,
+);
+
+/** The requirement of a label selector that Kubernetes would not read. */
+const unclearLabel = (text: string): string | undefined =>
+  text === '' ? undefined : text.split(/,(?![^(]*\))/).find((term) => !LABEL_TERM.test(term));
+
 export function kubernetesSchema(resolve: ResolvePath): Schema<KubernetesConfig> {
   const section = object(
     {
@@ -84,7 +97,11 @@ export function kubernetesSchema(resolve: ResolvePath): Schema<KubernetesConfig>
         report('namespaces', "cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously");
       }
       const seen = new Set<Role>();
-      for (const { role } of value.selectors) {
+      for (const { role, label, field } of value.selectors) {
+        const unclear = unclearField(field) ?? unclearLabel(label);
+        if (unclear !== undefined) {
+          report('selectors', `invalid selector: '${field || label}'; can't understand '${unclear}'`);
+        }
         const allowed = SELECTABLE[value.role];
         if (seen.has(role)) report('selectors', `duplicated selector role: ${role}`);
         if (!allowed.includes(role))
