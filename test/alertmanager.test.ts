@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
+import type net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -61,3 +63,67 @@ receivers: [{ name: all }, { name: db, webhook_configs: [{ url: 'http://127.0.0.
     );
     assert.match(await tool('config', 'show'), /receiver: db/, 'the configuration before stays in force');
   });
+
+test('pharos am: acknowledgements, dry run, history, silences that recur, match annotations or end with their alerts', async (t) => {
+  const folder = temporaryFolder(t);
+  const refusing = http.createServer((_, response) => response.writeHead(400).end('no such team'));
+  await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+  t.after(() => refusing.close());
+  const hook = `http://127.0.0.1:${(refusing.address() as net.AddressInfo).port}/`;
+  const port = await freePort();
+  fs.writeFileSync(
+    path.join(folder, 'am.yml'),
+    `
+route: { receiver: all, group_by: [alertname], group_wait: 0s, routes: [{ matchers: [team="db"], receiver: db }] }
+inhibit_rules: [{ source_matchers: [alertname=Down], target_matchers: [alertname=Slow] }]
+receivers: [{ name: all }, { name: db, webhook_configs: [{ url: '${hook}' }] }]
+`,
+  );
+  const url = `http://127.0.0.1:${port}`;
+  start(t, LAUNCHER, [
+    'alertmanager',
+    `--config.file=${folder}/am.yml`,
+    `--storage.path=${folder}/data`,
+    `--web.listen-address=127.0.0.1:${port}`,
+  ]);
+  await eventually('the alertmanager is ready', () => get(`${url}/-/ready`));
+  const am = async (command: string, ...args: string[]) =>
+    (await run(LAUNCHER, ['am', ...command.split(' '), `--alertmanager.url=${url}`, ...args])).stdout;
+  await am('alert add', 'Full', 'team=db', '--annotation=runbook=disk');
+  const fingerprint = (await am('alert ack', 'Full', '--comment=on it', '--author=me')).trim();
+  const alerts = async () => JSON.parse(await am('alert query', '-s', '-a', '-o', 'json')) as Record<string, unknown>[];
+  const { at, ...acknowledgement } = (await alerts())[0]!['acknowledgement'] as Record<string, string>;
+  assert.deepEqual(acknowledgement, { by: 'me', comment: 'on it' });
+  assert.ok(Date.parse(at!) > 0);
+  assert.equal((await am('alert unack', fingerprint)).trim(), fingerprint);
+  assert.equal((await alerts())[0]!['acknowledgement'], undefined);
+  assert.match(
+    await am('alert dry-run', 'Full', 'team=db', '--annotation=summary=it is full'),
+    /db \(webhook\[0\]\) {2}group \{\}\/\{team="db"\}:\{alertname="Full"\}\n {2}\[FIRING:1\] Full[^]*summary = it is full/,
+  );
+  await am('alert add', 'Down');
+  assert.match(await am('alert dry-run', 'Slow'), /^inhibited by [0-9a-f]{16}\nall \(tells nobody\)/);
+  const text = await eventually('the failure is in the history', async () => {
+    const shown = await am('history', 'Full', '--search=db');
+    return shown.includes('db') && shown;
+  });
+  assert.match(text, /db +webhook +Full +failed: .*no such team/);
+
+  const states = async () => JSON.stringify((await alerts()).map((alert) => alert['status']));
+  const byAnnotation = (
+    await am('silence add', '--annotation-matcher=runbook=~"di.*"', 'team=db', '--comment=c', '--until-resolved')
+  ).trim();
+  await eventually('the silence holds', async () => (await states()).includes(byAnnotation));
+  await am('alert add', 'Full', 'team=db', `--end=${new Date().toISOString()}`);
+  await eventually('it ends with its alert', async () =>
+    (await am('silence query', '--expired', '-q')).includes(byAnnotation),
+  );
+  const hour = new Date().getUTCHours();
+  const pad = (n: number) => String(n).padStart(2, '0');
+  const interval = (from: number) => `[{times: [{start_time: "${pad(from)}:00", end_time: "${pad(from)}:59"}]}]`;
+  const never = (
+    await am('silence add', 'Down', '--comment=c', '--recurring', interval((hour + 12) % 24), '--duration=2d')
+  ).trim();
+  assert.doesNotMatch(await states(), new RegExp(never));
+  await assert.rejects(am('silence add', 'Down', '--comment=c', '--recurring', '[{times: 3}]'), /times/);
+});

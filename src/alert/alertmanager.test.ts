@@ -22,7 +22,7 @@ import { fingerprint } from './store.ts';
 type Hook = { status: string; groupKey: string; alerts: { status: string; labels: Record<string, string> }[] };
 
 /** An alertmanager on simulated time whose webhook goes to a real server; restarts keep the folder. */
-async function world(t: TestContext, more = '') {
+async function world(t: TestContext, more = '', receiver = '') {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-am-'));
   const hooks: Hook[] = [];
   const state = { status: 200 };
@@ -43,7 +43,7 @@ async function world(t: TestContext, more = '') {
   const { port } = server.address() as net.AddressInfo;
   const yaml = `
 route: { receiver: hook, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h }
-receivers: [{ name: hook, webhook_configs: [{ url: 'http://127.0.0.1:${port}/' }] }]
+receivers: [{ name: hook, ${receiver} webhook_configs: [{ url: 'http://127.0.0.1:${port}/' }] }]
 ${more}`;
   const clock = new SimClock(Date.parse('2026-01-05T12:00:00Z'));
   const open = () => {
@@ -156,6 +156,48 @@ test('inhibition, silences, mute intervals', async (t) => {
   assert.deepEqual(told(hooks).sort(), ['1:resolved', '2:firing']);
 });
 
+test('resolved_at_once: a resolution is told of without waiting for the interval', async (t) => {
+  const { open, fire, pass, hooks, clock } = await world(t, '', 'resolved_at_once: true,');
+  const am = open();
+  t.after(() => am.stop());
+  for (const n of ['1', '2', '3']) fire(am, { alertname: 'A', n });
+  fire(am, { alertname: 'A', n: '4' }, clock.now() + 40_000);
+  await pass(15_000);
+  assert.deepEqual(told(hooks), ['1:firing 2:firing 3:firing 4:firing']);
+  fire(am, { alertname: 'A', n: '1' }, clock.now());
+  fire(am, { alertname: 'A', n: '2' }, clock.now());
+  await pass(5000);
+  assert.deepEqual(told(hooks), ['1:resolved 2:resolved 3:firing 4:firing'], 'both in one message');
+  await pass(30_000);
+  assert.deepEqual(told(hooks), ['3:firing 4:resolved'], 'an alert that nobody repeated ends on time');
+  await pass(120_000);
+  assert.deepEqual(told(hooks), [], 'and once');
+});
+
+test('only_changed: messages leave out what is known, repetitions do not; acknowledged groups are not repeated', async (t) => {
+  const { open, fire, pass, hooks, clock } = await world(t, '', 'only_changed: true,');
+  const am = open();
+  t.after(() => am.stop());
+  fire(am, { alertname: 'A', n: '1' });
+  fire(am, { alertname: 'A', n: '2' });
+  await pass(15_000);
+  assert.deepEqual(told(hooks), ['1:firing 2:firing']);
+  fire(am, { alertname: 'A', n: '3' });
+  await pass(65_000);
+  assert.deepEqual(told(hooks), ['3:firing']);
+  fire(am, { alertname: 'A', n: '1' }, clock.now());
+  await pass(65_000);
+  assert.deepEqual(told(hooks), ['1:resolved']);
+  await pass(3_700_000, 60_000);
+  assert.deepEqual(told(hooks), ['2:firing 3:firing'], 'repeated after an hour');
+  for (const n of ['2', '3']) {
+    const key = fingerprint(labelsOf({ alertname: 'A', n }));
+    am.acknowledge({ fingerprint: key, by: 'me', comment: 'on it', at: clock.now() });
+  }
+  await pass(3_700_000, 60_000);
+  assert.deepEqual(told(hooks), [], 'somebody is on it');
+});
+
 test('a receiver that fails is tried again until it takes the message', async (t) => {
   const { open, fire, pass, hooks, state } = await world(t);
   const am = open();
@@ -197,8 +239,9 @@ test('silences: edited in place or replaced, until resolved, by annotation', asy
   fire(am, { alertname: 'A', n: '1' });
   await pass(15_000);
   fire(am, { alertname: 'A', n: '1' }, clock.now());
-  await pass(130_000);
-  assert.ok(am.silences.get(short).endsAt <= clock.now(), 'it ended with its alert');
+  const resolvedAt = clock.now();
+  await pass(5000);
+  assert.equal(am.silences.get(short).endsAt, resolvedAt, 'it ended with its alert, at once');
 });
 
 test('a recurring silence holds inside its intervals only', async (t) => {

@@ -117,6 +117,7 @@ export class Alertmanager implements AlertSink {
   readonly #muted = new Map<string, readonly string[]>();
   readonly #seenByGroups = new Set<string>();
   #running: Running | undefined;
+  #resolving: Timer | undefined;
   #unsaved = new Map<string, KnownAlert>();
   #historySequence = 0;
 
@@ -191,7 +192,7 @@ export class Alertmanager implements AlertSink {
     const { clock, disk, logger, random, externalUrl } = this.#options;
     const templates = this.#loadTemplates(config);
     const clients: HttpClient[] = [];
-    const render = renderer(templates, externalUrl);
+    const render = renderer(templates, externalUrl, (fingerprint) => this.acknowledgement(fingerprint));
     const context = {
       clock,
       disk,
@@ -210,6 +211,8 @@ export class Alertmanager implements AlertSink {
         {
           name: spec.name,
           labels: spec.labels,
+          resolvedAtOnce: spec.resolvedAtOnce,
+          onlyChanged: spec.onlyChanged,
           integrations: spec.build.map(({ make, index }) => make(context, index)),
         },
       ]),
@@ -225,6 +228,7 @@ export class Alertmanager implements AlertSink {
       intervals: config.intervals,
       receivers,
       metrics: this.#metrics.notify,
+      isAcknowledged: (fingerprint) => this.acknowledgement(fingerprint) !== undefined,
       renderRouteLabels: (flush, alerts) => renderRouteLabels(flush, alerts, render, logger),
       waitForTurn: (signal) => this.#options.replicas?.waitForTurn(signal) ?? Promise.resolve(),
       onNotified: (event) => this.#remember(event),
@@ -246,6 +250,7 @@ export class Alertmanager implements AlertSink {
       notBefore: before ? 0 : this.startedAt + this.#options.startDelayMs,
       resumeAt: new Map(this.#journals.flushes.entries()),
       maxGroups: this.#options.maxGroups,
+      flushesResolved: (route) => receivers.get(route.settings.receiver)?.resolvedAtOnce ?? false,
       onFlushPlanned: (key, at) => {
         if (at === undefined) this.#journals.flushes.delete(key);
         else this.#journals.flushes.set(key, at);
@@ -302,6 +307,13 @@ export class Alertmanager implements AlertSink {
     const known = { ...alert, endsAt, updatedAt: now, timedOut };
     this.#metrics.received.with(endsAt <= now ? 'resolved' : 'firing', 'v2').add();
     if (!this.alerts.put(known, now)) this.#metrics.limited.with(alertName(alert)).add();
+    // Once for all alerts of a request.
+    if (endsAt <= now) {
+      this.#resolving ??= this.#options.clock.after(0, () => {
+        this.#resolving = undefined;
+        this.silences.endResolved(this.#firing(), this.#options.clock.now());
+      });
+    }
   }
 
   countInvalid(count: number): void {
@@ -375,6 +387,7 @@ export class Alertmanager implements AlertSink {
       notify: async () => true,
       notBefore: Number.MAX_SAFE_INTEGER / 2,
       maxGroups: 0,
+      flushesResolved: () => false,
     });
     probe.add(alert);
     const views = probe.view();
@@ -387,6 +400,7 @@ export class Alertmanager implements AlertSink {
         groupLabels: labels,
         routeLabels: {},
         alerts: [alert],
+        changed: new Set([alert.fingerprint]),
         reason: 'first notification',
         now,
         truncated: 0,
@@ -428,6 +442,7 @@ export class Alertmanager implements AlertSink {
 
   stop(): void {
     for (const timer of this.#timers) timer.cancel();
+    this.#resolving?.cancel();
     // The planned flushes stay in their journal: stopping is no reason to forget them.
     const planned = [...this.#journals.flushes.entries()];
     this.#running?.groups.stop();
@@ -518,6 +533,7 @@ function renderRouteLabels(
     groupLabels: flush.groupLabels,
     routeLabels: labels,
     alerts,
+    changed: new Set(),
     reason: 'first notification',
     now: flush.now,
     truncated: 0,

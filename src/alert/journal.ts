@@ -24,6 +24,7 @@ export class Journal<V> {
   #sizeBytes = 0;
   #liveBytes = 0;
   #sync: Timer | undefined;
+  #version = 0;
   /** Lines that could not be read when the file was opened. */
   damaged = 0;
 
@@ -51,18 +52,26 @@ export class Journal<V> {
     return this.#values.values();
   }
 
+  /** Changes with every change. */
+  get version(): number {
+    return this.#version;
+  }
+
   get size(): number {
     return this.#values.size;
   }
 
   /** Written to the file when this returns; it survives a power cut after the next sync, a second later at most. */
   set(key: string, value: V): void {
+    this.#version++;
     this.#values.set(key, value);
     this.#append(key, value);
   }
 
   delete(key: string): void {
-    if (this.#values.delete(key)) this.#append(key, undefined);
+    if (!this.#values.delete(key)) return;
+    this.#version++;
+    this.#append(key, undefined);
   }
 
   close(): void {

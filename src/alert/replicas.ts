@@ -242,6 +242,9 @@ export class SharedTable<V> {
   get size(): number {
     return this.#journal.size;
   }
+  get version(): number {
+    return this.#journal.version;
+  }
   set(key: string, value: V): void {
     this.#journal.set(key, value);
     this.#tell(key, value);

@@ -58,6 +58,7 @@ export class AlertStore {
   readonly #alerts = new Map<string, KnownAlert>();
   readonly #listeners = new Set<AlertListener>();
   readonly #limitPerName: number;
+  readonly #countByName = new Map<string, number>();
 
   /** `limitPerName`: how many alerts of one alertname are kept; 0 means no limit. */
   constructor(limitPerName: number) {
@@ -73,7 +74,8 @@ export class AlertStore {
     const key = fingerprint(incoming.labels);
     const alert: KnownAlert = { ...incoming, fingerprint: key };
     const known = this.#alerts.get(key);
-    if (!known && this.#limitPerName > 0 && this.#countOf(alertName(alert)) >= this.#limitPerName) return false;
+    if (!known && this.#limitPerName > 0 && this.#countOf(alert) >= this.#limitPerName) return false;
+    if (!known) this.#count(alert, 1);
     const overlaps =
       known &&
       ((alert.endsAt > known.startsAt && alert.endsAt < known.endsAt) ||
@@ -102,13 +104,20 @@ export class AlertStore {
   /** Forgets what is resolved; returns it. */
   collect(now: number): readonly KnownAlert[] {
     const gone = [...this.#alerts.values()].filter((alert) => isResolved(alert, now));
-    for (const alert of gone) this.#alerts.delete(alert.fingerprint);
+    for (const alert of gone) {
+      this.#alerts.delete(alert.fingerprint);
+      this.#count(alert, -1);
+    }
     return gone;
   }
 
-  #countOf(name: string): number {
-    let count = 0;
-    for (const alert of this.#alerts.values()) if (alertName(alert) === name) count++;
-    return count;
+  #countOf(alert: Alert): number {
+    return this.#countByName.get(alertName(alert)) ?? 0;
+  }
+
+  #count(alert: Alert, change: number): void {
+    const count = this.#countOf(alert) + change;
+    if (count === 0) this.#countByName.delete(alertName(alert));
+    else this.#countByName.set(alertName(alert), count);
   }
 }

@@ -51,6 +51,19 @@ export function reasonToNotify(
   return entry.timestamp < now - repeatIntervalMs ? 'repeat interval elapsed' : undefined;
 }
 
+/** What the receiver does not know: alerts that fire or are resolved and were not when it was last told. */
+export function changedSince(
+  entry: LogEntry | undefined,
+  firing: ReadonlySet<string>,
+  resolved: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const [knownFiring, knownResolved] = [new Set(entry?.firing), new Set(entry?.resolved)];
+  return new Set([
+    ...[...firing].filter((alert) => !knownFiring.has(alert)),
+    ...[...resolved].filter((alert) => !knownResolved.has(alert)),
+  ]);
+}
+
 export class NotificationLog {
   readonly #table: LogTable;
   readonly #retentionMs: number;

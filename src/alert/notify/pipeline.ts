@@ -12,7 +12,7 @@ import type { Flush } from '../route/groups.ts';
 import { containsTime, type TimeInterval } from '../route/intervals.ts';
 import type { Silences } from '../silence/silences.ts';
 import { isResolved, type KnownAlert } from '../store.ts';
-import { type LogEntry, type NotificationLog, type NotifyReason, reasonToNotify } from './log.ts';
+import { changedSince, type LogEntry, type NotificationLog, type NotifyReason, reasonToNotify } from './log.ts';
 import type { Delivery, Integration, Receiver } from './receiver.ts';
 
 export type PipelineOptions = {
@@ -25,12 +25,21 @@ export type PipelineOptions = {
   readonly intervals: ReadonlyMap<string, readonly TimeInterval[]>;
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly metrics: NotifyMetrics;
+  /** Somebody is on it: it is not repeated while all alerts of a group are acknowledged. */
+  readonly isAcknowledged: (fingerprint: string) => boolean;
   readonly renderRouteLabels: (flush: Flush, alerts: readonly KnownAlert[]) => Readonly<Record<string, string>>;
   /** Replicas take turns, so that the first one's log entry reaches the others. */
   readonly waitForTurn: (signal: AbortSignal) => Promise<void>;
   /** Told after each attempt's end, for history. */
   readonly onNotified?: (event: NotificationEvent) => void;
   readonly onMuted?: (flush: Flush, why: readonly string[]) => void;
+};
+
+/** What one integration is to be told now. */
+type Message = {
+  readonly sent: readonly KnownAlert[];
+  readonly changed: ReadonlySet<string>;
+  readonly reason: NotifyReason;
 };
 
 export type NotificationEvent = {
@@ -157,10 +166,25 @@ export class Pipeline {
     const { repeatIntervalMs } = flush.route.settings;
     const reason = reasonToNotify(entry, firing, resolved, integration.sendResolved, repeatIntervalMs, flush.now);
     if (!reason) return true;
-    const sent = integration.sendResolved ? alerts : alerts.filter((alert) => firing.has(alert.fingerprint));
+    const isRepetition = reason === 'repeat interval elapsed';
+    if (isRepetition && [...firing].every((alert) => this.#options.isAcknowledged(alert))) return true;
+    const changed = changedSince(entry, firing, resolved);
+    const sent = alerts.filter(
+      ({ fingerprint }) =>
+        (integration.sendResolved || firing.has(fingerprint)) &&
+        (!receiver.onlyChanged || isRepetition || changed.has(fingerprint)),
+    );
     let delivery: Delivery = { ok: true };
     if (sent.length > 0) {
-      delivery = await this.#deliver(flush, receiver, integration, sent, reason, routeLabels, entry, signal);
+      delivery = await this.#deliver(
+        flush,
+        receiver,
+        integration,
+        { sent, changed, reason },
+        routeLabels,
+        entry,
+        signal,
+      );
       this.#options.onNotified?.({
         receiver: receiver.name,
         integration: integration.kind,
@@ -190,8 +214,7 @@ export class Pipeline {
     flush: Flush,
     receiver: Receiver,
     integration: Integration,
-    alerts: readonly KnownAlert[],
-    reason: NotifyReason,
+    { sent, changed, reason }: Message,
     routeLabels: Readonly<Record<string, string>>,
     entry: LogEntry | undefined,
     signal: AbortSignal,
@@ -211,7 +234,8 @@ export class Pipeline {
             groupKey: flush.groupKey,
             groupLabels: flush.groupLabels,
             routeLabels,
-            alerts,
+            alerts: sent,
+            changed,
             reason,
             now: flush.now,
             truncated: 0,

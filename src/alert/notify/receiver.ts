@@ -12,6 +12,8 @@ export type Notification = {
   readonly routeLabels: Readonly<Record<string, string>>;
   /** Firing and resolved, sorted as upstream sorts them. */
   readonly alerts: readonly KnownAlert[];
+  /** Fingerprints of those that the receiver has not been told of in this state. */
+  readonly changed: ReadonlySet<string>;
   readonly reason: NotifyReason;
   readonly now: number;
   /** How many alerts were left out by the receiver's limit. */
@@ -38,5 +40,9 @@ export interface Integration {
 export type Receiver = {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its groups are flushed when an alert resolves, not only when their interval is over. */
+  readonly resolvedAtOnce: boolean;
+  /** Its messages leave out the alerts that it knows already, except for repetitions. */
+  readonly onlyChanged: boolean;
   readonly integrations: readonly Integration[];
 };

@@ -73,6 +73,7 @@ const notification = (isFiring: boolean): Notification => ({
   groupLabels: labelsOf({ alertname: 'Down' }),
   routeLabels: {},
   alerts: isFiring ? [alert('a', 0)] : [alert('a', NOW - 1000)],
+  changed: new Set(),
   reason: 'first notification',
   now: NOW,
   truncated: 0,

@@ -25,7 +25,11 @@ export type AlertView = {
   readonly endsAt: number;
   readonly generatorUrl: string;
   readonly fingerprint: string;
+  readonly changed: boolean;
+  readonly acknowledgement: { readonly by: string; readonly comment: string } | undefined;
 };
+
+type AcknowledgementOf = (fingerprint: string) => AlertView['acknowledgement'];
 
 export type Rendered = {
   readonly view: NotificationView;
@@ -35,10 +39,20 @@ export type Rendered = {
   readonly html: (template: string) => string;
 };
 
-export function viewOf(notification: Notification, externalUrl: string): NotificationView {
+export function viewOf(
+  notification: Notification,
+  externalUrl: string,
+  acknowledgementOf: AcknowledgementOf,
+): NotificationView {
   const alerts = notification.alerts.map((alert): AlertView => {
     const resolved = isResolved(alert, notification.now);
-    return { ...alert, status: resolved ? 'resolved' : 'firing', endsAt: resolved ? alert.endsAt : 0 };
+    return {
+      ...alert,
+      status: resolved ? 'resolved' : 'firing',
+      endsAt: resolved ? alert.endsAt : 0,
+      changed: notification.changed.has(alert.fingerprint),
+      acknowledgement: acknowledgementOf(alert.fingerprint),
+    };
   });
   return {
     status: alerts.some((alert) => alert.status === 'firing') ? 'firing' : 'resolved',
@@ -50,9 +64,13 @@ export function viewOf(notification: Notification, externalUrl: string): Notific
   };
 }
 
-export function renderer(templates: TemplateSet, externalUrl: string): (notification: Notification) => Rendered {
+export function renderer(
+  templates: TemplateSet,
+  externalUrl: string,
+  acknowledgementOf: AcknowledgementOf = () => undefined,
+): (notification: Notification) => Rendered {
   return (notification) => {
-    const view = viewOf(notification, externalUrl);
+    const view = viewOf(notification, externalUrl, acknowledgementOf);
     const data = notificationData({
       ...view,
       receiver: notification.receiver,

@@ -118,18 +118,33 @@ const inhibitSchema = map(
 export type ReceiverSpec = {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly resolvedAtOnce: boolean;
+  readonly onlyChanged: boolean;
   readonly build: readonly { readonly kind: string; readonly index: number; readonly make: BuildIntegration }[];
 };
 
 function receiverSchema(global: GlobalConfig): Schema<ReceiverSpec> {
   const entries = Object.fromEntries(RECEIVER_KINDS.map((kind) => [kind.key, list(kind.entry(global))]));
-  const fields = { name: string(), labels: record(string()), ...entries };
+  const fields = {
+    name: string(),
+    labels: record(string()),
+    resolved_at_once: withDefault(boolean(), false),
+    only_changed: withDefault(boolean(), false),
+    ...entries,
+  };
   const schema = object(fields, (value, report) => {
-    if (value.name === '') report('name', 'missing name in receiver');
+    const { name, labels } = value as { name: string; labels: Readonly<Record<string, string>> };
+    if (name === '') report('name', 'missing name in receiver');
+    if (labels['name'] !== undefined && labels['name'] !== name) {
+      const [want, got] = [JSON.stringify(name), JSON.stringify(labels['name'])];
+      report('labels', `receiver label "name" must match receiver name ${want}, got ${got}`);
+    }
   });
   return map(schema, (value) => ({
     name: value.name,
-    labels: value.labels,
+    labels: { ...value.labels, name: value.name },
+    resolvedAtOnce: value.resolved_at_once as unknown as boolean,
+    onlyChanged: value.only_changed as unknown as boolean,
     build: RECEIVER_KINDS.flatMap(({ key, kind }) =>
       (value as unknown as Record<string, readonly BuildIntegration[]>)[key]!.map((make, index) => ({
         kind,

@@ -29,6 +29,8 @@ export type GroupsOptions = {
   /** Groups a flush was cut off in, or none: `groupKey` -> time of the next flush before the restart. */
   readonly resumeAt?: ReadonlyMap<string, number>;
   readonly maxGroups: number;
+  /** Whether groups of this route are flushed as soon as an alert resolves. */
+  readonly flushesResolved: (route: Route) => boolean;
   readonly onFlushPlanned?: (groupKey: string, at: number | undefined) => void;
 };
 
@@ -46,6 +48,9 @@ type Group = {
   readonly alerts: Map<string, KnownAlert>;
   timer: Timer | undefined;
   nextAt: number;
+  /** When the first of its alerts may resolve; only kept for routes that flush then. */
+  resolveTimer: Timer | undefined;
+  resolvesAt: number;
   hasFlushed: boolean;
   flushing: AbortController | undefined;
 };
@@ -99,6 +104,7 @@ export class Groups {
     this.#stopped = true;
     for (const group of this.#groups.values()) {
       group.timer?.cancel();
+      group.resolveTimer?.cancel();
       group.flushing?.abort(new Error('the alertmanager is stopping or its configuration changes'));
     }
     this.#groups.clear();
@@ -118,25 +124,29 @@ export class Groups {
         });
         return;
       }
+      const key = `${route.key}:${formatGroupLabels(labels)}`;
+      const resumed = this.#options.resumeAt?.get(key);
       group = {
         route,
         labels,
-        key: `${route.key}:${formatGroupLabels(labels)}`,
+        key,
         alerts: new Map(),
         timer: undefined,
         nextAt: 0,
-        hasFlushed: false,
+        resolveTimer: undefined,
+        resolvesAt: Number.POSITIVE_INFINITY,
+        hasFlushed: resumed !== undefined,
         flushing: undefined,
       };
       this.#groups.set(id, group);
-      const resumed = this.#options.resumeAt?.get(group.key);
       const wait = Math.max(resumed ?? now + route.settings.groupWaitMs, this.#options.notBefore, now);
       this.#plan(id, group, wait);
     }
     group.alerts.set(alert.fingerprint, alert);
+    if (this.#options.flushesResolved(route)) this.#watchResolution(id, group, alert.endsAt);
     // An alert older than the wait needs none: the first message goes out at once.
     const { groupWaitMs } = route.settings;
-    if (!group.hasFlushed && alert.startsAt + groupWaitMs < now && this.#options.resumeAt?.has(group.key) !== true) {
+    if (!group.hasFlushed && alert.startsAt + groupWaitMs < now) {
       this.#plan(id, group, Math.max(now, this.#options.notBefore));
     }
   }
@@ -146,6 +156,25 @@ export class Groups {
     group.nextAt = at;
     this.#options.onFlushPlanned?.(group.key, at);
     group.timer = this.#options.clock.after(at - this.#options.clock.now(), () => void this.#flush(id, group), true);
+  }
+
+  /** Looks again when an alert may have resolved. Its end moves while it fires, so that it is read anew then. */
+  #watchResolution(id: string, group: Group, at: number): void {
+    if (at >= group.resolvesAt || at === 0) return;
+    group.resolveTimer?.cancel();
+    group.resolvesAt = at;
+    const { clock, notBefore } = this.#options;
+    const check = () => {
+      const now = clock.now();
+      group.resolvesAt = Number.POSITIVE_INFINITY;
+      const ends = [...group.alerts.values()].map(({ endsAt }) => endsAt);
+      for (const end of ends) if (end > now) this.#watchResolution(id, group, end);
+      // Before the first message there is nothing to take back.
+      const isDue =
+        group.hasFlushed && !group.flushing && group.nextAt > now && ends.some((end) => end <= now && end > 0);
+      if (isDue) this.#plan(id, group, Math.max(now, notBefore));
+    };
+    group.resolveTimer = clock.after(Math.max(0, at - clock.now()), check, true);
   }
 
   async #flush(id: string, group: Group): Promise<void> {
@@ -199,6 +228,7 @@ export class Groups {
 
   #close(id: string, group: Group): void {
     group.timer?.cancel();
+    group.resolveTimer?.cancel();
     this.#groups.delete(id);
     this.#options.onFlushPlanned?.(group.key, undefined);
   }

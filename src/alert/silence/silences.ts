@@ -38,6 +38,8 @@ export interface SilenceTable {
   delete(key: string): void;
   values(): Iterable<Silence>;
   readonly size: number;
+  /** Changes with every change. */
+  readonly version: number;
 }
 
 export class NotFoundError extends Error {
@@ -56,6 +58,7 @@ export class Silences {
   readonly #random: Random;
   /** Compiled tests, by the identity of the silence they were made for. */
   readonly #tests = new WeakMap<Silence, (labels: Labels, annotations: Labels) => boolean>();
+  #index: SilenceIndex = { version: -1, byPair: new Map(), others: [] };
 
   constructor(table: SilenceTable, limits: SilenceLimits, retentionMs: number, random: Random) {
     this.#table = table;
@@ -77,7 +80,7 @@ export class Silences {
   /** Creates a silence, or changes the one whose id is given. Returns the id that it has from now on. */
   set(wanted: Omit<Silence, 'updatedAt'>, now: number): string {
     const known = wanted.id === '' ? undefined : this.get(wanted.id);
-    const silence: Silence = { ...wanted, updatedAt: now };
+    const silence: Silence = { ...wanted, ...(known?.hasMuted ? { hasMuted: true } : {}), updatedAt: now };
     validate(silence);
     this.#checkSize(silence);
     if (known && canUpdate(known, silence, now)) {
@@ -111,30 +114,45 @@ export class Silences {
   /** Ids of the silences that mute these labels now, sorted. */
   muting(labels: Labels, annotations: Labels, now: number): readonly string[] {
     const ids: string[] = [];
-    for (const silence of this.#table.values()) {
+    for (const silence of this.#candidates(labels, now)) {
       if (silenceState(silence, now) !== 'active' || !isInSchedule(silence, now)) continue;
       if (!this.#matches(silence, labels, annotations)) continue;
       ids.push(silence.id);
-      if (silence.untilResolved && !silence.hasMuted) this.#table.set(silence.id, { ...silence, hasMuted: true });
+      if (silence.untilResolved && !silence.hasMuted)
+        this.#table.set(silence.id, { ...silence, hasMuted: true, updatedAt: now });
     }
     return ids.sort();
   }
 
-  /** Ends silences that were to last until their alerts resolve, and forgets those long expired. */
-  collect(firing: Iterable<{ readonly labels: Labels; readonly annotations: Labels }>, now: number): void {
+  /** Ends silences that were to last until their alerts resolve. */
+  endResolved(firing: Iterable<{ readonly labels: Labels; readonly annotations: Labels }>, now: number): void {
     const open = [...this.#table.values()].filter(
       (s) => s.untilResolved && s.hasMuted && silenceState(s, now) === 'active',
     );
-    if (open.length > 0) {
-      const alerts = [...firing];
-      for (const silence of open) {
-        if (!alerts.some((alert) => this.#matches(silence, alert.labels, alert.annotations)))
-          this.expire(silence.id, now);
-      }
+    if (open.length === 0) return;
+    const alerts = [...firing];
+    for (const silence of open) {
+      if (!alerts.some((alert) => this.#matches(silence, alert.labels, alert.annotations)))
+        this.expire(silence.id, now);
     }
+  }
+
+  /** Ends those whose alerts resolved and forgets those long expired. */
+  collect(firing: Iterable<{ readonly labels: Labels; readonly annotations: Labels }>, now: number): void {
+    this.endResolved(firing, now);
     for (const silence of [...this.#table.values()]) {
       if (silence.endsAt + this.#retentionMs < now) this.#table.delete(silence.id);
     }
+  }
+
+  /** A superset of the silences that match the labels. */
+  *#candidates(labels: Labels, now: number): Iterable<Silence> {
+    if (this.#index.version !== this.#table.version) this.#index = indexSilences(this.#table, now);
+    const { byPair, others } = this.#index;
+    if (byPair.size > 0) {
+      for (let i = 0; i < labels.length; i += 2) yield* byPair.get(pairKey(labels[i]!, labels[i + 1]!)) ?? [];
+    }
+    yield* others;
   }
 
   #matches(silence: Silence, labels: Labels, annotations: Labels): boolean {
@@ -163,6 +181,38 @@ export class Silences {
     const hex = Buffer.from(bytes).toString('hex');
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   }
+}
+
+/** Silences that have not ended, so that an alert is only tested against those that may match it. */
+type SilenceIndex = {
+  readonly version: number;
+  /** By a label that one of their matchers demands, the rarest of them. */
+  readonly byPair: ReadonlyMap<string, readonly Silence[]>;
+  /** Those that demand no particular label. */
+  readonly others: readonly Silence[];
+};
+
+const pairKey = (name: string, value: string): string => `${name}\xff${value}`;
+
+function indexSilences(table: SilenceTable, now: number): SilenceIndex {
+  const living = [...table.values()].filter((silence) => silence.endsAt > now);
+  const demanded = (silence: Silence) =>
+    silence.matchers
+      .filter(({ type, value }) => type === '=' && value !== '')
+      .map(({ name, value }) => pairKey(name, value));
+  const counts = new Map<string, number>();
+  for (const silence of living) for (const key of demanded(silence)) counts.set(key, (counts.get(key) ?? 0) + 1);
+  const byPair = new Map<string, Silence[]>();
+  const others: Silence[] = [];
+  for (const silence of living) {
+    const keys = demanded(silence);
+    if (keys.length === 0) others.push(silence);
+    else {
+      const rarest = keys.reduce((a, b) => (counts.get(b)! < counts.get(a)! ? b : a));
+      byPair.set(rarest, [...(byPair.get(rarest) ?? []), silence]);
+    }
+  }
+  return { version: table.version, byPair, others };
 }
 
 const isInSchedule = (silence: Silence, now: number): boolean =>

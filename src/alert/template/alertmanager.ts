@@ -22,6 +22,9 @@ export type NotifiedAlert = {
   readonly endsAt: number;
   readonly generatorUrl: string;
   readonly fingerprint: string;
+  /** The receiver has not been told of it in this state. */
+  readonly changed: boolean;
+  readonly acknowledgement: { readonly by: string; readonly comment: string } | undefined;
 };
 
 export type Notification = {
@@ -110,26 +113,35 @@ function alertValue(alert: NotifiedAlert): GoStruct {
       GeneratorURL: alert.generatorUrl,
       Fingerprint: alert.fingerprint,
     },
-    {},
+    // Methods, not fields: what upstream's templates print of an alert stays as it is.
+    {
+      IsChanged: getter(() => alert.changed),
+      AcknowledgedBy: getter(() => alert.acknowledgement?.by ?? ''),
+      AcknowledgementComment: getter(() => alert.acknowledgement?.comment ?? ''),
+    },
     ALERT_JSON,
   );
 }
 
 function alertsValue(alerts: readonly NotifiedAlert[]): GoSlice {
   const values = alerts.map(alertValue);
-  const subset = (status: string) =>
+  const subset = (belongs: (alert: NotifiedAlert) => boolean) =>
     getter(
       () =>
         new GoSlice(
           '[]template.Alert',
-          values.filter((alert) => alert.fields['Status'] === status),
+          values.filter((_, i) => belongs(alerts[i]!)),
           {},
           ['template.Alerts'],
         ),
     );
-  return new GoSlice('template.Alerts', values, { Firing: subset('firing'), Resolved: subset('resolved') }, [
-    '[]template.Alert',
-  ]);
+  const methods = {
+    Firing: subset(({ status }) => status === 'firing'),
+    Resolved: subset(({ status }) => status === 'resolved'),
+    Changed: subset(({ changed }) => changed),
+    Unchanged: subset(({ changed }) => !changed),
+  };
+  return new GoSlice('template.Alerts', values, methods, ['[]template.Alert']);
 }
 
 const DATA_JSON = {

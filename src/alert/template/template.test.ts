@@ -23,12 +23,14 @@ const alert = {
   endsAt: 0,
   generatorUrl: 'http://g/',
   fingerprint: '2a',
+  changed: true,
+  acknowledgement: undefined,
 };
 const notification: Notification = {
   receiver: 'team',
   status: 'firing',
   reason: '',
-  alerts: [alert, { ...alert, status: 'resolved', endsAt: STARTS + 1000 }],
+  alerts: [alert, { ...alert, status: 'resolved', endsAt: STARTS + 1000, changed: false }],
   groupLabels: ['alertname', 'Disk'],
   commonLabels: ['alertname', 'Disk', 'job', 'a'],
   commonAnnotations: [],

@@ -1,11 +1,12 @@
 // `pharos am alert`: query and add.
 
+import os from 'node:os';
 import { parseMatcher } from '#alert/match/parse.ts';
 import { UserError } from '#base/errors.ts';
 import { labelsOf } from '#model/labels.ts';
 import { formatMatcher } from '#model/matcher.ts';
 import type { ToolCommand } from '../tool/command.ts';
-import { API_FLAGS, amCommand, callApi, outputOf, shownTime, table } from './api.ts';
+import { API_FLAGS, amCommand, callApi, outputOf, settings, shownTime, table } from './api.ts';
 
 type Alert = {
   readonly labels: Readonly<Record<string, string>>;
@@ -122,4 +123,123 @@ const add = amCommand(
   },
 );
 
-export const ALERT_COMMANDS: readonly ToolCommand[] = [query, add];
+const FINGERPRINT = /^[0-9a-f]{16}$/;
+
+/** Fingerprints of the alerts that operands name: by fingerprint, or all that match. */
+async function fingerprintsOf(flags: Parameters<typeof callApi>[0], operands: readonly string[]): Promise<string[]> {
+  if (operands.length === 0) throw new UserError('expected matchers or a fingerprint');
+  if (operands.every((text) => FINGERPRINT.test(text))) return [...operands];
+  const parameters = new URLSearchParams(filterQuery(operands).map((filter) => ['filter', filter]));
+  const alerts = await callApi<{ fingerprint: string }[]>(flags, 'GET', `alerts?${parameters}`);
+  if (alerts.length === 0) throw new UserError('no alert matches');
+  return alerts.map(({ fingerprint }) => fingerprint);
+}
+
+const acknowledge = amCommand(
+  'alert ack',
+  '<matcher>... | <fingerprint>...',
+  'Acknowledges alerts, so that they are not repeated, and prints their fingerprints',
+  {
+    ...API_FLAGS,
+    author: { kind: 'text', short: 'a', default: '', help: 'Who; the user of this machine by default.' },
+    comment: { kind: 'text', short: 'c', default: '', help: 'What is being done about it.' },
+  },
+  async (flags, operands, { out }) => {
+    const by = flags.author || settings().author || os.userInfo().username;
+    for (const fingerprint of await fingerprintsOf(flags, operands)) {
+      await callApi(flags, 'POST', `alerts/${fingerprint}/acknowledgement`, { by, comment: flags.comment });
+      out(`${fingerprint}\n`);
+    }
+    return 0;
+  },
+);
+
+const unacknowledge = amCommand(
+  'alert unack',
+  '<matcher>... | <fingerprint>...',
+  'Takes acknowledgements back',
+  API_FLAGS,
+  async (flags, operands, { out }) => {
+    for (const fingerprint of await fingerprintsOf(flags, operands)) {
+      await callApi(flags, 'DELETE', `alerts/${fingerprint}/acknowledgement`);
+      out(`${fingerprint}\n`);
+    }
+    return 0;
+  },
+);
+
+type DryRun = {
+  readonly inhibition?: { readonly by: string };
+  readonly silences: readonly string[];
+  readonly routes: readonly {
+    readonly receiver: string;
+    readonly integrations: readonly string[];
+    readonly groupKey: string;
+    readonly mutedBy: readonly string[];
+    readonly subject: string;
+    readonly message: string;
+  }[];
+};
+
+const dryRun = amCommand(
+  'alert dry-run',
+  '<label>...',
+  'Tells where an alert with these labels would go, what would keep it quiet, and what would be said',
+  { ...API_FLAGS, annotation: { kind: 'texts', default: [], help: 'name=value. Can be repeated.' } },
+  async (flags, operands, { out }) => {
+    const alert = { labels: labelOperands(operands), annotations: labelOperands(flags.annotation) };
+    const result = await callApi<DryRun>(flags, 'POST', 'dry-run', alert);
+    if (outputOf(flags) === 'json') {
+      out(`${JSON.stringify(result)}\n`);
+      return 0;
+    }
+    if (result.inhibition) out(`inhibited by ${result.inhibition.by}\n`);
+    if (result.silences.length > 0) out(`silenced by ${result.silences.join(', ')}\n`);
+    for (const route of result.routes) {
+      out(`${route.receiver} (${route.integrations.join(', ') || 'tells nobody'})  group ${route.groupKey}\n`);
+      if (route.mutedBy.length > 0) out(`  muted by ${route.mutedBy.join(', ')}\n`);
+      for (const line of [route.subject, ...route.message.split('\n')]) if (line.trim() !== '') out(`  ${line}\n`);
+    }
+    return 0;
+  },
+);
+
+type Sent = {
+  readonly at: string;
+  readonly receiver: string;
+  readonly integration: string;
+  readonly reason: string;
+  readonly ok: boolean;
+  readonly message: string;
+  readonly alerts: readonly { readonly name: string; readonly resolved: boolean }[];
+};
+
+const history = amCommand(
+  'history',
+  '[<matcher>...]',
+  'Shows what was sent to whom, the newest first',
+  {
+    ...API_FLAGS,
+    search: { kind: 'text', default: '', help: 'Only what contains this text.' },
+    limit: { kind: 'integer', default: 200, min: 1, help: 'How many at most.' },
+  },
+  async (flags, operands, { out }) => {
+    const parameters = new URLSearchParams({ search: flags.search, limit: String(flags.limit) });
+    for (const filter of filterQuery(operands)) parameters.append('filter', filter);
+    const sent = await callApi<Sent[]>(flags, 'GET', `history?${parameters}`);
+    if (outputOf(flags) === 'json') out(`${JSON.stringify(sent)}\n`);
+    else {
+      const rows = sent.map(({ at, receiver, integration, reason, ok, message, alerts }) => [
+        shownTime(at),
+        receiver,
+        integration,
+        alerts.map(({ name, resolved }) => (resolved ? `${name} (resolved)` : name)).join(', '),
+        ok ? reason : `failed: ${message}`,
+      ]);
+      out(table([['At', 'Receiver', 'Integration', 'Alerts', 'Why'], ...rows]));
+    }
+    return 0;
+  },
+);
+
+export const ALERT_COMMANDS: readonly ToolCommand[] = [query, add, acknowledge, unacknowledge, dryRun, history];

@@ -211,6 +211,7 @@ const render = amCommand(
       now,
       truncated: 0,
       previous: {},
+      changed: new Set(posted.map(({ fingerprint = '' }) => fingerprint)),
     });
     out(
       `${flags['template.type'] === 'html' ? rendered.html(flags['template.text']) : rendered.text(flags['template.text'])}\n`,

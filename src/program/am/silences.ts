@@ -3,6 +3,8 @@
 import os from 'node:os';
 import { parseMatcher } from '#alert/match/parse.ts';
 import { systemClock } from '#base/clock.ts';
+import { loadYaml } from '#base/config/load.ts';
+import { anything } from '#base/config/schema.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import { parseDuration } from '#base/units.ts';
@@ -124,13 +126,25 @@ const add = amCommand(
     author: { kind: 'text', short: 'a', default: '', help: 'Who; the user of this machine by default.' },
     'require-comment': { kind: 'boolean', default: true, help: 'Refuse a silence without a comment.' },
     annotation: { kind: 'texts', default: [], help: 'name=value. Can be repeated.' },
+    'until-resolved': { kind: 'boolean', help: 'End the silence as soon as no alert that it matches fires any more.' },
+    'annotation-matcher': {
+      kind: 'texts',
+      default: [],
+      help: 'What the annotations of alerts must match too. Can be repeated.',
+    },
+    recurring: {
+      kind: 'text',
+      default: '',
+      help: 'Time intervals as in the configuration file, JSON or YAML; the silence holds inside them only.',
+    },
   },
   async (flags, operands, { out }) => {
-    if (operands.length === 0) throw new UserError('no matchers specified');
+    const onAnnotations = flags['annotation-matcher'].map(parseMatcher);
+    if (operands.length + onAnnotations.length === 0) throw new UserError('no matchers specified');
     const matchers = operands.map((text, i) =>
       parseMatcher(i === 0 && !/[=~]/.test(text) ? `alertname="${text}"` : text),
     );
-    if (matchers.every((matcher) => compileMatcher(matcher)('')))
+    if ([...matchers, ...onAnnotations].every((matcher) => compileMatcher(matcher)('')))
       throw new UserError('at least one matcher must not match the empty string');
     if (flags['require-comment'] && flags.comment === '') throw new UserError('comment required by config');
     const annotations = labelOperands(flags.annotation);
@@ -140,6 +154,9 @@ const add = amCommand(
       createdBy: flags.author || settings().author || os.userInfo().username,
       comment: flags.comment,
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+      ...(onAnnotations.length > 0 ? { annotationMatchers: onAnnotations.map(toJson) } : {}),
+      ...(flags['until-resolved'] ? { untilResolved: true } : {}),
+      ...(flags.recurring === '' ? {} : { recurring: loadYaml(flags.recurring, anything(), 'recurring') }),
     };
     const { silenceID } = await callApi<{ silenceID: string }>(flags, 'POST', 'silences', silence);
     out(`${silenceID}\n`);
