@@ -99,7 +99,7 @@ receivers: [{ name: all }, { name: db, webhook_configs: [{ url: '${hook}' }] }]
   assert.equal((await alerts())[0]!['acknowledgement'], undefined);
   assert.match(
     await am('alert dry-run', 'Full', 'team=db', '--annotation=summary=it is full'),
-    /db \(webhook\[0\]\) {2}group \{\}\/\{team="db"\}:\{alertname="Full"\}\n {2}\[FIRING:1\] Full[^]*summary = it is full/,
+    /db \(webhook\[0\]\) {2}group \{\}\/\{team="db"\}:\{alertname="Full"\}\n {2}\[FIRING:1\] Full[\s\S]*summary = it is full/,
   );
   await am('alert add', 'Down');
   assert.match(await am('alert dry-run', 'Slow'), /^inhibited by [0-9a-f]{16}\nall \(tells nobody\)/);
