@@ -129,7 +129,8 @@ const FINGERPRINT = /^[0-9a-f]{16}$/;
 async function fingerprintsOf(flags: Parameters<typeof callApi>[0], operands: readonly string[]): Promise<string[]> {
   if (operands.length === 0) throw new UserError('expected matchers or a fingerprint');
   if (operands.every((text) => FINGERPRINT.test(text))) return [...operands];
-  const parameters = new URLSearchParams(filterQuery(operands).map((filter) => ['filter', filter]));
+  const parameters = new URLSearchParams();
+  for (const filter of filterQuery(operands)) parameters.append('filter', filter);
   const alerts = await callApi<{ fingerprint: string }[]>(flags, 'GET', `alerts?${parameters}`);
   if (alerts.length === 0) throw new UserError('no alert matches');
   return alerts.map(({ fingerprint }) => fingerprint);
