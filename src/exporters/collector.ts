@@ -4,7 +4,8 @@
 import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText, OperatingError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
-import type { FamilySample, MetricFamily } from '#model/family.ts';
+import { type FamilySample, familiesByName, type MetricFamily } from '#model/family.ts';
+import { type RenderedPage, render } from '#wire/exposition/write.ts';
 
 export interface Collector {
   readonly name: string;
@@ -91,7 +92,7 @@ async function beforeDeadline<T>(
  * One page from the outcomes: families of equal name joined, sorted by name, with the two families that tell how each
  * collector fared (`<prefix>_scrape_collector_duration_seconds` and `_success`).
  */
-export function pageOf(outcomes: readonly Outcome[], prefix: string, log: Logger): MetricFamily[] {
+function pageOf(outcomes: readonly Outcome[], prefix: string): MetricFamily[] {
   const families = new Map<string, { family: MetricFamily; samples: FamilySample[] }>();
   const durations: FamilySample[] = [];
   const successes: FamilySample[] = [];
@@ -101,7 +102,6 @@ export function pageOf(outcomes: readonly Outcome[], prefix: string, log: Logger
     const labels = ['collector', name];
     durations.push({ suffix: '', labels, value: durationMs / 1000 });
     successes.push({ suffix: '', labels, value: error ? 0 : 1 });
-    if (error) report(log, name, durationMs, error);
     for (const family of collected) {
       const entry = families.get(family.name);
       if (entry) for (const sample of family.samples) entry.samples.push(sample);
@@ -125,11 +125,23 @@ export function pageOf(outcomes: readonly Outcome[], prefix: string, log: Logger
       },
     );
   }
-  return page.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return familiesByName(page);
 }
 
-function report(log: Logger, collector: string, durationMs: number, error: NonNullable<Outcome['error']>): void {
-  const fields = { name: collector, duration_seconds: durationMs / 1000, err: error.message };
-  if (error.code === 'no_data') log.debug('collector returned no data', fields);
-  else log.error('collector failed', fields);
+/** The page as a client wants it, with what else belongs on it. */
+export const renderOutcomes = (
+  outcomes: readonly Outcome[],
+  prefix: string,
+  own: readonly MetricFamily[],
+  accept: string,
+): RenderedPage => render(familiesByName([...pageOf(outcomes, prefix), ...own]), accept);
+
+/** A line for each collector that failed. */
+export function logFailures(outcomes: readonly Omit<Outcome, 'families'>[], log: Logger): void {
+  for (const { name, durationMs, error } of outcomes) {
+    if (!error) continue;
+    const fields = { name, duration_seconds: durationMs / 1000, err: error.message };
+    if (error.code === 'no_data') log.debug('collector returned no data', fields);
+    else log.error('collector failed', fields);
+  }
 }

@@ -22,3 +22,7 @@ export type MetricFamily = {
   readonly unit?: string;
   readonly samples: readonly FamilySample[];
 };
+
+/** The order of a page. */
+export const familiesByName = (families: readonly MetricFamily[]): MetricFamily[] =>
+  [...families].sort((a, b) => (a.name < b.name ? -1 : 1));

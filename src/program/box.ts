@@ -6,7 +6,7 @@ import { systemClock } from '#base/clock.ts';
 import type { FlagValues } from '#base/flags.ts';
 import { parseFlags } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
-import { selectCollectors } from '#exporters/node/registry.ts';
+import { selectCollectors } from '#exporters/node/names.ts';
 import type { AlertSink } from '#model/alert.ts';
 import type { Registry } from '#model/registry.ts';
 import { alertProxyRoutes } from '#serve/alert-proxy.ts';
@@ -87,9 +87,12 @@ export function openBox(
     exporterRoute({
       path: '/exporters/node/metrics',
       maxRequests: 4,
-      own: () => [],
-      collect: (query) =>
-        exporter.collect(selectCollectors(exporter.names, query.getAll('collect[]'), query.getAll('exclude[]'))),
+      render: async (query, accept) =>
+        exporter.page(
+          selectCollectors(exporter.names, query.getAll('collect[]'), query.getAll('exclude[]')),
+          [],
+          accept,
+        ),
     }),
   ];
   return {

@@ -7,11 +7,12 @@ import { nodeDisk } from '#base/disk/node.ts';
 import { UserError } from '#base/errors.ts';
 import type { ParsedCommand } from '#base/flags.ts';
 import { createHttpClient } from '#clients/http/client.ts';
-import { pageOf, runCollectors } from '#exporters/collector.ts';
+import { logFailures, renderOutcomes, runCollectors } from '#exporters/collector.ts';
 import { containerCollector } from '#exporters/container/container.ts';
 import { probe } from '#exporters/probe/probe.ts';
 import { exporterSchema, Sources } from '#exporters/sources.ts';
 import { SqlQueries } from '#exporters/sql/queries.ts';
+import { familiesByName } from '#model/family.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import { type HttpRequest, type Route, text } from '#serve/http.ts';
@@ -53,8 +54,10 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
     exporterRoute({
       path: '/metrics',
       maxRequests: 0,
-      own: () => registry.families(),
-      collect: async () => [...(await sources.all(new AbortController().signal)), ...queries.families()],
+      render: async (_query, accept) => {
+        const measured = await sources.all(new AbortController().signal);
+        return render(familiesByName([...measured, ...queries.families(), ...registry.families()]), accept);
+      },
     }),
     {
       methods: ['GET'],
@@ -109,8 +112,11 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
     exporterRoute({
       path: '/metrics/containers',
       maxRequests: 10,
-      own: () => [],
-      collect: async () => pageOf(await runCollectors([containers], clock, CONTAINER_TIMEOUT_MS), 'container', logger),
+      render: async (_query, accept) => {
+        const outcomes = await runCollectors([containers], clock, CONTAINER_TIMEOUT_MS);
+        logFailures(outcomes, logger);
+        return renderOutcomes(outcomes, 'container', [], accept);
+      },
     }),
   );
   const signals = handleSignals(logger, () => logger.info('restart to read the configuration again'));

@@ -2,7 +2,7 @@
 
 import type { Flag, FlagTable } from '#base/flags.ts';
 import { NODE_FLAGS } from '#exporters/node/flags.ts';
-import { NODE_COLLECTORS } from '#exporters/node/registry.ts';
+import { NODE_COLLECTORS } from '#exporters/node/names.ts';
 import { LOG_FLAGS, webFlags } from './flags.ts';
 
 const OWN_FLAGS = {
@@ -40,9 +40,9 @@ export const COLLECTOR_FLAGS: FlagTable = {
     ]),
   ),
   ...Object.fromEntries(
-    Object.entries(NODE_COLLECTORS).map(([name, entry]): [string, Flag] => [
+    Object.entries(NODE_COLLECTORS).map(([name, byDefault]): [string, Flag] => [
       `collector.${name}`,
-      { kind: 'boolean', default: entry.byDefault, help: `Collect ${name}.` },
+      { kind: 'boolean', default: byDefault, help: `Collect ${name}.` },
     ]),
   ),
 };

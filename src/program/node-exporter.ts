@@ -7,7 +7,7 @@ import type { ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { parseDuration } from '#base/units.ts';
 import { NODE_FLAGS, type NodeFlag } from '#exporters/node/flags.ts';
-import { enabledCollectors, NODE_COLLECTORS, selectCollectors } from '#exporters/node/registry.ts';
+import { enabledCollectors, NODE_COLLECTORS, selectCollectors } from '#exporters/node/names.ts';
 import { NodeExporter } from '#exporters/node/watch.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
@@ -53,9 +53,10 @@ export async function runNodeExporter(command: ParsedCommand<typeof NODE_EXPORTE
     exporterRoute({
       path,
       maxRequests: flags['web.max-requests'],
-      own: () => (flags['web.disable-exporter-metrics'] ? [] : registry.families()),
-      collect: (query) =>
-        exporter.collect(selectCollectors(exporter.names, query.getAll('collect[]'), query.getAll('exclude[]'))),
+      render: async (query, accept) => {
+        const names = selectCollectors(exporter.names, query.getAll('collect[]'), query.getAll('exclude[]'));
+        return exporter.page(names, flags['web.disable-exporter-metrics'] ? [] : registry.families(), accept);
+      },
     }),
     {
       methods: ['GET'],

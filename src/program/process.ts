@@ -9,7 +9,6 @@ import { createLogger, type LogFormat, type Logger, type LogLevel } from '#base/
 import type { Registry } from '#model/registry.ts';
 import type { Route } from '#serve/http.ts';
 import { HttpServer } from '#serve/server.ts';
-import { loadWebConfig } from '#serve/web-config.ts';
 import type { WebFlags } from './flags.ts';
 
 export function processLogger(flags: { readonly 'log.level': string; readonly 'log.format': string }): Logger {
@@ -69,18 +68,19 @@ export async function startWeb(
   const file = flags['web.config.file'];
   const stamp = () => (nodeDisk.exists(file) ? nodeDisk.modified(file) : 0);
   let seen = 0;
-  if (file !== '') {
+  const load = async () => {
     seen = stamp();
+    const { loadWebConfig } = await import('#serve/web-config.ts');
     server.configure(loadWebConfig(file, nodeDisk));
-  }
+  };
+  if (file !== '') await load();
   for (const { address, family, port } of await server.listen()) {
     logger.info('Listening on', { address: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}` });
   }
-  const follow = every(clock, WEB_CONFIG_POLL_MS, () => {
+  const follow = every(clock, WEB_CONFIG_POLL_MS, async () => {
     if (file === '' || stamp() === seen) return;
-    seen = stamp();
     try {
-      server.configure(loadWebConfig(file, nodeDisk));
+      await load();
       logger.info('web configuration loaded', { file });
     } catch (error) {
       logger.error('cannot load the web configuration; the one before stays in force', { file, err: error });

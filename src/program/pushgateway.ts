@@ -5,9 +5,8 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import type { FlagValues, ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
-import { EtcdClient } from '#clients/etcd/etcd.ts';
 import { Gateway } from '#collect/push/gateway.ts';
-import { Replicas } from '#collect/push/replicas.ts';
+import type { Replicas } from '#collect/push/replicas.ts';
 import type { AbsentMode, MergeMode, PullMode } from '#collect/push/state.ts';
 import { Registry } from '#model/registry.ts';
 import { type Route, text } from '#serve/http.ts';
@@ -18,12 +17,24 @@ import { buildInfo, VERSION } from './version.ts';
 
 type PushFlags = FlagValues<typeof PUSH_FLAGS>;
 
-export function createGateway(flags: PushFlags, log: Logger, own: () => ReturnType<Registry['families']>): Gateway {
+const ETCD_TIMEOUT_MS = 5000;
+
+/** What shares the state with other gateways; its code is loaded only where there are some. */
+async function createReplicas(flags: PushFlags, log: Logger): Promise<Replicas | undefined> {
   const endpoints = flags['push.etcd.endpoints'];
-  const replicas =
-    endpoints.length > 0
-      ? new Replicas(new EtcdClient({ endpoints, timeoutMs: 5000 }, systemClock), flags['push.etcd.prefix'], log)
-      : undefined;
+  if (endpoints.length === 0) return undefined;
+  const { EtcdClient } = await import('#clients/etcd/etcd.ts');
+  const { Replicas } = await import('#collect/push/replicas.ts');
+  const client = new EtcdClient({ endpoints, timeoutMs: ETCD_TIMEOUT_MS }, systemClock);
+  return new Replicas(client, flags['push.etcd.prefix'], log);
+}
+
+export function createGateway(
+  flags: PushFlags,
+  log: Logger,
+  own: () => ReturnType<Registry['families']>,
+  replicas?: Replicas,
+): Gateway {
   return new Gateway(
     {
       persistenceFile: flags['persistence.file'],
@@ -52,7 +63,7 @@ export async function runPushgateway(command: ParsedCommand<typeof PUSHGATEWAY_F
   logger.info('starting push gateway', { version: VERSION });
   const registry = new Registry();
   const own = () => registry.families();
-  const gateway = createGateway(flags, logger, own);
+  const gateway = createGateway(flags, logger, own, await createReplicas(flags, logger));
   const signals = handleSignals(logger, () => logger.info('nothing to reload'));
   const routes: Route[] = [
     ...pushRoutes(

@@ -1,17 +1,16 @@
-// The page of an exporter: whatever it collects, and its own metrics, in the format the scraper asks for.
+// The page of an exporter: a limit on requests at a time, and what the query asks for and cannot have. What is on the page, and in
+// which format, is the exporter's.
 
 import { errorText, UserError } from '#base/errors.ts';
-import type { MetricFamily } from '#model/family.ts';
-import { render } from '#wire/exposition/write.ts';
+import type { RenderedPage } from '#wire/exposition/write.ts';
 import { type Route, text } from './http.ts';
 
 export type ExporterPage = {
   readonly path: string;
   /** How many requests may collect at once; 0 for no limit. */
   readonly maxRequests: number;
-  readonly own: () => readonly MetricFamily[];
   /** Throws a UserError when the query asks for what there is not. */
-  readonly collect: (query: URLSearchParams) => Promise<readonly MetricFamily[]>;
+  readonly render: (query: URLSearchParams, accept: string) => Promise<RenderedPage>;
 };
 
 export function exporterRoute(page: ExporterPage): Route {
@@ -24,9 +23,7 @@ export function exporterRoute(page: ExporterPage): Route {
         return text(`Limit of concurrent requests reached (${page.maxRequests}), try again later.\n`, 503);
       running++;
       try {
-        const collected = await page.collect(request.query);
-        const families = [...collected, ...page.own()].sort((a, b) => (a.name < b.name ? -1 : 1));
-        const { contentType, body } = render(families, String(request.headers['accept'] ?? ''));
+        const { contentType, body } = await page.render(request.query, String(request.headers['accept'] ?? ''));
         return { status: 200, headers: { 'content-type': contentType }, body };
       } catch (error) {
         if (error instanceof UserError)

@@ -14,10 +14,11 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { Registry } from '#model/registry.ts';
+import type { WebConfig } from './access.ts';
 import { ApiError, type Route, success, text } from './http.ts';
 import { lifecycleRoutes } from './lifecycle.ts';
 import { HttpServer, type ServerOptions } from './server.ts';
-import { loadWebConfig, openSslName, type WebConfig } from './web-config.ts';
+import { loadWebConfig, openSslName } from './web-config.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-serve-'));
 const open: HttpServer[] = [];

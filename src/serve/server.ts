@@ -9,11 +9,11 @@ import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Registry } from '#model/registry.ts';
+import { type Identity, mayDo, OPEN_WEB_CONFIG, type WebConfig } from './access.ts';
 import { ApiError, failure, type HttpResponse, type Route, text } from './http.ts';
 import { buildRequest } from './request.ts';
 import { sendResponse } from './response.ts';
 import { Router } from './router.ts';
-import { type Identity, mayDo, OPEN_WEB_CONFIG, type WebConfig } from './web-config.ts';
 
 export type ServerOptions = {
   /** "host:port", ":port", "[::1]:port". */

@@ -24,6 +24,7 @@ import {
 } from '#base/config/schema.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { UserError } from '#base/errors.ts';
+import type { Identity, WebConfig } from './access.ts';
 import type { Role } from './http.ts';
 
 const VERSIONS = { TLS10: 'TLSv1', TLS11: 'TLSv1.1', TLS12: 'TLSv1.2', TLS13: 'TLSv1.3' } as const;
@@ -116,24 +117,6 @@ const webSchema = object({
 
 type WebFile = Infer<typeof webSchema>;
 
-export type WebConfig = {
-  readonly tls: TlsOptions | undefined;
-  readonly http2: boolean;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly allowedSans: readonly string[];
-  readonly rateLimit: { readonly interval: number; readonly burst: number } | undefined;
-  readonly authentication: Authentication | undefined;
-};
-
-export const OPEN_WEB_CONFIG: WebConfig = {
-  tls: undefined,
-  http2: true,
-  headers: {},
-  allowedSans: [],
-  rateLimit: undefined,
-  authentication: undefined,
-};
-
 export function loadWebConfig(file: string, disk: Disk): WebConfig {
   const content: WebFile = loadYaml(new TextDecoder().decode(disk.readFile(file)), webSchema, file);
   const tls = content.tls_server_config;
@@ -193,8 +176,6 @@ export function openSslName(name: string): string {
     .replaceAll('_', '-');
 }
 
-export type Identity = { readonly user: string; readonly role: Role };
-
 /** At most so many verified passwords are remembered, as bcrypt is slow by design. */
 const VERIFIED_LIMIT = 1000;
 /** Compared when the user is unknown, so that the answer takes as long as for a known one. */
@@ -248,6 +229,3 @@ export class Authentication {
 }
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-const RANK: Record<Role, number> = { read: 0, write: 1, admin: 2 };
-export const mayDo = (has: Role, needs: Role): boolean => RANK[has] >= RANK[needs];

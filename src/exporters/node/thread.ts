@@ -1,14 +1,17 @@
 // The thread that reads this host. It runs collectors one after the other (their reads block) and notes in shared memory which one is
-// under way, so that watch.ts can tell which file hangs and go on without it in another thread.
+// under way, so that watch.ts can tell which file hangs and go on without it in another thread. It prints the page as well: bytes
+// cross threads for nothing, while families cost more to copy than to collect.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#base/clock.ts';
 import { silentLogger } from '#base/log.ts';
-import { type Collector, type Outcome, runCollectors } from '../collector.ts';
+import type { MetricFamily } from '#model/family.ts';
+import type { RenderedPage } from '#wire/exposition/write.ts';
+import { type Collector, type Outcome, renderOutcomes, runCollectors } from '../collector.ts';
 import { HostFiles } from './files.ts';
 import type { NodeFlag } from './flags.ts';
 import { createHost } from './host.ts';
-import { makeCollectors } from './registry.ts';
+import { makeCollectors } from './makers.ts';
 
 export type ThreadStart = {
   readonly names: readonly string[];
@@ -17,27 +20,44 @@ export type ThreadStart = {
   /** Index of the collector under way, or IDLE. */
   readonly progress: Int32Array;
 };
-export type ThreadRequest = { readonly id: number; readonly names: readonly string[] };
-export type ThreadAnswer = { readonly id: number; readonly outcomes: readonly Outcome[] };
+export type PageRequest = {
+  readonly names: readonly string[];
+  /** Collectors that are not asked, with what is wrong with them. */
+  readonly left: readonly Outcome[];
+  /** What else belongs on the page. */
+  readonly own: readonly MetricFamily[];
+  readonly accept: string;
+};
+export type ThreadRequest = PageRequest & { readonly id: number };
+export type ThreadAnswer = RenderedPage & {
+  readonly id: number;
+  readonly failures: readonly Omit<Outcome, 'families'>[];
+};
 
 export const IDLE = -1;
 
 if (parentPort && workerData?.kind === 'node-exporter') serve(workerData as ThreadStart);
+
+const encoder = new TextEncoder();
 
 function serve({ names, flags, timeoutMs, progress }: ThreadStart): void {
   // Files that do not exist are the normal case here, and stacks are most of what an error costs.
   Error.stackTraceLimit = 0;
   const host = createHost(new HostFiles(), systemClock, silentLogger, flags);
   const collectors = new Map<string, Collector>(makeCollectors(names, host).map((one) => [one.name, one]));
-  parentPort!.on('message', async ({ id, names: wanted }: ThreadRequest) => {
-    const outcomes: Promise<Outcome[]>[] = [];
+  parentPort!.on('message', async ({ id, names: wanted, left, own, accept }: ThreadRequest) => {
+    const running: Promise<Outcome[]>[] = [];
     for (const name of wanted) {
       Atomics.store(progress, 0, names.indexOf(name));
       // Synchronous collectors are done when this returns; the others (statfs, D-Bus) go on side by side.
-      outcomes.push(runCollectors([collectors.get(name)!], systemClock, timeoutMs));
+      running.push(runCollectors([collectors.get(name)!], systemClock, timeoutMs));
     }
     Atomics.store(progress, 0, IDLE);
-    const answer: ThreadAnswer = { id, outcomes: (await Promise.all(outcomes)).flat() };
-    parentPort!.postMessage(answer);
+    const outcomes = (await Promise.all(running)).flat();
+    const page = renderOutcomes([...left, ...outcomes], 'node', own, accept);
+    const body = typeof page.body === 'string' ? encoder.encode(page.body) : page.body.slice();
+    const failures = outcomes.filter((one) => one.error).map(({ families: _, ...failure }) => failure);
+    const answer: ThreadAnswer = { id, failures, contentType: page.contentType, body };
+    parentPort!.postMessage(answer, [body.buffer]);
   });
 }

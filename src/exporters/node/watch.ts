@@ -6,9 +6,10 @@ import type { Clock } from '#base/clock.ts';
 import { OperatingError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { MetricFamily } from '#model/family.ts';
-import { type Outcome, pageOf } from '../collector.ts';
+import type { RenderedPage } from '#wire/exposition/write.ts';
+import { logFailures, type Outcome, renderOutcomes } from '../collector.ts';
 import type { NodeFlag } from './flags.ts';
-import type { ThreadAnswer, ThreadRequest, ThreadStart } from './thread.ts';
+import type { PageRequest, ThreadAnswer, ThreadRequest, ThreadStart } from './thread.ts';
 
 /** Threads that may be stuck at once; beyond it, what hangs is only reported. */
 const MAX_STUCK_THREADS = 4;
@@ -43,35 +44,35 @@ export class NodeExporter {
     this.#log = log;
   }
 
-  /** The page of the named collectors; never rejects for what one of them does. */
-  async collect(names: readonly string[] = this.names): Promise<MetricFamily[]> {
-    return pageOf(await this.outcomes(names), 'node', this.#log);
-  }
-
-  async outcomes(names: readonly string[]): Promise<Outcome[]> {
-    const outcomes: Outcome[] = [];
-    let left = names.filter((name) => !this.#stuck.has(name));
-    for (const name of names) if (this.#stuck.has(name)) outcomes.push(this.#failed(name, 'is still stuck', 0));
-    while (left.length > 0) {
+  /** The page of the named collectors and what else belongs on it; never rejects for what a collector does. */
+  async page(names: readonly string[], own: readonly MetricFamily[], accept: string): Promise<RenderedPage> {
+    const left = names.filter((name) => this.#stuck.has(name)).map((name) => failed(name, 'is still stuck', 0));
+    let wanted = names.filter((name) => !this.#stuck.has(name));
+    for (;;) {
       const started = this.#clock.monotonic();
       this.#thread ??= this.#start();
       const thread = this.#thread;
-      const answer = await this.#ask(thread, left);
+      const answer = await this.#ask(thread, { names: wanted, left, own, accept });
+      if (answer && !(answer instanceof Error)) {
+        logFailures([...left, ...answer.failures], this.#log);
+        return answer;
+      }
       if (answer instanceof Error) {
-        for (const name of left) outcomes.push(this.#failed(name, answer.message, this.#clock.monotonic() - started));
+        left.push(...wanted.map((name) => failed(name, answer.message, this.#clock.monotonic() - started)));
         break;
       }
-      if (answer) return [...outcomes, ...answer.outcomes];
-      const hanging = this.#options.names[Atomics.load(thread.progress, 0)] ?? left[0]!;
+      const hanging = this.#options.names[Atomics.load(thread.progress, 0)] ?? wanted[0];
+      if (hanging === undefined) break;
       this.#quarantine(hanging, thread);
-      outcomes.push(this.#failed(hanging, `did not answer`, this.#clock.monotonic() - started));
-      left = left.filter((name) => name !== hanging);
+      left.push(failed(hanging, 'did not answer', this.#clock.monotonic() - started));
+      wanted = wanted.filter((name) => name !== hanging);
       if (this.#stuck.size > MAX_STUCK_THREADS) {
-        for (const name of left) outcomes.push(this.#failed(name, 'too many collectors are stuck', 0));
+        left.push(...wanted.map((name) => failed(name, 'too many collectors are stuck', 0)));
         break;
       }
     }
-    return outcomes;
+    logFailures(left, this.#log);
+    return renderOutcomes(left, 'node', own, accept);
   }
 
   async close(): Promise<void> {
@@ -79,12 +80,8 @@ export class NodeExporter {
     this.#thread = undefined;
   }
 
-  #failed(name: string, what: string, durationMs: number): Outcome {
-    return { name, families: [], durationMs, error: { code: 'stuck', message: `cannot collect ${name}: ${what}` } };
-  }
-
   /** Undefined when the thread does not answer in time. */
-  #ask(thread: Thread, names: readonly string[]): Promise<ThreadAnswer | Error | undefined> {
+  #ask(thread: Thread, page: PageRequest): Promise<ThreadAnswer | Error | undefined> {
     const id = this.#sequence++;
     return new Promise((resolve) => {
       // Collectors that wait (statfs) have their own limit; the thread gets a little more than that.
@@ -95,7 +92,7 @@ export class NodeExporter {
         resolve(answer);
       };
       this.#waiting.set(id, finish);
-      const request: ThreadRequest = { id, names };
+      const request: ThreadRequest = { id, ...page };
       thread.worker.postMessage(request);
     });
   }
@@ -132,4 +129,8 @@ export class NodeExporter {
     });
     return thread;
   }
+}
+
+function failed(name: string, what: string, durationMs: number): Outcome {
+  return { name, families: [], durationMs, error: { code: 'stuck', message: `cannot collect ${name}: ${what}` } };
 }

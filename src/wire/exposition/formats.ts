@@ -131,15 +131,17 @@ function candidateOf(type: string, params: ReadonlyMap<string, string>): Negotia
 
 /** A metric or label name for a reader that does not take every name. `extra` allows ':' (metric names). */
 export function escapeName(name: string, scheme: EscapingScheme, extra: ':' | ''): string {
+  const isLegacy = (extra === ':' ? /^[a-zA-Z_:][a-zA-Z0-9_:]*$/ : /^[a-zA-Z_][a-zA-Z0-9_]*$/).test(name);
+  // By far the most frequent case.
+  if (isLegacy && scheme === 'underscores') return name;
   const isLegal = (char: string, first: boolean) =>
     /[a-zA-Z_]/.test(char) || char === extra || (!first && /[0-9]/.test(char));
   const chars = [...name];
-  const isLegacy = chars.length > 0 && chars.every((char, i) => isLegal(char, i === 0));
   switch (scheme) {
     case 'allow-utf-8':
       return name;
     case 'underscores':
-      return isLegacy ? name : chars.map((char, i) => (isLegal(char, i === 0) ? char : '_')).join('');
+      return chars.map((char, i) => (isLegal(char, i === 0) ? char : '_')).join('');
     case 'dots':
       return chars
         .map((char, i) => (char === '_' ? '__' : char === '.' ? '_dot_' : isLegal(char, i === 0) ? char : '__'))

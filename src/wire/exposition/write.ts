@@ -8,11 +8,10 @@ import { type EscapingScheme, escapeName, type Negotiated, negotiate } from './f
 import { formatFloat, formatOpenMetricsFloat } from './number.ts';
 import { writeProtobuf } from './protobuf-write.ts';
 
+export type RenderedPage = { readonly contentType: string; readonly body: string | Uint8Array };
+
 /** The page for a client with this Accept header. */
-export function render(
-  families: readonly MetricFamily[],
-  accept: string | undefined,
-): { readonly contentType: string; readonly body: string | Uint8Array } {
+export function render(families: readonly MetricFamily[], accept: string | undefined): RenderedPage {
   const choice = negotiate(accept);
   return { contentType: choice.contentType, body: renderAs(families, choice) };
 }

@@ -1,12 +1,14 @@
 // The host itself: names, clocks, files, entropy, processes, switches of the kernel.
 
 import os from 'node:os';
+import path from 'node:path';
 import { errorCode } from '#base/errors.ts';
 import { noData } from '../../collector.ts';
 import { Page } from '../../page.ts';
 import { compileFilter, compileSearch } from '../../pattern.ts';
 import { isMissing } from '../files.ts';
-import { type CollectorMaker, fields, lines } from '../host.ts';
+import { type CollectorMaker, fields, type Host, lines } from '../host.ts';
+import { zoneAbbreviation } from '../zone.ts';
 
 export const uname: CollectorMaker = (host) => ({
   collect() {
@@ -81,12 +83,11 @@ export const time: CollectorMaker = (host) => ({
   collect() {
     const page = new Page();
     const now = host.clock.now();
-    const date = new Date(now);
-    const zone = zoneName(date);
+    const offsetSeconds = new Date(now).getTimezoneOffset() * -60;
     page.gauge('node_time_seconds', 'System time in seconds since the epoch.', now / 1000);
-    page.gauge('node_time_zone_offset_seconds', 'Offset of the time zone.', date.getTimezoneOffset() * -60, [
+    page.gauge('node_time_zone_offset_seconds', 'Offset of the time zone.', offsetSeconds, [
       'time_zone',
-      zone,
+      zoneName(host, now, offsetSeconds),
     ]);
     const folder = host.sys('devices/system/clocksource');
     for (const name of host.files.listMaybe(folder)) {
@@ -110,9 +111,13 @@ export const time: CollectorMaker = (host) => ({
   },
 });
 
-const zoneFormat = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' });
-function zoneName(date: Date): string {
-  return zoneFormat.formatToParts(date).find((part) => part.type === 'timeZoneName')!.value;
+/** By the file that TZ names, or the system's. */
+function zoneName(host: Host, now: number, offsetSeconds: number): string {
+  const zone = process.env['TZ']?.replace(/^:/, '');
+  if (zone === '') return 'UTC';
+  const file = zone === undefined ? host.root('etc/localtime') : path.resolve('/usr/share/zoneinfo', zone);
+  if (!host.files.exists(file)) return 'UTC';
+  return zoneAbbreviation(Buffer.from(host.files.text(file), 'latin1'), now / 1000, offsetSeconds) ?? 'UTC';
 }
 
 export const entropy: CollectorMaker = (host) => ({
