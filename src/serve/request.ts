@@ -22,35 +22,74 @@ type Target = {
   readonly search: string;
 };
 
-export async function buildRequest(
+/** At once where no form has to be read first. */
+export function buildRequest(
   request: http.IncomingMessage | http2.Http2ServerRequest,
   target: Target,
   user: string | undefined,
   maxBodyBytes: number,
-  signal: AbortSignal,
-): Promise<HttpRequest> {
-  const query = new URLSearchParams(target.search);
-  let body: Promise<Buffer> | undefined;
-  const readOnce = (limit: number) => {
-    body ??= readBody(request, limit);
-    return body;
-  };
+  client: { readonly signal: AbortSignal },
+): HttpRequest | Promise<HttpRequest> {
+  const built = new Incoming(request, target, user, maxBodyBytes, client);
   const type = request.headers['content-type'];
   if (request.method === 'POST' && type?.startsWith('application/x-www-form-urlencoded') && !target.route.rawForm) {
-    const form = new URLSearchParams((await readOnce(MAX_FORM_BYTES)).toString('utf8'));
-    for (const [name, value] of form) query.append(name, value);
+    return built.withForm();
   }
-  return {
-    method: request.method ?? 'GET',
-    path: target.path,
-    params: target.params,
-    query,
-    headers: request.headers,
-    remoteAddress: request.socket.remoteAddress ?? '',
-    user,
-    body: () => readOnce(target.route.maxBodyBytes ?? maxBodyBytes),
-    signal,
-  };
+  return built;
+}
+
+class Incoming implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly params: Record<string, string>;
+  readonly query: URLSearchParams;
+  readonly headers: HttpRequest['headers'];
+  readonly user: string | undefined;
+  readonly #request: http.IncomingMessage | http2.Http2ServerRequest;
+  readonly #client: { readonly signal: AbortSignal };
+  readonly #limit: number;
+  #body: Promise<Buffer> | undefined;
+
+  constructor(
+    request: http.IncomingMessage | http2.Http2ServerRequest,
+    { route, params, path, search }: Target,
+    user: string | undefined,
+    maxBodyBytes: number,
+    client: { readonly signal: AbortSignal },
+  ) {
+    this.#request = request;
+    this.#client = client;
+    this.#limit = route.maxBodyBytes ?? maxBodyBytes;
+    this.method = request.method ?? 'GET';
+    this.path = path;
+    this.params = params;
+    this.query = new URLSearchParams(search);
+    this.headers = request.headers;
+    this.user = user;
+  }
+
+  get remoteAddress(): string {
+    return this.#request.socket.remoteAddress ?? '';
+  }
+
+  get signal(): AbortSignal {
+    return this.#client.signal;
+  }
+
+  body(): Promise<Buffer> {
+    return this.#readOnce(this.#limit);
+  }
+
+  async withForm(): Promise<HttpRequest> {
+    const form = new URLSearchParams((await this.#readOnce(MAX_FORM_BYTES)).toString('utf8'));
+    for (const [name, value] of form) this.query.append(name, value);
+    return this;
+  }
+
+  #readOnce(limit: number): Promise<Buffer> {
+    this.#body ??= readBody(this.#request, limit);
+    return this.#body;
+  }
 }
 
 async function readBody(request: http.IncomingMessage | http2.Http2ServerRequest, limit: number): Promise<Buffer> {

@@ -13,23 +13,24 @@ const COMPRESSIBLE = /^(text\/|application\/(json|javascript|openmetrics-text|xm
 
 type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
 
-export async function sendResponse(
+/** Returns a promise only where something has to be waited for. */
+export function sendResponse(
   request: http.IncomingMessage | http2.Http2ServerRequest,
   // biome-ignore lint/suspicious/noExplicitAny: the two kinds of response share these calls but no type
   response: NodeResponse & any,
   answer: HttpResponse,
   common: Readonly<Record<string, string>>,
-): Promise<void> {
+): Promise<unknown> | undefined {
   const { body } = answer;
   const headers: Record<string, string | readonly string[]> = { ...common, ...answer.headers };
   if (request.httpVersionMajor === 2) delete headers['connection'];
-  const isStream = body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
-  const bytes =
-    isStream || body === undefined ? undefined : typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+  const isText = typeof body === 'string';
+  const isStream = body !== undefined && !isText && !(body instanceof Uint8Array);
+  const length = isStream || body === undefined ? 0 : isText ? Buffer.byteLength(body) : body.length;
   const wanted =
     headers['content-encoding'] === undefined &&
     isCompressible(headers) &&
-    (isStream || bytes!.length >= MIN_COMPRESSED_BYTES);
+    (isStream || length >= MIN_COMPRESSED_BYTES);
   const encoding = wanted ? acceptedEncoding(request.headers['accept-encoding']) : undefined;
   if (wanted) headers['vary'] = [headers['vary'], 'Accept-Encoding'].flat().filter(Boolean).join(', ');
   if (encoding) headers['content-encoding'] = encoding;
@@ -37,19 +38,24 @@ export async function sendResponse(
   if (request.method === 'HEAD') {
     response.writeHead(answer.status, headers);
     response.end();
-    return;
+    return undefined;
   }
   if (isStream) {
     const source = body instanceof Readable ? body : Readable.from(body as AsyncIterable<string | Uint8Array>);
     response.writeHead(answer.status, headers);
-    if (encoding) await pipeline(source, compressor(encoding), response);
-    else await pipeline(source, response);
-    return;
+    return encoding ? pipeline(source, compressor(encoding), response) : pipeline(source, response);
   }
-  const sent = bytes && encoding ? await compress(bytes, encoding) : bytes;
-  if (answer.status !== 204 && answer.status !== 304) headers['content-length'] = String(sent?.length ?? 0);
-  response.writeHead(answer.status, headers);
-  response.end(sent);
+  const send = (sent: string | Uint8Array | undefined, bytes: number) => {
+    if (answer.status !== 204 && answer.status !== 304) headers['content-length'] = String(bytes);
+    response.writeHead(answer.status, headers);
+    // A text goes out in one write with the headers, bytes would be a second one.
+    response.end(sent);
+  };
+  if (!encoding || body === undefined) {
+    send(body, length);
+    return undefined;
+  }
+  return compress(isText ? Buffer.from(body) : body, encoding).then((small) => send(small, small.length));
 }
 
 const isCompressible = (headers: Readonly<Record<string, string | readonly string[]>>): boolean =>

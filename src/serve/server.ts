@@ -154,14 +154,12 @@ export class HttpServer {
 
   async #handle(request: NodeRequest, response: NodeResponse): Promise<void> {
     const started = this.#clock.monotonic();
-    const controller = new AbortController();
-    response.on('close', () => {
-      if (!response.writableFinished) controller.abort(new OperatingError('canceled', 'the client has gone away'));
-    });
+    const client = new Watch(response);
     let handler = 'unknown';
     let answer: HttpResponse;
     try {
-      const identity = await this.#admit(request);
+      const admitted = this.#admit(request);
+      const identity = admitted instanceof Promise ? await admitted : admitted;
       const target = this.#route(request);
       if (identity && 'pattern' in target) handler = target.pattern;
       if (!identity) answer = unauthorized();
@@ -169,34 +167,26 @@ export class HttpServer {
       else if (!mayDo(identity.role, target.route.role ?? 'read')) {
         answer = failure('forbidden', `user ${identity.user} may not do this: it needs the role ${target.route.role}`);
       } else {
-        const built = await buildRequest(
-          request,
-          target,
-          identity.user || undefined,
-          this.#options.maxBodyBytes,
-          controller.signal,
-        );
-        answer = await target.route.handler(built);
+        const built = buildRequest(request, target, identity.user || undefined, this.#options.maxBodyBytes, client);
+        const answered = target.route.handler(built instanceof Promise ? await built : built);
+        answer = answered instanceof Promise ? await answered : answered;
       }
     } catch (error) {
       answer = this.#failed(error, handler);
     }
     this.#requests.with(handler, String(answer.status)).add();
     try {
-      await sendResponse(request, response, answer, {
-        ...this.#config.headers,
-        ...this.#cors(request),
-        ...(this.#stopping ? { connection: 'close' } : {}),
-      });
+      const sent = sendResponse(request, response, answer, this.#commonHeaders(request));
+      if (sent) await sent;
     } catch (error) {
-      if (!controller.signal.aborted) this.#logger.warn('cannot send response', { handler, err: error });
+      if (!client.isGone) this.#logger.warn('cannot send response', { handler, err: error });
       response.destroy?.();
     }
     this.#durations.with(handler).observe((this.#clock.monotonic() - started) / 1000);
   }
 
   /** Rate limit, client certificate, user. Undefined: not authenticated. */
-  async #admit(request: NodeRequest): Promise<Identity | undefined> {
+  #admit(request: NodeRequest): Identity | undefined | Promise<Identity | undefined> {
     const { rateLimit, allowedSans, authentication } = this.#config;
     if (rateLimit) {
       const now = this.#clock.monotonic();
@@ -217,6 +207,14 @@ export class HttpServer {
     }
     if (!authentication) return { user: '', role: 'admin' };
     return authentication.identify(request.headers.authorization);
+  }
+
+  #commonHeaders(request: NodeRequest): Record<string, string> {
+    return {
+      ...this.#config.headers,
+      ...this.#cors(request),
+      ...(this.#stopping ? { connection: 'close' } : {}),
+    };
   }
 
   #route(
@@ -269,6 +267,30 @@ export class HttpServer {
     return failure('internal', errorText(error));
   }
 }
+
+/** Learns when a client goes away before its answer is out. The signal is made for who asks for it. */
+class Watch {
+  isGone = false;
+  #controller: AbortController | undefined;
+
+  constructor(response: NodeResponse) {
+    response.on('close', () => {
+      if (response.writableFinished) return;
+      this.isGone = true;
+      this.#controller?.abort(goneAway());
+    });
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.isGone) this.#controller.abort(goneAway());
+    }
+    return this.#controller.signal;
+  }
+}
+
+const goneAway = () => new OperatingError('canceled', 'the client has gone away');
 
 function unauthorized(): HttpResponse {
   const answer = text('Unauthorized\n', 401);
