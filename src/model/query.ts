@@ -2,6 +2,7 @@
 // over series whose chunks lie in the shard's memory. PromQL knows neither heads nor blocks, stores know no PromQL.
 
 import type { Exemplar, Metadata } from './batch.ts';
+import type { HeadBounds } from './board.ts';
 import type { Histogram } from './histogram.ts';
 import type { Labels } from './labels.ts';
 import type { Matcher } from './matcher.ts';
@@ -98,10 +99,17 @@ export interface FragmentSource {
    * What has changed since an earlier answer was given (since ever without one): marks to ask with the next time, and the
    * earliest time of which samples came or went; Infinity if none did. Sources without it cannot have results cached.
    */
-  changes?(since: readonly number[] | undefined): Promise<SourceChanges>;
+  changes?(since: readonly number[] | undefined): SourceChanges | Promise<SourceChanges>;
 }
 
-export type SourceChanges = { readonly marks: readonly number[]; readonly min: number };
+export type SourceChanges = {
+  readonly marks: readonly number[];
+  readonly min: number;
+  /** Whether series came or went since. */
+  readonly series: boolean;
+  /** What every head of a store reaches over; undefined if that is not known. */
+  readonly heads?: HeadBounds | undefined;
+};
 
 /** Both ends included, milliseconds. */
 export type TimeRange = { readonly min: number; readonly max: number };

@@ -3,6 +3,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
+import type { ChangeBoard } from '#model/board.ts';
 import type { FragmentSource } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
 import { ResultCache } from '#query/cache.ts';
@@ -26,6 +27,7 @@ export class Querying {
   constructor(
     flags: ServerFlags,
     pool: () => ShardPool,
+    boards: readonly ChangeBoard[],
     subqueryStepMs: () => number,
     ready: () => boolean,
     clock: Clock,
@@ -33,7 +35,7 @@ export class Querying {
     logger: Logger,
     registry: Registry,
   ) {
-    this.source = new ShardedSource(() => pool().clients(), mergeColumns);
+    this.source = new ShardedSource(() => pool().clients(), mergeColumns, boards);
     const names = flags['enable-feature'].flatMap((list) => list.split(',')).filter((name) => name !== '');
     const known = names.filter((name) => (FEATURES as readonly string[]).includes(name));
     const elsewhere: readonly string[] = EXCHANGE_FEATURES;

@@ -9,6 +9,7 @@ import { errorText } from '#base/errors.ts';
 import type { ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
+import { ChangeBoard } from '#model/board.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
@@ -99,6 +100,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     fsyncIntervalMs: config.storage?.tsdb?.log_sync_interval ?? DEFAULT_STORE_OPTIONS.fsyncIntervalMs,
     limits: limitsOf(config, shards),
   });
+  const boards = Array.from({ length: shards }, () => new ChangeBoard());
   const pool: ShardPool = new ShardPool({
     shards,
     entry: new URL('./shard.ts', import.meta.url),
@@ -107,6 +109,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
       shards,
       folder: flags['storage.tsdb.path'],
       store: storeOptions(config),
+      board: boards[shard]!.memory,
       exchange: exchangeFixed,
       offsetSeed,
       log: { 'log.level': flags['log.level'], 'log.format': flags['log.format'] },
@@ -155,6 +158,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const querying = new Querying(
     flags,
     () => pool,
+    boards,
     interval,
     () => isReady,
     clock,

@@ -11,6 +11,7 @@ import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
 import type { Appender, Metadata, SampleBatch } from '#model/batch.ts';
+import { ChangeBoard } from '#model/board.ts';
 import { compareLabels, compareText } from '#model/labels.ts';
 import type { Columns, RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
@@ -31,6 +32,8 @@ export type ShardData = {
   readonly shards: number;
   readonly folder: string;
   readonly store: StoreOptions;
+  /** Of a ChangeBoard. */
+  readonly board?: SharedArrayBuffer;
   readonly exchange: ExchangeOptions;
   /** Decides when targets are scraped; see ScrapePool. */
   readonly offsetSeed: number;
@@ -53,6 +56,7 @@ const store = openShardStore({
   shard: data.shard,
   shards: data.shards,
   options: data.store,
+  board: data.board && new ChangeBoard(data.board),
 });
 
 const spread = (own: Appender): Appender =>

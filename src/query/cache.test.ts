@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { systemClock } from '#base/clock.ts';
 import { seeded } from '#base/random.ts';
 import { formatLabels } from '#model/labels.ts';
-import { gridLength, type SourceChanges } from '#model/query.ts';
+import { type FragmentSource, gridLength, type SourceChanges } from '#model/query.ts';
 import { ResultCache } from './cache.ts';
 import { QueryEngine, type QueryResult } from './engine.ts';
 import { MemorySource } from './memory-twin.ts';
@@ -31,18 +31,18 @@ class ChangingSource extends MemorySource {
 
   async changes(since: readonly number[] | undefined): Promise<SourceChanges> {
     const min = since ? Math.min(Infinity, ...this.touched.slice(since[0])) : -Infinity;
-    return { marks: [this.touched.length], min };
+    return { marks: [this.touched.length], min, series: min !== Infinity };
   }
 }
 
 function shown({ data, annotations }: QueryResult): unknown {
-  assert.equal(data.type, 'matrix');
-  if (data.type !== 'matrix') return undefined;
+  if (data.type === 'scalar') return Number.isNaN(data.value) ? 'NaN' : data.value;
+  assert.ok(data.type === 'matrix' || data.type === 'vector', data.type);
   const { steps, labels, kinds, values } = data.vector;
   const bits = new BigUint64Array(values.buffer, values.byteOffset, values.length);
   return {
     notes: annotations.texts('', 10),
-    grid: data.grid,
+    grid: data.type === 'matrix' ? data.grid : data.time,
     rows: labels.map((set, row) => [
       formatLabels(set),
       Array.from({ length: steps }, (_, step) => (kinds[row * steps + step] ? bits[row * steps + step] : '-')),
@@ -106,6 +106,16 @@ test('cached results equal fresh ones, however samples come', async () => {
     assert.deepEqual(await outcome(cache.range(query, grid, {})), expected, `${query} in round ${round}`);
   }
   assert.ok(cache.hits > 100, `${cache.hits} hits`);
+  const before = cache.hits;
+  for (let round = 0; round < 600; round++) {
+    if (random.below(12) === 0) source.put(series[random.below(8)]!, now - random.below(400_000), random.below(100));
+    const query = QUERIES[random.below(QUERIES.length)]!;
+    const time = now - random.below(4) * 60_000;
+    const outcome = (run: Promise<QueryResult>) => run.then(shown, (error: Error) => error.message);
+    const expected = await outcome(engine.instant(query, time));
+    assert.deepEqual(await outcome(cache.instant(query, time, {})), expected, `${query} in round ${round}`);
+  }
+  assert.ok(cache.hits > before + 100, `${cache.hits - before} hits`);
   assert.ok(cache.bytes > 0 && cache.bytes <= 2 ** 20);
 });
 
@@ -132,7 +142,57 @@ test('only the new tail is read', async () => {
   assert.equal(await asked(105, 910), 0, 'a later change leaves it alone');
   source.put(labels, START + 9_055_000, 1);
   assert.equal(await asked(105, 910), 5, 'an earlier change does not');
-  assert.equal(await asked(0, 999, 'sum(b @ 5)'), await asked(0, 999, 'sum(b @ 5)'));
+  // Steps that depend on each other are kept as a whole.
+  assert.equal(await asked(0, 999, 'sum(b @ 5)'), 1);
+  assert.equal(await asked(0, 999, 'sum(b @ 5)'), 0);
+  assert.equal(await asked(0, 998, 'sum(b @ 5)'), 1);
+});
+
+test('an instant is kept from the second time on, its text from the third', async () => {
+  const source = new ChangingSource();
+  source.put(['__name__', 'b'], START, 7);
+  const engine = new QueryEngine({ source, clock: systemClock });
+  const cache = new ResultCache({ engine, source, maxBytes: 2 ** 20 });
+  const first = await cache.instant('b', START, {});
+  assert.equal(cache.bytes, 0);
+  assert.equal(cache.wantsText(first), false);
+  await cache.instant('b', START, {});
+  assert.ok(cache.bytes > 0);
+  const third = await cache.instant('b', START, {});
+  assert.deepEqual([cache.hits, cache.wantsText(third), cache.textOf(third)], [1, true, undefined]);
+  cache.keepText(third, 'as sent');
+  assert.equal(cache.textOf(await cache.instant('b', START, {})), 'as sent');
+  source.put(['__name__', 'b'], START + 1, 8);
+  assert.equal(cache.textOf(await cache.instant('b', START, {})), 'as sent', 'a later change');
+  source.put(['__name__', 'b'], START, 8);
+  assert.equal(cache.textOf(await cache.instant('b', START, {})), undefined);
+  assert.equal(await cache.instant('b', START, { lookbackMs: 1 }).then(({ data }) => data.type), 'vector');
+});
+
+test('answers about series hold while series and heads do', async () => {
+  let state: SourceChanges = { marks: [1], min: -Infinity, series: true };
+  const source: FragmentSource = Object.assign(new MemorySource(1), { changes: () => state });
+  const cache = new ResultCache({ engine: new QueryEngine({ source, clock: systemClock }), source, maxBytes: 2 ** 20 });
+  let asked = 0;
+  const ask = async (key: string, min: number, max: number) => {
+    const before = asked;
+    await cache.answer(key, { min, max }, async () => `answer ${++asked}`);
+    return asked > before;
+  };
+  state = { marks: [2], min: -Infinity, series: true, heads: { min: 100, max: 200 } };
+  assert.deepEqual(
+    [await ask('loose', 0, 1000), await ask('strict', 300, 1000), await ask('past', 0, 50)],
+    [true, true, true],
+  );
+  state = { marks: [3], min: 250, series: false, heads: { min: 100, max: 250 } };
+  assert.deepEqual(
+    [await ask('loose', 0, 1000), await ask('strict', 300, 1000), await ask('past', 0, 50)],
+    [false, true, false],
+  );
+  state = { marks: [4], min: 250, series: true, heads: { min: 100, max: 250 } };
+  assert.deepEqual([await ask('loose', 0, 1000), await ask('past', 0, 50)], [true, false]);
+  state = { marks: [5], min: -Infinity, series: true, heads: { min: 100, max: 250 } };
+  assert.equal(await ask('past', 0, 50), true);
 });
 
 test('what does not fit is not kept', async () => {

@@ -1,15 +1,14 @@
-// Results of range queries that were asked before: a dashboard that asks again gets the steps that nothing has touched from
-// here, and only the others are worked out. Exact, because stores say since when which times have not changed; queries whose
-// steps depend on each other, or that said anything besides their result, are worked out as a whole each time.
+// Results that were asked for before. A dashboard that asks for a range again gets the steps that nothing has touched from here,
+// and only the others are worked out; other results are kept as a whole, as they are and as the text that was sent. Exact, because
+// stores say since when which times have not changed; steps that depend on each other are never put together.
 
-import { type Labels, labelsKey } from '#model/labels.ts';
-import { type FragmentSource, type Grid, gridLength } from '#model/query.ts';
+import { type FragmentSource, type Grid, gridLength, type SourceChanges, type TimeRange } from '#model/query.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from './engine.ts';
 import { Annotations } from './execute/annotations.ts';
-import { sortedByLabels } from './execute/evaluate.ts';
-import { type Vector, withoutEmptyRows } from './execute/vector.ts';
-import { inputsOf, type Plan, type QueryPlan } from './plan/plan.ts';
-import { timesOf } from './shard/run.ts';
+import type { Vector } from './execute/vector.ts';
+import { Kept } from './kept.ts';
+import type { QueryPlan } from './plan/plan.ts';
+import { joined, latestTimeOf, lookAheadOf, missingGrids, NAMES_OF_ENDS, type Piece, untouched } from './steps.ts';
 
 export type ResultCacheOptions = {
   readonly engine: QueryEngine;
@@ -18,32 +17,38 @@ export type ResultCacheOptions = {
   readonly maxBytes: number;
 };
 
-type Entry = {
-  readonly grid: Grid;
-  readonly vector: Vector;
-  readonly bytes: number;
-  /** When it was right, in the source's own count. */
-  readonly marks: readonly number[];
-};
-type Piece = { readonly grid: Grid; readonly vector: Vector };
+/** A text as it was sent. */
+export type Sent = string | Uint8Array;
+
+/** With `marks`: when it was right, in the source's own count. */
+type Entry = { readonly marks: readonly number[]; readonly bytes: number } & (
+  | { readonly kind: 'steps'; readonly result: QueryResult; readonly grid: Grid; readonly ahead: number }
+  | { readonly kind: 'whole'; readonly result: QueryResult; readonly latest: number }
+  | { readonly kind: 'answer'; readonly text: Sent; readonly range: TimeRange; readonly isLoose: boolean }
+) & { readonly text?: Sent };
 
 /** A single result larger than this part of the cache is not kept. */
 const LARGEST_PART = 8;
+/** Instants asked for once only; most never come again, so they are kept from the second time on. */
+const MAX_SEEN = 1000;
+const OVERHEAD_BYTES = 1000;
 
 export class ResultCache {
   readonly #options: ResultCacheOptions;
-  /** The one used last is the last. */
-  readonly #entries = new Map<string, Entry>();
-  #bytes = 0;
+  readonly #kept: Kept<Entry>;
+  readonly #seen = new Set<string>();
+  /** Of results that are kept. */
+  readonly #keys = new WeakMap<QueryResult, string>();
   #hits = 0;
   #misses = 0;
 
   constructor(options: ResultCacheOptions) {
     this.#options = options;
+    this.#kept = new Kept(options.maxBytes);
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#kept.bytes;
   }
   get hits(): number {
     return this.#hits;
@@ -52,213 +57,210 @@ export class ResultCache {
     return this.#misses;
   }
 
+  /** What `engine.instant` would return, except that a result from here has read nothing. */
+  async instant(query: string, time: number, options: QueryOptions): Promise<QueryResult> {
+    const { engine } = this.#options;
+    if (this.#isOff) return engine.instant(query, time, options);
+    const key = `i ${time} ${engine.settingsKey(options)} ${query}`;
+    return this.#whole(key, () => engine.instant(query, time, options), this.#isNew(key));
+  }
+
   /** What `engine.range` would return, except that statistics count what was read this time. */
   async range(query: string, grid: Grid, options: QueryOptions): Promise<QueryResult> {
-    const { engine, source, maxBytes } = this.#options;
-    if (maxBytes === 0 || !source.changes || NAMES_OF_ENDS.test(query)) return engine.range(query, grid, options);
-    const plan = engine.plan(query, grid, options);
-    const last = grid.start + (gridLength(grid) - 1) * grid.step;
-    const lookAhead = lookAheadOf(plan, last);
-    if (lookAhead === undefined) return engine.range(query, grid, options);
-    const key = JSON.stringify([query, grid.step, grid.start % grid.step, engine.settingsKey(options)]);
-    const entry = this.#entries.get(key);
-    const { marks, min } = await source.changes(entry?.marks);
-    const kept = entry ? untouched(entry, grid.start, last, min - lookAhead) : undefined;
-    if (!kept) {
-      this.#misses++;
-      this.#drop(key);
-      const result = await engine.range(query, grid, options);
-      this.#keep(key, grid, result, marks);
-      return result;
-    }
-    this.#hits++;
-    const pieces: Piece[] = [kept];
-    let samples = 0;
-    let bytes = 0;
-    let series = 0;
-    let latest: QueryResult | undefined;
-    for (const missing of missingGrids(kept.grid, grid.start, last)) {
-      latest = await engine.range(query, missing, options);
-      if (!latest.annotations.isEmpty || latest.data.type !== 'matrix') {
-        this.#drop(key);
-        return engine.range(query, grid, options);
+    const { engine } = this.#options;
+    if (this.#isOff) return engine.range(query, grid, options);
+    const { start, end, step } = grid;
+    const settings = engine.settingsKey(options);
+    const key = `r ${step} ${start % step} ${settings} ${query}`;
+    const entry = this.#kept.get(key);
+    let ahead = entry?.kind === 'steps' ? entry.ahead : undefined;
+    if (ahead === undefined && !NAMES_OF_ENDS.test(query))
+      ahead = lookAheadOf(engine.plan(query, grid, options), lastOf(grid));
+    if (ahead !== undefined) return this.#steps(key, query, grid, ahead, options);
+    const whole = `w ${start} ${end} ${step} ${settings} ${query}`;
+    return this.#whole(whole, () => engine.range(query, grid, options), false);
+  }
+
+  /** An answer about series in a range of time, by a key that says all about it. */
+  async answer(key: string, range: TimeRange, find: () => Promise<string>): Promise<Sent> {
+    if (this.#isOff) return find();
+    const entry = this.#kept.get(key);
+    const changes = await this.#changes(entry);
+    if (entry?.kind === 'answer') {
+      const isSame = changes.min > entry.range.max || (entry.isLoose && !changes.series);
+      if (isSame) {
+        this.#hits++;
+        this.#kept.set(key, { ...entry, marks: changes.marks });
+        return entry.text;
       }
-      samples += latest.stats.samples.total;
-      bytes += latest.stats.bytes;
-      series += latest.stats.series;
-      pieces.push({ grid: missing, vector: latest.data.vector });
     }
-    const timings = latest?.stats.timings ?? { parseMs: 0, planMs: 0, evalMs: 0, totalMs: 0 };
-    const result: QueryResult = {
-      ...{ query, plan, annotations: new Annotations(), nodes: new Map() },
-      data: { type: 'matrix', grid, vector: joined(grid, pieces) },
-      stats: { timings, samples: { total: samples, peak: latest?.stats.samples.peak ?? 0 }, bytes, series },
-    };
-    // A part of what is there already is no reason to forget the rest.
-    if (pieces.length > 1 || kept.grid !== entry!.grid) this.#keep(key, grid, result, marks);
-    else this.#touch(key, { ...entry!, marks });
+    this.#misses++;
+    this.#kept.delete(key);
+    const text = await find();
+    const { marks, heads } = changes;
+    // Heads that the range reaches into answer with all their series, however samples come.
+    const isLoose = heads !== undefined && range.max >= heads.min && range.min <= heads.max;
+    this.#keep(key, { kind: 'answer', marks, text, range, isLoose, bytes: sizeOfText(text) + sizeOfKey(key) });
+    return text;
+  }
+
+  /** The text of a result that has been sent before. */
+  textOf(result: QueryResult): Sent | undefined {
+    const key = this.#keys.get(result);
+    const entry = key === undefined ? undefined : this.#kept.get(key);
+    return entry && entry.kind !== 'answer' && entry.result === result ? entry.text : undefined;
+  }
+
+  /** Whether the text of a result would be asked for again: it has been found here. */
+  wantsText(result: QueryResult): boolean {
+    return this.#keys.has(result);
+  }
+
+  keepText(result: QueryResult, text: Sent): void {
+    const key = this.#keys.get(result)!;
+    const entry = this.#kept.get(key);
+    if (!entry || entry.kind === 'answer' || entry.result !== result || entry.text !== undefined) return;
+    const bytes = entry.bytes + sizeOfText(text);
+    if (bytes * LARGEST_PART <= this.#options.maxBytes) this.#kept.set(key, { ...entry, text, bytes });
+  }
+
+  get #isOff(): boolean {
+    return this.#options.maxBytes === 0 || !this.#options.source.changes;
+  }
+
+  #changes(entry: Entry | undefined): SourceChanges | Promise<SourceChanges> {
+    return this.#options.source.changes!(entry?.marks);
+  }
+
+  /** Whether this is the first time that somebody asks. */
+  #isNew(key: string): boolean {
+    if (this.#kept.get(key) || this.#seen.delete(key)) return false;
+    this.#seen.add(key);
+    if (this.#seen.size > MAX_SEEN) for (const oldest of this.#seen) return this.#seen.delete(oldest);
+    return true;
+  }
+
+  async #whole(key: string, run: () => Promise<QueryResult>, isPassing: boolean): Promise<QueryResult> {
+    const entry = this.#kept.get(key);
+    const changes = this.#changes(entry);
+    const { marks, min } = changes instanceof Promise ? await changes : changes;
+    if (entry?.kind === 'whole' && min > entry.latest) {
+      this.#hits++;
+      this.#kept.set(key, { ...entry, marks });
+      return entry.result;
+    }
+    this.#misses++;
+    const result = await run();
+    const latest = isPassing ? undefined : latestTimeOf(result.plan);
+    if (latest === undefined) return result;
+    const kept = unread(result);
+    this.#keys.set(kept, key);
+    this.#keep(key, { kind: 'whole', marks, result: kept, latest, bytes: sizeOf(kept) + sizeOfKey(key) });
     return result;
   }
 
-  #touch(key: string, entry: Entry): void {
-    this.#drop(key);
-    this.#entries.set(key, entry);
-    this.#bytes += entry.bytes;
-  }
-
-  #keep(key: string, grid: Grid, { data, annotations }: QueryResult, marks: readonly number[]): void {
-    if (data.type !== 'matrix' || !annotations.isEmpty) return;
-    const { maxBytes } = this.#options;
-    const bytes = sizeOf(data.vector) + 2 * key.length + 200;
-    if (bytes * LARGEST_PART > maxBytes) return;
-    this.#touch(key, { grid, vector: data.vector, bytes, marks });
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= maxBytes) break;
-      this.#drop(oldest);
+  async #steps(key: string, query: string, grid: Grid, ahead: number, options: QueryOptions): Promise<QueryResult> {
+    const { engine } = this.#options;
+    const found = this.#kept.get(key);
+    const entry = found?.kind === 'steps' ? found : undefined;
+    const changes = this.#changes(entry);
+    const { marks, min } = changes instanceof Promise ? await changes : changes;
+    const last = lastOf(grid);
+    const piece = entry && pieceOf(entry);
+    const kept = piece && untouched(piece, grid.start, last, min - ahead);
+    if (!kept) {
+      this.#misses++;
+      this.#kept.delete(key);
+      const result = await engine.range(query, grid, options);
+      this.#keepSteps(key, unread(result), grid, ahead, marks);
+      return result;
     }
-  }
-
-  #drop(key: string): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
-    this.#entries.delete(key);
-  }
-}
-
-/** The steps of an entry that lie in the range, when none of what they depend on is at `changedFrom` or later. */
-function untouched({ grid, vector }: Entry, start: number, last: number, changedFrom: number): Piece | undefined {
-  const { step } = grid;
-  const entryLast = grid.start + (gridLength(grid) - 1) * step;
-  const lastValid = Math.min(entryLast, Math.ceil((changedFrom - grid.start) / step - 1) * step + grid.start);
-  const from = Math.max(grid.start, start);
-  const to = Math.min(lastValid, last);
-  if (!(to >= from)) return undefined;
-  if (lastValid === entryLast && from === start && to === last) {
-    // Nothing is to be worked out; the whole entry stays.
-    return { grid, vector };
-  }
-  return {
-    grid: { start: from, end: to, step },
-    vector: part(vector, (from - grid.start) / step, (to - from) / step + 1),
-  };
-}
-
-function part(vector: Vector, first: number, steps: number): Vector {
-  const rows = vector.labels.length;
-  const values = new Float64Array(rows * steps);
-  const kinds = new Uint8Array(rows * steps);
-  const histograms: Vector['histograms'] = vector.histograms ? new Map() : undefined;
-  for (let row = 0; row < rows; row++) {
-    const at = row * vector.steps + first;
-    values.set(vector.values.subarray(at, at + steps), row * steps);
-    kinds.set(vector.kinds.subarray(at, at + steps), row * steps);
-    for (let step = 0; histograms && step < steps; step++) {
-      const histogram = vector.histograms!.get(at + step);
-      if (histogram) histograms.set(row * steps + step, histogram);
+    this.#hits++;
+    if (kept.grid === piece.grid && entry!.grid.start === grid.start && lastOf(entry!.grid) === last) {
+      this.#kept.set(key, { ...entry!, marks });
+      const { result } = entry!;
+      return grid.end === entry!.grid.end ? result : { ...result, data: { ...pieceOf(entry!), type: 'matrix', grid } };
     }
-  }
-  return { ...vector, steps, values, kinds, histograms };
-}
-
-/** What lies before and behind what is there. */
-function missingGrids({ start, end, step }: Grid, from: number, to: number): Grid[] {
-  const grids: Grid[] = [];
-  if (from < start) grids.push({ start: from, end: start - step, step });
-  if (to > end) grids.push({ start: end + step, end: to, step });
-  return grids;
-}
-
-function joined(grid: Grid, pieces: readonly Piece[]): Vector {
-  const steps = gridLength(grid);
-  const rows = new Map<string, number>();
-  const labels: Labels[] = [];
-  for (const { vector } of pieces) {
-    for (const set of vector.labels) {
-      const key = labelsKey(set);
-      if (rows.has(key)) continue;
-      rows.set(key, labels.length);
-      labels.push(set);
-    }
-  }
-  const values = new Float64Array(labels.length * steps);
-  const kinds = new Uint8Array(labels.length * steps);
-  let histograms: Vector['histograms'];
-  for (const { grid: own, vector } of pieces) {
-    // The whole entry may reach beyond the grid at both ends.
-    const skipped = Math.max(0, (grid.start - own.start) / grid.step);
-    const offset = Math.max(0, (own.start - grid.start) / grid.step);
-    const count = Math.min(vector.steps - skipped, steps - offset);
-    vector.labels.forEach((set, row) => {
-      const source = row * vector.steps + skipped;
-      const target = rows.get(labelsKey(set))! * steps + offset;
-      values.set(vector.values.subarray(source, source + count), target);
-      kinds.set(vector.kinds.subarray(source, source + count), target);
-      for (let step = 0; vector.histograms && step < count; step++) {
-        const histogram = vector.histograms.get(source + step);
-        if (histogram) (histograms ??= new Map()).set(target + step, histogram);
+    const pieces: Piece[] = [kept];
+    const read = { samples: 0, peak: 0, bytes: 0, series: 0 };
+    let timings = NO_STATS.timings;
+    for (const missing of missingGrids(kept.grid, grid.start, last)) {
+      const { data, annotations, stats } = await engine.range(query, missing, options);
+      if (!annotations.isEmpty || data.type !== 'matrix') {
+        this.#kept.delete(key);
+        return engine.range(query, grid, options);
       }
-    });
+      read.samples += stats.samples.total;
+      read.peak = Math.max(read.peak, stats.samples.peak);
+      read.bytes += stats.bytes;
+      read.series += stats.series;
+      timings = stats.timings;
+      pieces.push({ grid: missing, vector: data.vector });
+    }
+    const result: QueryResult = {
+      ...{ query, plan: entry!.result.plan, annotations: new Annotations(), nodes: new Map() },
+      data: { type: 'matrix', grid, vector: joined(grid, pieces) },
+      stats: {
+        timings,
+        samples: { total: read.samples, peak: read.peak },
+        bytes: read.bytes,
+        series: read.series,
+      },
+    };
+    // A part of what is there already is no reason to forget the rest.
+    if (pieces.length > 1 || kept.grid !== piece.grid) this.#keepSteps(key, unread(result), grid, ahead, marks);
+    else this.#kept.set(key, { ...entry!, marks });
+    return result;
   }
-  const dropName = new Uint8Array(labels.length);
-  return sortedByLabels(withoutEmptyRows({ steps, labels, dropName, values, kinds, histograms }));
+
+  #keepSteps(key: string, result: QueryResult, grid: Grid, ahead: number, marks: readonly number[]): void {
+    if (result.data.type !== 'matrix' || !result.annotations.isEmpty) return;
+    this.#keys.set(result, key);
+    this.#keep(key, { kind: 'steps', marks, result, grid, ahead, bytes: sizeOf(result) + sizeOfKey(key) });
+  }
+
+  #keep(key: string, entry: Entry): void {
+    if (entry.bytes * LARGEST_PART <= this.#options.maxBytes) this.#kept.set(key, entry);
+    else this.#kept.delete(key);
+  }
 }
+
+const lastOf = (grid: Grid): number => grid.start + (gridLength(grid) - 1) * grid.step;
+
+const pieceOf = ({ grid, result }: Entry & { kind: 'steps' }): Piece => ({
+  grid,
+  vector: (result.data as { readonly vector: Vector }).vector,
+});
+
+const NO_STATS: QueryResult['stats'] = {
+  timings: { parseMs: 0, planMs: 0, evalMs: 0, totalMs: 0 },
+  samples: { total: 0, peak: 0 },
+  bytes: 0,
+  series: 0,
+};
+
+/** The same result for who gets it without anything being read. */
+const unread = (result: QueryResult): QueryResult => ({ ...result, nodes: new Map(), stats: NO_STATS });
 
 const BYTES_PER_POINT = 9;
 const BYTES_PER_LABEL = 40;
 const BYTES_PER_HISTOGRAM = 1000;
+const BYTES_PER_NODE = 500;
 
-function sizeOf({ values, labels, histograms }: Vector): number {
-  let bytes = values.length * BYTES_PER_POINT + (histograms?.size ?? 0) * BYTES_PER_HISTOGRAM;
-  for (const set of labels) bytes += set.length * BYTES_PER_LABEL;
+const sizeOfKey = (key: string): number => 2 * key.length + OVERHEAD_BYTES;
+const sizeOfText = (text: Sent): number => text.length;
+const planSize = ({ nodes }: QueryPlan): number => nodes.length * BYTES_PER_NODE;
+
+function sizeOf({ data, plan }: QueryResult): number {
+  let bytes = planSize(plan);
+  if (data.type === 'samples') {
+    for (const { labels, timestamps, histograms } of data.series) {
+      bytes += labels.length * BYTES_PER_LABEL + timestamps.length * 24 + (histograms?.size ?? 0) * BYTES_PER_HISTOGRAM;
+    }
+  } else if (data.type === 'vector' || data.type === 'matrix') {
+    const { values, labels, histograms } = data.vector;
+    bytes += values.length * BYTES_PER_POINT + (histograms?.size ?? 0) * BYTES_PER_HISTOGRAM;
+    for (const set of labels) bytes += set.length * BYTES_PER_LABEL;
+  } else if (data.type === 'string') bytes += 2 * data.value.length;
   return bytes;
-}
-
-/** What makes a step depend on where the whole query begins or ends, wherever in the text. */
-const NAMES_OF_ENDS = /\b(?:start|end|range)\b/;
-
-/** Functions that look at all steps at once, or fail for what they see at different steps. */
-const WHOLE = [
-  'label_replace',
-  'label_join',
-  'info',
-  'limitk',
-  'sort',
-  'sort_desc',
-  'sort_by_label',
-  'sort_by_label_desc',
-];
-
-/** How far behind its own time a step may look, or undefined if steps depend on more than what is near their own time. */
-function lookAheadOf({ type, nodes }: QueryPlan, last: number): number | undefined {
-  if (type !== 'vector' && type !== 'scalar') return undefined;
-  let ahead = 0;
-  // The last inner step of a subquery may lie up to a step before that of another outer step.
-  let inner = 0;
-  for (const node of nodes) {
-    if ('at' in node && node.at !== undefined) return undefined;
-    if (node.kind === 'samples' || node.kind === 'info') return undefined;
-    if (node.kind === 'call' && WHOLE.includes(node.name)) return undefined;
-    if (node.kind === 'aggregate' && node.op === 'limitk') return undefined;
-    if (node.kind === 'window') {
-      if (node.dropName && !hasDistinctNames(node.input)) return undefined;
-      inner += Math.max(0, node.input.grid.step);
-    }
-    if (node.kind === 'fetch') {
-      const { fragment } = node;
-      if (fragment.at !== undefined) return undefined;
-      if (node.dropName && !namesOne(fragment.matchers)) return undefined;
-      ahead = Math.max(ahead, timesOf(fragment).max - last);
-    }
-  }
-  return ahead + inner;
-}
-
-const namesOne = (matchers: readonly { readonly type: string; readonly name: string }[]): boolean =>
-  matchers.some(({ type, name }) => type === '=' && name === '__name__');
-
-/** Whether rows stay distinct without their names, whichever of them there are. */
-function hasDistinctNames(plan: Plan): boolean {
-  if (plan.kind === 'fetch') return plan.dropName || namesOne(plan.fragment.matchers);
-  if (plan.kind === 'aggregate') return !plan.without && !plan.labels.includes('__name__');
-  const inputs = inputsOf(plan);
-  return inputs.length === 1 && plan.kind !== 'spread' && hasDistinctNames(inputs[0]!);
 }

@@ -31,8 +31,8 @@ const desk = (maxConcurrent: number, maxWaiting: number, log?: (ended: EndedQuer
 test('queries wait for their turn, and are turned away when the line is full', async () => {
   const line = desk(1, 1);
   const [first, second] = [open(), open()];
-  const a = line.run(info('a'), undefined, first.run);
-  const b = line.run(info('b'), undefined, second.run);
+  const a = line.run(info('a'), {}, first.run);
+  const b = line.run(info('b'), {}, second.run);
   await Promise.resolve();
   assert.deepEqual(
     line.active().map(({ query, running }) => [query, running]),
@@ -41,10 +41,7 @@ test('queries wait for their turn, and are turned away when the line is full', a
       ['b', false],
     ],
   );
-  await assert.rejects(
-    line.run(info('c'), undefined, open().run),
-    /cannot run the query: 1 are running and 1 are waiting/,
-  );
+  await assert.rejects(line.run(info('c'), {}, open().run), /cannot run the query: 1 are running and 1 are waiting/);
   first.finish();
   await a;
   assert.equal(line.running, 1);
@@ -56,9 +53,9 @@ test('queries wait for their turn, and are turned away when the line is full', a
 test('a client that goes away leaves the line, and its query ends', async () => {
   const line = desk(1, 5);
   const first = open();
-  const a = line.run(info('a'), undefined, first.run);
+  const a = line.run(info('a'), {}, first.run);
   const gone = new AbortController();
-  const b = line.run(info('b'), gone.signal, open().run);
+  const b = line.run(info('b'), gone, open().run);
   gone.abort();
   await assert.rejects(b, /query was canceled in query queue/);
   assert.equal(line.waiting, 0);
@@ -66,7 +63,7 @@ test('a client that goes away leaves the line, and its query ends', async () => 
   await a;
   let seen: AbortSignal | undefined;
   const away = new AbortController();
-  const c = line.run(info('c'), away.signal, (signal) => {
+  const c = line.run(info('c'), away, ({ controller: { signal } }) => {
     seen = signal;
     return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('ended'))));
   });
@@ -81,13 +78,14 @@ test('cancelling by number, the log, and the costliest queries', async () => {
   const ended: EndedQuery[] = [];
   const line = desk(5, 5, (query) => ended.push(query));
   const done = open();
-  const a = line.run(info('cheap'), undefined, done.run);
+  const a = line.run(info('cheap'), {}, done.run);
   done.finish();
   await a;
   const b = line.run(
     info('costly'),
-    undefined,
-    (signal) => new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    {},
+    ({ controller: { signal } }) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
   );
   await Promise.resolve();
   assert.equal(line.cancel(line.active()[0]!.id), true);

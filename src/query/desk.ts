@@ -45,7 +45,52 @@ export type DeskOptions = {
 /** Texts whose cost is kept; the cheapest make room. */
 const MAX_COSTS = 1000;
 
-type Entry = { info: QueryInfo; id: number; since: number; running: boolean; controller: AbortController };
+/** Whoever asks, and what runs for them: signals are made where somebody looks at them. */
+export type Signalled = { readonly signal?: AbortSignal | undefined };
+
+/** A query's place in the line. Its controller is aborted when the caller's signal is, or by `cancel`. */
+class Entry {
+  readonly info: QueryInfo;
+  readonly id: number;
+  readonly since: number;
+  running = false;
+  readonly #caller: Signalled;
+  #controller: AbortController | undefined;
+  #outer: AbortSignal | undefined;
+  #canceled: QueryError | undefined;
+  readonly #forward = () => this.#controller!.abort(this.#outer?.reason);
+
+  constructor(info: QueryInfo, id: number, since: number, caller: Signalled) {
+    this.info = info;
+    this.id = id;
+    this.since = since;
+    this.#caller = caller;
+  }
+
+  get controller(): AbortController {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      this.#outer = this.#caller.signal;
+      if (this.#canceled) this.#controller.abort(this.#canceled);
+      else if (this.#outer?.aborted) this.#forward();
+      else this.#outer?.addEventListener('abort', this.#forward, { once: true });
+    }
+    return this.#controller;
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  cancel(): void {
+    this.#canceled = new QueryError('query_canceled', 'query was canceled by request');
+    this.#controller?.abort(this.#canceled);
+  }
+
+  end(): void {
+    this.#outer?.removeEventListener('abort', this.#forward);
+  }
+}
 
 export class QueryDesk {
   readonly #options: DeskOptions;
@@ -84,34 +129,31 @@ export class QueryDesk {
   /** Whether there was such a query. */
   cancel(id: number): boolean {
     const entry = this.#active.get(id);
-    entry?.controller.abort(new QueryError('query_canceled', 'query was canceled by request'));
+    entry?.cancel();
     return entry !== undefined;
   }
 
-  /** Runs a query when it is its turn. The signal it gets is aborted when the caller's is, or by `cancel`. */
+  /** Runs a query when it is its turn. What it gets is aborted when the caller's signal is, or by `cancel`. */
   async run<T extends { readonly stats: QueryStats }>(
     info: QueryInfo,
-    signal: AbortSignal | undefined,
-    execute: (signal: AbortSignal) => Promise<T>,
+    caller: Signalled,
+    execute: (own: { readonly controller: AbortController }) => Promise<T>,
   ): Promise<T> {
-    const { clock } = this.#options;
+    const { clock, maxConcurrent } = this.#options;
     const since = clock.monotonic();
-    const controller = new AbortController();
-    const forward = () => controller.abort(signal?.reason);
-    if (signal?.aborted) forward();
-    signal?.addEventListener('abort', forward, { once: true });
     const id = this.#nextId++;
-    const entry: Entry = { info, id, since: clock.now(), running: false, controller };
+    const entry = new Entry(info, id, clock.now(), caller);
     this.#active.set(id, entry);
     let started = since;
     let stats: QueryStats | undefined;
     let failure: unknown;
     try {
-      await this.#turn(controller.signal);
+      if (this.#running < maxConcurrent) this.#running++;
+      else await this.#turn(entry.signal);
       started = clock.monotonic();
       entry.running = true;
       try {
-        const result = await execute(controller.signal);
+        const result = await execute(entry);
         stats = result.stats;
         return result;
       } finally {
@@ -121,7 +163,7 @@ export class QueryDesk {
       failure = error;
       throw error;
     } finally {
-      signal?.removeEventListener('abort', forward);
+      entry.end();
       this.#active.delete(id);
       const tookMs = clock.monotonic() - started;
       const error = failure === undefined ? undefined : errorText(failure);
@@ -130,12 +172,8 @@ export class QueryDesk {
   }
 
   #turn(signal: AbortSignal): Promise<void> {
-    const { maxConcurrent, maxWaiting } = this.#options;
+    const { maxWaiting } = this.#options;
     if (signal.aborted) return Promise.reject(canceled());
-    if (this.#running < maxConcurrent) {
-      this.#running++;
-      return Promise.resolve();
-    }
     if (this.#waiting.length >= maxWaiting) {
       const message = `cannot run the query: ${this.#running} are running and ${this.#waiting.length} are waiting`;
       return Promise.reject(new QueryError('query_queue_full', message));

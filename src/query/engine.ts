@@ -43,6 +43,8 @@ export type QueryOptions = {
   readonly timeoutMs?: number;
   readonly limits?: Partial<QueryLimits>;
   readonly signal?: AbortSignal;
+  /** Instead of a signal: what the query may also be ended with when its time is up. */
+  readonly controller?: AbortController;
 };
 
 export type ResultData =
@@ -155,7 +157,7 @@ export class QueryEngine {
     const deadline = new Deadline(
       clock,
       Math.min(options.timeoutMs ?? Infinity, this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
-      options.signal,
+      options.controller ?? options.signal,
     );
     try {
       const evaluation = new Evaluation(plan, {
@@ -227,16 +229,20 @@ function statsOf(nodes: ReadonlyMap<number, NodeStats>, timings: QueryStats['tim
 
 /** Ends a query when its time is up or its client is gone, and says which. */
 class Deadline {
-  readonly #controller = new AbortController();
+  readonly #controller: AbortController;
   readonly #timer: { cancel(): void };
   readonly #outer: AbortSignal | undefined;
   #timedOut = false;
   readonly #forward = () => this.#controller.abort(this.#outer?.reason);
 
-  constructor(clock: Clock, timeoutMs: number, outer: AbortSignal | undefined) {
-    this.#outer = outer;
-    if (outer?.aborted) this.#forward();
-    outer?.addEventListener('abort', this.#forward, { once: true });
+  constructor(clock: Clock, timeoutMs: number, outer: AbortController | AbortSignal | undefined) {
+    if (outer instanceof AbortController) this.#controller = outer;
+    else {
+      this.#controller = new AbortController();
+      this.#outer = outer;
+      if (outer?.aborted) this.#forward();
+      outer?.addEventListener('abort', this.#forward, { once: true });
+    }
     this.#timer = clock.after(
       timeoutMs,
       () => {

@@ -6,8 +6,8 @@ import { Readable } from 'node:stream';
 import type { Clock } from '#base/clock.ts';
 import { errorCode, UserError } from '#base/errors.ts';
 import { compareLabels } from '#model/labels.ts';
-import type { FragmentSource, Grid } from '#model/query.ts';
-import type { ResultCache } from '#query/cache.ts';
+import type { FragmentSource, Grid, TimeRange } from '#model/query.ts';
+import type { ResultCache, Sent } from '#query/cache.ts';
 import type { QueryDesk, QueryInfo } from '#query/desk.ts';
 import type { QueryEngine, QueryOptions, QueryResult } from '#query/engine.ts';
 import { takeRows } from '#query/execute/vector.ts';
@@ -130,22 +130,26 @@ class QueryApi {
     let result: QueryResult;
     let counts: Float64Array | undefined;
     try {
-      result = await desk.run(info, request.signal, async (signal) => {
+      result = await desk.run(info, request, async (own) => {
+        const all = new OwnOptions(options, own);
+        const from = useCache ? cache : engine;
         const answer =
-          grid.step === 0
-            ? await engine.instant(query, grid.start, { ...options, signal })
-            : await (useCache ? cache : engine).range(query, grid, { ...options, signal });
-        if (parameters.text('stats') !== '') counts = await samplesPerStep(engine, query, grid, { ...options, signal });
+          grid.step === 0 ? await from.instant(query, grid.start, all) : await from.range(query, grid, all);
+        if (parameters.text('stats') !== '') counts = await samplesPerStep(engine, query, grid, all);
         return answer;
       });
     } catch (error) {
       return invalid(error);
     }
+    const isPlain = useCache && format === 'json' && limit === 0;
+    const sent = isPlain ? cache.textOf(result) : undefined;
+    if (sent !== undefined) return { status: 200, headers: JSON_HEADERS, body: sent };
     const { warnings, infos } = result.annotations.texts(query, MAX_ANNOTATIONS);
     const cut = truncated(result, limit);
     if (cut !== result) warnings.push(TRUNCATED);
     if (format !== 'json') return otherFormat(format, cut.data, [...warnings, ...infos]);
-    return streamed(cut, warnings, infos, parameters, counts && { grid, counts });
+    const keep = isPlain && cache.wantsText(result) ? (text: Sent) => cache.keepText(result, text) : undefined;
+    return streamed(cut, warnings, infos, parameters, counts && { grid, counts }, keep);
   }
 
   #lookback(parameters: Parameters): number {
@@ -206,8 +210,10 @@ class QueryApi {
     const parameters = new Parameters(request.query);
     const limit = parameters.limit();
     const sets = parameters.matcherSets();
-    const names = await this.#options.source.labelNames(sets, parameters.range(), oneMore(limit));
-    return limited(names, limit);
+    const range = parameters.range();
+    return this.#found('labels', limit, range, sets, async () =>
+      limited(await this.#options.source.labelNames(sets, range, oneMore(limit)), limit),
+    );
   }
 
   async labelValues(request: HttpRequest): Promise<HttpResponse> {
@@ -216,8 +222,23 @@ class QueryApi {
     if (name === '') throw new ApiError('bad_data', `invalid label name: ${goQuote(name)}`);
     const limit = parameters.limit();
     const sets = parameters.matcherSets();
-    const values = await this.#options.source.labelValues(name, sets, parameters.range(), oneMore(limit));
-    return limited(values, limit);
+    const range = parameters.range();
+    return this.#found(`values ${name.length} ${name}`, limit, range, sets, async () =>
+      limited(await this.#options.source.labelValues(name, sets, range, oneMore(limit)), limit),
+    );
+  }
+
+  /** An answer about labels, which stays the same as long as series do. */
+  async #found(
+    what: string,
+    limit: number,
+    range: TimeRange,
+    sets: MatcherSets,
+    find: () => Promise<string>,
+  ): Promise<HttpResponse> {
+    const { cache } = this.#options;
+    const key = `${what} ${limit} ${range.min} ${range.max} ${JSON.stringify(sets)}`;
+    return { status: 200, headers: JSON_HEADERS, body: await (cache ? cache.answer(key, range, find) : find()) };
   }
 
   async series(request: HttpRequest): Promise<HttpResponse> {
@@ -275,9 +296,27 @@ type MatcherSets = ReturnType<Parameters['matcherSets']>;
 /** One more than wanted tells whether there would have been more. */
 const oneMore = (limit: number): number => (limit > 0 ? limit + 1 : 0);
 
-function limited(values: readonly string[], limit: number): HttpResponse {
-  if (limit === 0 || values.length <= limit) return success(values);
-  return success(values.slice(0, limit), { warnings: [TRUNCATED] });
+function limited(values: readonly string[], limit: number): string {
+  const isWhole = limit === 0 || values.length <= limit;
+  const kept = JSON.stringify(isWhole ? values : values.slice(0, limit));
+  return `{"status":"success","data":${kept}${isWhole ? '' : `,"warnings":${JSON.stringify([TRUNCATED])}`}}`;
+}
+
+/** Options whose controller is made by who looks at it. */
+class OwnOptions implements QueryOptions {
+  readonly timeoutMs?: number;
+  readonly lookbackMs?: number;
+  readonly #own: { readonly controller: AbortController };
+
+  constructor({ timeoutMs, lookbackMs }: QueryOptions, own: { readonly controller: AbortController }) {
+    if (timeoutMs !== undefined) this.timeoutMs = timeoutMs;
+    if (lookbackMs !== undefined) this.lookbackMs = lookbackMs;
+    this.#own = own;
+  }
+
+  get controller(): AbortController {
+    return this.#own.controller;
+  }
 }
 
 function originOf(request: HttpRequest): Record<string, string> {
@@ -334,6 +373,11 @@ function rawSuccess(data: string, warnings: readonly string[] = []): HttpRespons
   return { status: 200, headers: JSON_HEADERS, body: `{"status":"success","data":${data}${more}}` };
 }
 
+/** An answer up to this many characters is put together at once, and may be kept for who asks again. */
+const MAX_KEPT_LENGTH = 2 ** 20;
+/** Above this, bytes are sent from where they are; below, a text goes out with the headers in one write. */
+const MAX_TEXT_LENGTH = 8192;
+
 /** Small answers in one piece, large ones as they are written. */
 function streamed(
   result: QueryResult,
@@ -341,6 +385,7 @@ function streamed(
   infos: readonly string[],
   parameters: Parameters,
   samples: StepSamples | undefined,
+  keep: ((text: Sent) => void) | undefined,
 ): HttpResponse {
   const head = `{"status":"success","data":{"resultType":"${resultType(result.data)}","result":`;
   let tail = '';
@@ -352,11 +397,23 @@ function streamed(
   if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
   tail += '}';
   const pieces = jsonResult(result.data);
-  const first = pieces.next();
-  const second = first.done ? first : pieces.next();
-  if (second.done) return { status: 200, headers: JSON_HEADERS, body: `${head}${first.value ?? ''}${tail}` };
+  let text = head;
+  let piece = pieces.next();
+  const atOnce = keep ? MAX_KEPT_LENGTH : 1;
+  for (let length = 0; !piece.done && length < atOnce; piece = pieces.next()) {
+    text += piece.value;
+    length += piece.value.length;
+  }
+  if (piece.done) {
+    text += tail;
+    const body = text.length > MAX_TEXT_LENGTH ? Buffer.from(text) : text;
+    keep?.(body);
+    return { status: 200, headers: JSON_HEADERS, body };
+  }
+  const next = piece.value;
   function* all(): Generator<string> {
-    yield head + first.value + second.value;
+    yield text;
+    yield next;
     yield* pieces;
     yield tail;
   }

@@ -8,6 +8,7 @@ import { errorCode, errorText, OperatingError } from '#base/errors.ts';
 import type { KernelMemory } from '#base/kernel.ts';
 import type { Logger } from '#base/log.ts';
 import type { Appender, AppendResult, Exemplar, Metadata, Rejection, SampleBatch } from '#model/batch.ts';
+import type { ChangeBoard } from '#model/board.ts';
 import type { Labels } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { SeriesChunks, ShardSource, TimeRange } from '#model/query.ts';
@@ -37,6 +38,8 @@ export type ShardStoreParts = {
   readonly shard: number;
   readonly shards: number;
   readonly options: StoreOptions;
+  /** Where changes are written down for other threads. */
+  readonly board?: ChangeBoard | undefined;
 };
 
 /** Opens the folder and begins to load. `ready()` says when everything can be seen. */
@@ -63,7 +66,7 @@ export class ShardStore implements Appender, ShardSource {
     const { disk, clock, registry, logger, memory, folder, shard, shards, options } = parts;
     this.#parts = parts;
     this.#options = options;
-    this.changes = new ChangeTrack(clock.now() * 1000);
+    this.changes = new ChangeTrack(clock.now() * 1000, parts.board, () => this.headRange);
     this.head = new Head(memory, { ...options, shard }, headCounters(registry), clock);
     this.blocks = new BlockSet(disk, folder, memory, logger, {
       shard,
@@ -90,6 +93,7 @@ export class ShardStore implements Appender, ShardSource {
     const { clock, options } = this.#parts;
     await this.#keeper.load();
     this.#isLoaded = true;
+    this.changes.note(-Infinity);
     if (this.#closed) return;
     if (options.fsyncIntervalMs > 0) {
       this.#timers.push(every(clock, options.fsyncIntervalMs, () => this.#keeper.sync()));
@@ -163,7 +167,7 @@ export class ShardStore implements Appender, ShardSource {
     return this.#keeper.isReadOnly ? refuseAll(batch, this.#keeper.reason) : result;
   }
 
-  #noteAppended(batch: SampleBatch, { rejections }: AppendResult): void {
+  #noteAppended(batch: SampleBatch, { rejections, created }: AppendResult): void {
     const { timestamps, histograms } = batch;
     const refused =
       rejections.length > 0 ? new Set(rejections.map(({ kind, index }) => `${kind} ${index}`)) : undefined;
@@ -174,7 +178,7 @@ export class ShardStore implements Appender, ShardSource {
     histograms?.forEach(({ timestamp }, i) => {
       if (timestamp < min && !refused?.has(`histogram ${i}`)) min = timestamp;
     });
-    if (min !== Infinity) this.changes.note(min);
+    if (min !== Infinity || created > 0) this.changes.note(min, created > 0);
   }
 
   *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Generator<SeriesChunks> {

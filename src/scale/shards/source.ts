@@ -3,6 +3,7 @@
 
 import type { Client } from '#base/thread.ts';
 import type { Metadata } from '#model/batch.ts';
+import type { ChangeBoard, Changes, HeadBounds } from '#model/board.ts';
 import { compareLabels, compareText, type Labels } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type {
@@ -22,13 +23,17 @@ type MatcherSets = readonly (readonly Matcher[])[];
 export class ShardedSource implements FragmentSource {
   readonly #clients: () => readonly Client<ShardApi>[];
   readonly #merge: (fragment: Fragment, parts: readonly Columns[]) => Columns;
+  /** Where shards write down what has changed; they are asked where that does not say it. */
+  readonly #boards: readonly ChangeBoard[];
 
   constructor(
     clients: () => readonly Client<ShardApi>[],
     merge: (fragment: Fragment, parts: readonly Columns[]) => Columns,
+    boards: readonly ChangeBoard[] = [],
   ) {
     this.#clients = clients;
     this.#merge = merge;
+    this.#boards = boards;
   }
 
   async run(fragment: Fragment, limits: QueryLimits, signal: AbortSignal): Promise<Columns> {
@@ -78,16 +83,34 @@ export class ShardedSource implements FragmentSource {
     return merged;
   }
 
-  async changes(since: readonly number[] | undefined): Promise<SourceChanges> {
+  changes(since: readonly number[] | undefined): SourceChanges | Promise<SourceChanges> {
+    const boards = this.#boards;
+    const known = since?.length === boards.length ? since : undefined;
+    const told = boards.map((board, i) => board.since(known?.[i] ?? -1));
+    return told.length > 0 && told.every((changes) => changes !== undefined) ? together(told) : this.#asked(since);
+  }
+
+  async #asked(since: readonly number[] | undefined): Promise<SourceChanges> {
     const clients = this.#clients();
     const known = since?.length === clients.length ? since : undefined;
-    const parts = await Promise.all(clients.map((client, i) => client.changes(known?.[i] ?? -1)));
-    return { marks: parts.map(({ mark }) => mark), min: Math.min(...parts.map(({ min }) => min)) };
+    return together(await Promise.all(clients.map((client, i) => client.changes(known?.[i] ?? -1))));
   }
 
   #all<T>(ask: (client: Client<ShardApi>) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#clients().map(ask));
   }
+}
+
+function together(parts: readonly (Changes & { readonly head?: HeadBounds })[]): SourceChanges {
+  const changes = {
+    marks: parts.map(({ mark }) => mark),
+    min: Math.min(...parts.map(({ min }) => min)),
+    series: parts.some(({ series }) => series),
+  };
+  const heads = parts.flatMap(({ head }) => (head ? [head] : []));
+  if (heads.length < parts.length) return changes;
+  const [min, max] = [Math.max(...heads.map((head) => head.min)), Math.min(...heads.map((head) => head.max))];
+  return { ...changes, heads: { min, max } };
 }
 
 function united(
