@@ -1,41 +1,67 @@
-// `npm run build`: what is published. Sources become plain JavaScript in dist/ with the same folders, `#room/x.ts` imports
-// become relative ones; kernels and web application are already in build/.
+// `npm run build`, and a step of the setup: the program as it is run and published. Sources are bundled into a few plain
+// JavaScript files in dist/program/, one entry for each kind of thread, because opening hundreds of small files in each
+// thread is most of the time a start takes, and their text most of an idle process. Names stay readable in stack traces.
 
 import fs from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import path from 'node:path';
+import { type Plugin, rolldown } from 'rolldown';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const SRC = path.join(ROOT, 'src');
 /** An argument names another folder. */
 const DIST = path.resolve(process.argv[2] ?? path.join(ROOT, 'dist'));
+/** Stay packages: big, and loaded by what needs them when it needs them. */
+const APART = ['mysql2', 'pg', 'undici'];
+/** How sources name the file that a thread starts with. */
+const THREAD = /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g;
+
+const sources = fs
+  .readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => /(?<!\.(test|bench|fuzz|suite|d))\.ts$/.test(file));
+const entries: Record<string, string> = { main: path.join(SRC, 'program', 'main.ts') };
+for (const file of sources) {
+  for (const [, name] of fs.readFileSync(path.join(SRC, file), 'utf8').matchAll(THREAD)) {
+    if (entries[name!]) throw new Error(`cannot build: two threads start with a file called ${name}.ts`);
+    entries[name!] = path.join(SRC, path.dirname(file), `${name}.ts`);
+  }
+}
+
+const packages = new Set<string>();
+const asBuilt: Plugin = {
+  name: 'as-built',
+  transform(code, id) {
+    const [, name] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id) ?? [];
+    if (name) packages.add(name);
+    return id.startsWith(SRC) ? code.replace(THREAD, "new URL('./$1.js', import.meta.url)") : undefined;
+  },
+  /** A single character beyond Latin-1 would double the memory that the text of a whole file takes. */
+  renderChunk: (code) =>
+    code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+};
 
 fs.rmSync(DIST, { recursive: true, force: true });
-const files = fs
-  .readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter(
-    (file) =>
-      file.endsWith('.ts') &&
-      !/\.(test|bench|fuzz|suite|d)\.ts$/.test(file) &&
-      !/(-sim|\/sim|\.sim|-twin)\.ts$/.test(file),
-  );
+const bundle = await rolldown({
+  input: entries,
+  platform: 'node',
+  external: (id) => id.startsWith('node:') || APART.some((name) => id === name || id.startsWith(`${name}/`)),
+  plugins: [asBuilt],
+});
+const { output } = await bundle.write({
+  dir: path.join(DIST, 'program'),
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name]-[hash].js',
+  minify: { mangle: false, compress: true, codegen: true },
+  comments: { legal: true, annotation: false, jsdoc: false },
+});
+const main = path.join(DIST, 'program', 'main.js');
+fs.writeFileSync(main, `#!/usr/bin/env node\n${fs.readFileSync(main, 'utf8').replace(/^#!.*\n/, '')}`);
+fs.chmodSync(main, 0o755);
 
-for (const file of files) {
-  const source = fs.readFileSync(path.join(SRC, file), 'utf8');
-  const toRoot = path.relative(path.dirname(file), '.') || '.';
-  const target = (specifier: string) => {
-    const relative = specifier.startsWith('#') ? `${toRoot}/${specifier.slice(1)}` : specifier;
-    return relative.replace(/\.ts$/, '.js').replace(/^(?!\.)/, './');
-  };
-  const stripped = stripTypeScriptTypes(source, { mode: 'strip' })
-    .replace(
-      /((?:from|import)\s*\(?\s*')([#.][^']+\.ts)(')/g,
-      (_, before, specifier, after) => `${before}${target(specifier)}${after}`,
-    )
-    .replace(/(new URL\(')(\.[^']+\.ts)(')/g, (_, before, specifier, after) => `${before}${target(specifier)}${after}`);
-  const out = path.join(DIST, file.replace(/\.ts$/, '.js'));
-  fs.mkdirSync(path.dirname(out), { recursive: true });
-  fs.writeFileSync(out, stripped);
-}
-fs.chmodSync(path.join(DIST, 'program', 'main.js'), 0o755);
-console.log(`${files.length} files in dist/`);
+const licenses = [...packages].sort().map((name) => {
+  const folder = path.join(ROOT, 'node_modules', name);
+  const file = fs.readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+  if (!file) throw new Error(`cannot build: ${name} has no license file`);
+  return `${name}\n\n${fs.readFileSync(path.join(folder, file), 'utf8').trim()}\n`;
+});
+fs.writeFileSync(path.join(DIST, 'LICENSES.txt'), licenses.join('\n\n'));
+console.log(`${output.length} files in ${path.relative(ROOT, DIST) || '.'}/program/`);

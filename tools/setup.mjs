@@ -74,6 +74,9 @@ if (!fs.existsSync(runtime)) {
 step('kernels', 'build/kernel/.setup', ['kernel', 'tools/build-kernels.ts', 'package-lock.json'], () => {
   run(runtime, [at('tools', 'build-kernels.ts')]);
 });
+step('the program', 'dist/.setup', ['src', 'tools/build.ts', 'package-lock.json'], () => {
+  run(runtime, [at('tools', 'build.ts')]);
+});
 if (fs.existsSync(at('web', 'index.html'))) {
   step(
     'the web application',

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { sleep, systemClock } from './clock.ts';
+import { SimClock } from './clock-sim.ts';
 import { OperatingError, UserError } from './errors.ts';
 import { silentLogger } from './log.ts';
 import { serveApi, Thread, transferring } from './thread.ts';
+import { ThreadOnDemand } from './thread-on-demand.ts';
 
 type Api = {
   double(values: Float64Array): Float64Array;
@@ -107,5 +109,39 @@ if (!isMainThread) {
     const thread = threads.at(-1)!;
     while (!thread.isUp) await sleep(systemClock, 10);
     assert.equal(attempts, 3);
+  });
+
+  test('a thread on demand starts with a call, rests without, and dies alone', async () => {
+    const clock = new SimClock(0);
+    const resting = new ThreadOnDemand<Api>(
+      {
+        name: 'resting',
+        entry: new URL(import.meta.url),
+        data: { value: 7 },
+        clock,
+        logger: silentLogger,
+        onUp: () => {},
+      },
+      1000,
+    );
+    const running = () => resting.thread;
+    assert.equal(running(), undefined);
+    const both = await Promise.all([resting.client.started(undefined), resting.client.started(undefined)]);
+    assert.deepEqual(both, [7, 7]);
+    const first = (await running())!.worker!;
+    const ended = new Promise((resolve) => first.once('exit', resolve));
+    await clock.advance(999);
+    assert.equal(await resting.client.started(undefined), 7);
+    await clock.advance(999);
+    assert.ok(running(), 'a call in between keeps it');
+    await clock.advance(1);
+    assert.equal(running(), undefined);
+    await ended;
+    assert.equal(await resting.client.started(undefined), 7);
+    assert.notEqual((await running())!.worker, first);
+    const pending = assert.rejects(resting.client.wait(60_000), { code: 'thread_down' });
+    await resting.stop();
+    await pending;
+    await assert.rejects(resting.client.started(undefined), { code: 'thread_down' });
   });
 }

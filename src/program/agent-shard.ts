@@ -15,7 +15,7 @@ import type { Appender, SampleBatch } from '#model/batch.ts';
 import { Registry } from '#model/registry.ts';
 import { batchBuffers, ShardedAppender } from '#scale/shards/append.ts';
 import type { ExchangeConfig, ShardApi } from '#scale/shards/protocol.ts';
-import { processLogger } from './process.ts';
+import { processLogger } from './logger.ts';
 import { type ExchangeOptions, ShardExchange } from './shard-exchange.ts';
 
 /** What the thread starts with. */

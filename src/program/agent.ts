@@ -20,8 +20,9 @@ import { Collecting } from './collecting.ts';
 import { loadServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
 import type { AGENT_FLAGS, AgentFlags } from './flags.ts';
+import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
-import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { buildInfo, VERSION } from './version.ts';
 
 /** For target_info of OTLP: what servers that are sent to look back by default. */

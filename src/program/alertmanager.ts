@@ -21,8 +21,9 @@ import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { webRoutes } from '#serve/web.ts';
 import type { ALERTMANAGER_FLAGS } from './flags.ts';
+import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
-import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { alertmanagerBuildInfo, VERSION } from './version.ts';
 
 export type AlertmanagerFlags = FlagValues<typeof ALERTMANAGER_FLAGS>;

@@ -8,7 +8,7 @@ import { nodeDisk } from '#base/disk/node.ts';
 import { systemRandom } from '#base/random.ts';
 import { serveApi } from '#base/thread.ts';
 import { blockWork } from '#store/compact/work.ts';
-import { processLogger } from './process.ts';
+import { processLogger } from './logger.ts';
 
 export type BlockThreadData = {
   readonly folder: string;

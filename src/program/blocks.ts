@@ -6,7 +6,7 @@ import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { systemRandom } from '#base/random.ts';
-import { Thread } from '#base/thread.ts';
+import { ThreadOnDemand } from '#base/thread-on-demand.ts';
 import { formatDuration, formatSize } from '#base/units.ts';
 import { newSeries } from '#model/batch.ts';
 import { hashLabels, type Labels, labelsKey, shardOf } from '#model/labels.ts';
@@ -15,6 +15,7 @@ import { parseSelector } from '#query/parse/parser.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import { adminRoutes } from '#serve/admin.ts';
 import type { Route } from '#serve/http.ts';
+import { blockNames } from '#store/block/set.ts';
 import { cleanFolder } from '#store/compact/compact.ts';
 import { BlockCycle, type CycleSettings } from '#store/compact/cycle.ts';
 import type { BlockWork } from '#store/compact/work.ts';
@@ -25,7 +26,8 @@ import type { BlockThreadData } from './block-thread.ts';
 import type { ServerConfig } from './config.ts';
 import type { ServerFlags } from './flags.ts';
 
-const THREAD_DELAY_MS = 300;
+/** The block thread ends when it had nothing to do for so long. */
+const THREAD_REST_MS = 10_000;
 const DEFAULT_RETENTION_MS = 15 * 86_400_000;
 
 /** The configuration file goes before flags; with neither, samples are kept for 15 days. */
@@ -80,14 +82,12 @@ export async function handOver(taken: Takeover, pool: ShardPool): Promise<void> 
 }
 
 export class ServerBlocks {
-  readonly #thread: Thread<BlockWork>;
+  readonly #thread: ThreadOnDemand<BlockWork>;
   readonly #cycle: BlockCycle;
   readonly #flags: ServerFlags;
   readonly #clock: Clock;
   readonly #folder: string;
   readonly #logger: Logger;
-  #isStarted = false;
-  #isStopped = false;
 
   constructor(
     flags: ServerFlags,
@@ -106,18 +106,22 @@ export class ServerBlocks {
       folder,
       log: { 'log.level': flags['log.level'], 'log.format': flags['log.format'] },
     };
-    this.#thread = new Thread<BlockWork>({
-      name: 'blocks',
-      entry: new URL('./block-thread.ts', import.meta.url),
-      data,
-      clock,
-      logger,
-      onUp: async () => {},
-    });
+    this.#thread = new ThreadOnDemand<BlockWork>(
+      {
+        name: 'blocks',
+        entry: new URL('./block-thread.ts', import.meta.url),
+        data,
+        clock,
+        logger,
+        onUp: () => {},
+      },
+      THREAD_REST_MS,
+    );
     this.#cycle = new BlockCycle(
       {
         shards: () => pool().clients(),
         work: () => this.#thread.client,
+        blockNames: () => blockNames(nodeDisk, folder),
         folder,
         clock,
         logger,
@@ -138,36 +142,16 @@ export class ServerBlocks {
 
   /** Puts the data folder in order; shards may open it afterwards. */
   async prepare(): Promise<Takeover | undefined> {
-    if (needsTakeover(nodeDisk, this.#folder)) {
-      await this.#startThread();
-      return this.#thread.client.prepare(undefined);
-    }
+    if (needsTakeover(nodeDisk, this.#folder)) return this.#thread.client.prepare(undefined);
     // The usual case is cheap and must not wait for a thread.
     const removed = cleanFolder(nodeDisk, this.#folder);
     if (removed.length > 0) this.#logger.info('removed what an earlier run has left behind', { folders: removed });
     return undefined;
   }
 
-  #startThread(): Promise<void> {
-    this.#isStarted = true;
-    return this.#thread.start();
-  }
-
   /** Compacts from now on, as it becomes due. */
-  /** The thread comes after everything else is up: nothing needs it at once. */
   start(): void {
     this.#cycle.start();
-    if (this.#isStarted) return;
-    this.#clock.after(
-      THREAD_DELAY_MS,
-      () => {
-        if (this.#isStopped) return;
-        this.#startThread().catch((error) =>
-          this.#logger.error('cannot start the block thread', { err: errorText(error) }),
-        );
-      },
-      true,
-    );
   }
 
   configure(config: ServerConfig): void {
@@ -175,7 +159,6 @@ export class ServerBlocks {
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
     const stopped = this.#cycle.stop();
     await this.#thread.stop();
     await stopped;

@@ -18,7 +18,8 @@ import { exporterRoute } from '#serve/exporter.ts';
 import { type HttpRequest, type Route, text } from '#serve/http.ts';
 import { render } from '#wire/exposition/write.ts';
 import type { EXPORTER_FLAGS } from './exporter-flags.ts';
-import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { processLogger } from './logger.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { VERSION } from './version.ts';
 
 /** How long containers may take. */

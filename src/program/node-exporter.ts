@@ -12,8 +12,9 @@ import { NodeExporter } from '#exporters/node/watch.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import { type Route, text } from '#serve/http.ts';
+import { processLogger } from './logger.ts';
 import type { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
-import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { VERSION } from './version.ts';
 
 /** The exporter of this host as flags describe it. */

@@ -1,27 +1,14 @@
-// What every long-running role shares: its logger, its web server with the configuration file followed, and its signals.
+// What every long-running role shares: its web server with the configuration file followed, and its signals.
 
-import fs from 'node:fs';
 import type { Clock } from '#base/clock.ts';
-import { every, systemClock } from '#base/clock.ts';
+import { every } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
-import { createLogger, type LogFormat, type Logger, type LogLevel } from '#base/log.ts';
+import type { Logger } from '#base/log.ts';
 import type { Registry } from '#model/registry.ts';
 import type { Route } from '#serve/http.ts';
 import { HttpServer } from '#serve/server.ts';
 import type { WebFlags } from './flags.ts';
-
-export function processLogger(flags: { readonly 'log.level': string; readonly 'log.format': string }): Logger {
-  const options = { level: flags['log.level'] as LogLevel, format: flags['log.format'] as LogFormat };
-  // Written at once: a line must not be lost when the process dies right after it.
-  return createLogger(options, systemClock, (line) => {
-    try {
-      fs.writeSync(2, line);
-    } catch {
-      // Nobody reads the log any more; going on matters more than saying so.
-    }
-  });
-}
 
 export type ExternalUrl = { readonly url: URL; readonly prefix: string };
 

@@ -11,7 +11,8 @@ import type { AbsentMode, MergeMode, PullMode } from '#collect/push/state.ts';
 import { Registry } from '#model/registry.ts';
 import { type Route, text } from '#serve/http.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
-import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { processLogger } from './logger.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import type { PUSH_FLAGS, PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 

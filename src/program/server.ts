@@ -28,8 +28,9 @@ import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig }
 import { Exchange, exchangeOptions } from './exchange.ts';
 import type { SERVER_FLAGS, ServerFlags, UP_FLAGS } from './flags.ts';
 import { limitsOf } from './limits.ts';
+import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
-import { externalUrl, handleSignals, processLogger, startWeb } from './process.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { Querying } from './querying.ts';
 import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';

@@ -23,7 +23,7 @@ import { SampleColumns } from '#store/codec/samples.ts';
 import { shardSide } from '#store/compact/shard-side.ts';
 import type { StoreOptions } from '#store/options.ts';
 import { openShardStore } from '#store/shard.ts';
-import { processLogger } from './process.ts';
+import { processLogger } from './logger.ts';
 import { type ExchangeOptions, ShardExchange } from './shard-exchange.ts';
 
 /** What a shard's thread starts with. */

@@ -1,7 +1,7 @@
 // The HTTP server: listens, authenticates, routes, and turns a handler's answer into bytes. Every role of the program
 // serves through it. It knows nothing of what is served.
 
-import http from 'node:http';
+import type http from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -133,7 +133,8 @@ export class HttpServer {
           { ...tls, allowHTTP1: true, ...(this.#config.http2 ? {} : { ALPNProtocols: ['http/1.1'] }) },
           handle,
         )
-      : http.createServer({ ...limits, noDelay: true }, handle);
+      : // Imported by name, the module would load all it can export, a web socket client and `fetch` among it.
+        process.getBuiltinModule('node:http').createServer({ ...limits, noDelay: true }, handle);
     server.on('connection', (socket) => {
       if (this.#connections >= this.#options.maxConnections) {
         this.#logger.warn('connection refused: too many are open', { limit: this.#options.maxConnections });

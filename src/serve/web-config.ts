@@ -5,7 +5,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import path from 'node:path';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
-import bcrypt from 'bcryptjs';
 import { loadYaml } from '#base/config/load.ts';
 import {
   boolean,
@@ -221,6 +220,7 @@ export class Authentication {
     const key = sha256(`${hash}\0${password}`).toString('base64');
     const remembered = this.#verified.get(key);
     if (remembered !== undefined) return remembered;
+    const { default: bcrypt } = await import('bcryptjs');
     const matches = await bcrypt.compare(password, hash);
     if (this.#verified.size >= VERIFIED_LIMIT) this.#verified.clear();
     this.#verified.set(key, matches);

@@ -1,6 +1,6 @@
 // A client of the Docker API, which Podman offers too: over a Unix socket or TCP, answers as JSON.
 
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import { errorText, OperatingError } from '#base/errors.ts';
 
 export type DockerContainer = {
@@ -21,19 +21,19 @@ export type DockerDetails = {
 
 export class DockerClient {
   readonly #origin: string;
-  readonly #agent: Agent;
+  readonly #socket: string | undefined;
+  #agent: Agent | undefined;
   readonly #timeoutMs: number;
 
   /** "unix:///var/run/docker.sock", "tcp://host:2375" or "http://host:2375". */
   constructor(endpoint: string, timeoutMs: number) {
-    const socket = /^unix:\/\/(.+)$/.exec(endpoint)?.[1];
-    this.#origin = socket ? 'http://docker' : endpoint.replace(/^tcp:/, 'http:').replace(/\/$/, '');
-    this.#agent = new Agent(socket ? { connect: { socketPath: socket } } : {});
+    this.#socket = /^unix:\/\/(.+)$/.exec(endpoint)?.[1];
+    this.#origin = this.#socket ? 'http://docker' : endpoint.replace(/^tcp:/, 'http:').replace(/\/$/, '');
     this.#timeoutMs = timeoutMs;
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  async close(): Promise<void> {
+    await this.#agent?.destroy();
   }
 
   /** Running containers, or all. */
@@ -47,6 +47,9 @@ export class DockerClient {
 
   async get(path: string, signal?: AbortSignal): Promise<unknown> {
     try {
+      // Loaded with the first request: whoever has no Docker does without.
+      const { Agent, request } = await import('undici');
+      this.#agent ??= new Agent(this.#socket ? { connect: { socketPath: this.#socket } } : {});
       const response = await request(this.#origin + path, {
         dispatcher: this.#agent,
         headersTimeout: this.#timeoutMs,

@@ -1,7 +1,7 @@
 // A client of etcd v3 through its JSON gateway: ranges, conditional writes, leases, and watches that resume where they were
 // cut off. Keys and values are text here; on the wire they are base64.
 
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import { type Clock, sleep } from '#base/clock.ts';
 import { errorText, OperatingError } from '#base/errors.ts';
 
@@ -55,7 +55,7 @@ const toEntry = (wire: WireEntry): EtcdEntry => ({
 export class EtcdClient {
   readonly #options: EtcdOptions;
   readonly #clock: Clock;
-  readonly #agent = new Agent({ keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 });
+  #agent: Agent | undefined;
   #preferred = 0;
   #token: string | undefined;
 
@@ -64,8 +64,15 @@ export class EtcdClient {
     this.#clock = clock;
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  async close(): Promise<void> {
+    await this.#agent?.destroy();
+  }
+
+  /** Loads the HTTP library with the first request: whoever has no etcd does without. */
+  async #http() {
+    const { Agent, request } = await import('undici');
+    this.#agent ??= new Agent({ keepAliveTimeout: 30_000, headersTimeout: 0, bodyTimeout: 0 });
+    return { request, dispatcher: this.#agent };
   }
 
   async get(key: string): Promise<EtcdEntry | undefined> {
@@ -173,9 +180,10 @@ export class EtcdClient {
     signal: AbortSignal,
   ): Promise<number> {
     const create_request = { key: encode(prefix), range_end: endOfPrefix(prefix), start_revision: String(from) };
+    const { request, dispatcher } = await this.#http();
     const response = await request(`${this.#endpoint()}/v3/watch`, {
       method: 'POST',
-      dispatcher: this.#agent,
+      dispatcher,
       signal,
       headers: await this.#headers(),
       body: JSON.stringify({ create_request }),
@@ -201,9 +209,10 @@ export class EtcdClient {
     for (let attempt = 0; attempt < this.#options.endpoints.length; attempt++) {
       const endpoint = this.#endpoint();
       try {
+        const { request, dispatcher } = await this.#http();
         const response = await request(endpoint + path, {
           method: 'POST',
-          dispatcher: this.#agent,
+          dispatcher,
           headers: path === '/v3/auth/authenticate' ? {} : await this.#headers(),
           body: JSON.stringify(body),
           headersTimeout: this.#options.timeoutMs,

@@ -1,7 +1,7 @@
 // The program's HTTP client. Plain HTTP goes over small raw connections; TLS, proxies and streams go through undici. What
 // the configuration asks for (credentials, headers, redirects, proxies) is the same on both ways. Every reply has a limit.
 
-import { Agent, type Dispatcher, ProxyAgent, request as undiciRequest } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorCode, errorText, OperatingError } from '#base/errors.ts';
@@ -238,8 +238,10 @@ class Client implements HttpClient {
     bare.username = '';
     bare.password = '';
     try {
-      const reply = await undiciRequest(bare, {
-        dispatcher: this.#dispatcher(url, call.socketPath),
+      // Loaded by the first request that needs it: it is large, and plain HTTP does without.
+      const undici = await import('undici');
+      const reply = await undici.request(bare, {
+        dispatcher: this.#dispatcher(undici, url, call.socketPath),
         method: (call.method ?? 'GET') as Dispatcher.HttpMethod,
         headers: { ...call.headers },
         headersTimeout: call.timeoutMs,
@@ -258,7 +260,7 @@ class Client implements HttpClient {
   }
 
   /** One dispatcher per way to get there; made anew when a certificate or key file has changed. */
-  #dispatcher(url: URL, socketPath: string | undefined): Dispatcher {
+  #dispatcher(undici: typeof import('undici'), url: URL, socketPath: string | undefined): Dispatcher {
     const proxy = this.#proxy(url);
     const key = socketPath ? `unix:${socketPath}` : (proxy ?? 'direct');
     const tls = this.#tlsOptions(this.#config.tls);
@@ -272,8 +274,8 @@ class Client implements HttpClient {
     );
     const dispatcher =
       proxy === undefined
-        ? new Agent({ ...common, connect: { ...tls, ...(socketPath ? { socketPath } : {}) } })
-        : new ProxyAgent({ ...common, uri: proxy, requestTls: tls, proxyTls: tls, headers: connectHeaders });
+        ? new undici.Agent({ ...common, connect: { ...tls, ...(socketPath ? { socketPath } : {}) } })
+        : new undici.ProxyAgent({ ...common, uri: proxy, requestTls: tls, proxyTls: tls, headers: connectHeaders });
     this.#dispatchers.set(key, { secrets, dispatcher });
     return dispatcher;
   }

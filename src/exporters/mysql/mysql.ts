@@ -1,6 +1,6 @@
 // MySQL and MariaDB under mysqld_exporter's names: global status, variables, replication, table sizes and processes.
 
-import mysql, { type Connection } from 'mysql2/promise';
+import type { Connection } from 'mysql2/promise';
 import type { Page } from '../page.ts';
 import type { SourceKind } from '../source.ts';
 
@@ -23,6 +23,7 @@ export const mysqlKind: SourceKind = {
     let connection: Connection | undefined;
     const connect = async () => {
       const url = new URL(source.url);
+      const { default: mysql } = await import('mysql2/promise');
       const opened = await mysql.createConnection({
         host: url.hostname || 'localhost',
         port: Number(url.port || 3306),

@@ -1,7 +1,7 @@
 // PostgreSQL under postgres_exporter's names. A table of queries; one that fails (an older server, a missing privilege) costs only its own
 // families and is counted.
 
-import pg from 'pg';
+import type pg from 'pg';
 import { errorText } from '#base/errors.ts';
 import type { Page } from '../page.ts';
 import type { SourceKind } from '../source.ts';
@@ -152,7 +152,8 @@ export const postgresKind: SourceKind = {
       async read(page, signal) {
         signal.addEventListener('abort', () => void close(), { once: true });
         if (!client) {
-          const opened = new pg.Client({
+          const { Client } = (await import('pg')).default;
+          const opened = new Client({
             connectionString: source.url,
             connectionTimeoutMillis: source.timeoutMs,
             statement_timeout: source.timeoutMs,

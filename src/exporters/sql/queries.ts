@@ -1,8 +1,6 @@
 // Business figures straight from a database: queries on a schedule, each with its time limit; columns become values and labels. A page
 // shows the latest result of every query and how it fared, so a slow query never holds up a scrape.
 
-import mysql from 'mysql2/promise';
-import pg from 'pg';
 import { every, type Timer } from '#base/clock.ts';
 import {
   boolean,
@@ -148,6 +146,7 @@ export async function fetchRows(
   switch (new URL(url).protocol) {
     case 'mysql:':
     case 'mariadb:': {
+      const { default: mysql } = await import('mysql2/promise');
       const connection = await mysql.createConnection({
         uri: url.replace(/^mariadb:/, 'mysql:'),
         connectTimeout: timeout,
@@ -161,6 +160,7 @@ export async function fetchRows(
     }
     case 'postgres:':
     case 'postgresql:': {
+      const { default: pg } = await import('pg');
       const client = new pg.Client({
         connectionString: url,
         connectionTimeoutMillis: timeout,

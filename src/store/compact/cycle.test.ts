@@ -47,6 +47,7 @@ function open(folder: string, shards: number, clock: SimClock, random: Random) {
     {
       shards: () => sides,
       work: () => blocks,
+      blockNames: () => blockNames(nodeDisk, folder),
       folder,
       clock,
       logger: silentLogger,

@@ -27,6 +27,8 @@ export type CycleParts = {
   /** All shards; throws while one of them is down. */
   readonly shards: () => readonly Called<ShardSide>[];
   readonly work: () => Called<BlockWork>;
+  /** Names of the blocks in the data folder. */
+  readonly blockNames: () => readonly string[];
   /** The data folder, for the names of parts. */
   readonly folder: string;
   readonly clock: Clock;
@@ -42,6 +44,8 @@ export type CycleSettings = {
 };
 
 const INTERVAL_MS = 60_000;
+/** Retention and compaction look at blocks that nobody has changed this often: waking their thread is not free. */
+const LOOK_INTERVAL_MS = 10 * 60_000;
 /** Out-of-order samples become blocks at least this often. */
 const OUT_OF_ORDER_INTERVAL_MS = 2 * 3_600_000;
 
@@ -52,6 +56,9 @@ export class BlockCycle {
   #work: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
   #outOfOrderAt: number;
+  /** The blocks that were there at the last look, and when that was. */
+  #seen = '';
+  #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #stop = new AbortController();
   readonly #count: Record<'runs' | 'failures' | 'timeDrops' | 'sizeDrops' | 'overlaps', () => void>;
   readonly #observe: (seconds: number) => void;
@@ -82,6 +89,7 @@ export class BlockCycle {
 
   configure(settings: CycleSettings): void {
     this.#settings = settings;
+    this.#seen = '';
   }
 
   start(): void {
@@ -108,8 +116,7 @@ export class BlockCycle {
       try {
         await this.#cutHeads();
         await this.#cutOutOfOrder();
-        await this.#compact();
-        await this.#retain();
+        await this.#lookAfterBlocks();
         // Blocks that someone has put into the folder or taken out of it are noticed here.
         await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
       } catch (error) {
@@ -184,6 +191,16 @@ export class BlockCycle {
       await this.#writeHead(range, { closes: false, outOfOrder: true });
     }
     await Promise.all(shards.map((shard, i) => shard.endOutOfOrder(epochs[i]!)));
+  }
+
+  async #lookAfterBlocks(): Promise<void> {
+    const { blockNames, clock } = this.#parts;
+    const names = blockNames().join();
+    if (names === '' || (names === this.#seen && clock.monotonic() - this.#lookedAt < LOOK_INTERVAL_MS)) return;
+    await this.#compact();
+    await this.#retain();
+    this.#seen = blockNames().join();
+    this.#lookedAt = clock.monotonic();
   }
 
   async #compact(): Promise<void> {

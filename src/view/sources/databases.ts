@@ -1,8 +1,8 @@
 // MySQL/MariaDB and PostgreSQL as data sources: a connection per query inside a read-only transaction with a time limit.
 // Dashboards ask rarely; keeping connections open would hold slots of somebody else's database.
 
-import mysql from 'mysql2/promise';
-import pg from 'pg';
+import type mysql from 'mysql2/promise';
+import type pg from 'pg';
 import { errorText, OperatingError, UserError } from '#base/errors.ts';
 import type { Frame } from '../frame.ts';
 import { type Ask, DEFAULT_TIMEOUT_MS, passwordOf, type Source } from './source.ts';
@@ -34,7 +34,7 @@ export function askMysql(environment: Environment): Ask {
     const abort = () => connection?.destroy();
     query.signal.addEventListener('abort', abort, { once: true });
     try {
-      connection = await mysql.createConnection({
+      connection = await (await import('mysql2/promise')).default.createConnection({
         ...(socketPath ? { socketPath } : address(source, 3306)),
         ...(source.user === undefined ? {} : { user: source.user }),
         password: passwordOf(source, environment),
@@ -76,7 +76,8 @@ export function askPostgres(environment: Environment): Ask {
     const sql = prepare(source, query, 'postgres');
     const timeoutMs = source.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const socket = /^unix:(.*)$/.exec(source.url)?.[1];
-    const client = new pg.Client({
+    const { Client } = (await import('pg')).default;
+    const client = new Client({
       ...(socket ? { host: socket } : address(source, 5432)),
       user: source.user,
       password: passwordOf(source, environment),
