@@ -12,8 +12,8 @@ import {
   string,
   withDefault,
 } from '#base/config/schema.ts';
-import { resolveTls, type TlsConfig, tlsFields, tlsFrom } from '#clients/http/config.ts';
-import { checkHeaders } from '#clients/http/headers.ts';
+import { resolveTls, type TlsConfig, tlsFields, tlsFrom } from '../http/config.ts';
+import { checkHeaders } from '../http/headers.ts';
 
 const section = object(
   {
