@@ -2,6 +2,7 @@
 
 import { ActionIcon } from '@mantine/core';
 import { type ComponentType, lazy, Suspense, useState } from 'react';
+import { ROLE } from './base/role.ts';
 import { Link, navigate, useLocation } from './base/router.tsx';
 import { useSettings } from './base/settings.ts';
 import { useText } from './base/text.ts';
@@ -18,20 +19,25 @@ const discovery = () => import('./operations/discovery.tsx');
 const server = () => import('./operations/server.tsx');
 const storage = () => import('./operations/storage.tsx');
 const load = () => import('./operations/load.tsx');
-const rules = () => import('./alerting/rules.tsx');
 
-const PAGES: Readonly<Record<string, ComponentType>> = {
+type Pages = Readonly<Record<string, ComponentType>>;
+
+const ALERT_GROUPS = page(() => import('./alerting/groups.tsx'), 'GroupsPage');
+const SILENCES = page(() => import('./alerting/silences.tsx'), 'SilencesPage');
+const ROUTE_TESTER = page(() => import('./alerting/route.tsx'), 'RouteTesterPage');
+
+const SERVER_PAGES: Pages = {
   '/': page(home, 'HomePage'),
   '/d': page(home, 'DashboardPage'),
   '/dashboards': page(() => import('./dashboards/browse.tsx'), 'BrowsePage'),
   '/query': page(() => import('./explore/page.tsx'), 'ExplorePage'),
   '/metric-browser': page(() => import('./explore/metrics.tsx'), 'MetricsPage'),
-  '/alerts': page(rules, 'AlertsPage'),
-  '/rules': page(rules, 'RulesPage'),
-  '/alert-groups': page(() => import('./alerting/groups.tsx'), 'GroupsPage'),
-  '/silences': page(() => import('./alerting/silences.tsx'), 'SilencesPage'),
+  '/alerts': page(() => import('./alerting/alerts.tsx'), 'AlertsPage'),
+  '/rules': page(() => import('./alerting/rules.tsx'), 'RulesPage'),
+  '/alert-groups': ALERT_GROUPS,
+  '/silences': SILENCES,
   '/alert-history': page(() => import('./alerting/history.tsx'), 'HistoryPage'),
-  '/route-tester': page(() => import('./alerting/route.tsx'), 'RouteTesterPage'),
+  '/route-tester': ROUTE_TESTER,
   '/targets': page(() => import('./operations/targets.tsx'), 'TargetsPage'),
   '/service-discovery': page(discovery, 'DiscoveryPage'),
   '/alertmanager-discovery': page(discovery, 'AlertmanagersPage'),
@@ -44,6 +50,18 @@ const PAGES: Readonly<Record<string, ComponentType>> = {
   '/push-groups': page(load, 'PushGroupsPage'),
   '/shards': page(load, 'ShardsPage'),
 };
+
+/** What an alertmanager alone has. */
+const ALERTMANAGER_PAGES: Pages = {
+  '/': ALERT_GROUPS,
+  '/alert-groups': ALERT_GROUPS,
+  '/silences': SILENCES,
+  '/alert-history': page(() => import('./alerting/notifications.tsx'), 'NotificationsPage'),
+  '/route-tester': ROUTE_TESTER,
+  '/status': page(() => import('./alerting/status.tsx'), 'AlertmanagerStatusPage'),
+};
+
+const PAGES = ROLE === 'alertmanager' ? ALERTMANAGER_PAGES : SERVER_PAGES;
 
 /** Older and other addresses of the same pages. */
 const ALIASES: Readonly<Record<string, string>> = {

@@ -169,7 +169,11 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
     ...alertmanagerRoutes({ alertmanager, clock, prefix: '', version: alertmanagerBuildInfo() }),
     ...alertProxyRoutes(makePushProxy(), () => alertmanager.pushSettings),
     metricsRoute(() => registry.families()),
-    ...webRoutes({ folder: path.join(import.meta.dirname, '..', '..', 'build', 'web'), disk: nodeDisk }),
+    ...webRoutes({
+      folder: path.join(import.meta.dirname, '..', '..', 'build', 'web'),
+      disk: nodeDisk,
+      role: 'alertmanager',
+    }),
   ];
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
   const why = await signals.ended;

@@ -50,6 +50,6 @@ export function pageRoutes({ packageFolder, folder, provisioned, disk, clock, lo
   return [
     ...viewRoutes({ library, sources, http, ask }),
     ...grafanaRoutes({ library, sources, version: VERSION }),
-    ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk }),
+    ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk, role: 'server' }),
   ];
 }

@@ -47,6 +47,11 @@ const routes: Route[] = [
     pattern: '/stream',
     handler: () => ({ status: 200, headers: { 'content-type': 'text/plain' }, body: parts() }),
   },
+  {
+    methods: ['GET'],
+    pattern: '/unchanged',
+    handler: () => ({ status: 304, headers: { 'content-type': 'text/html', etag: '"1"' } }),
+  },
   { methods: ['GET'], pattern: '/bad', handler: () => Promise.reject(new ApiError('bad_data', 'no')) },
   { methods: ['GET'], pattern: '/bug', handler: () => Promise.reject(new Error('broken')) },
   { methods: ['DELETE'], pattern: '/all', handler: () => text('gone'), role: 'admin' },
@@ -116,6 +121,11 @@ function ask(
 let port: number;
 before(async () => {
   port = await serve();
+});
+
+test('an answer without a body, though of a kind that is compressed', async () => {
+  const answer = await ask(await serve(), '/unchanged', { headers: { 'accept-encoding': 'gzip' } });
+  assert.deepEqual([answer.status, answer.headers.etag, answer.text], [304, '"1"', '']);
 });
 
 test('routes: segments, rest, query and form fields in one place, HEAD, wrong method, unknown path', async () => {

@@ -6,36 +6,42 @@ import { createHash } from 'node:crypto';
 import type { Disk } from '#base/disk/disk.ts';
 import type { HttpRequest, HttpResponse, Route } from './http.ts';
 
-/** First segments of addresses that are the application's pages. */
-export const PAGES = [
-  '',
-  'agent',
-  'alert-groups',
-  'alert-history',
-  'alertmanager',
-  'alertmanager-discovery',
-  'alerts',
-  'cardinality',
-  'classic',
-  'config',
-  'd',
-  'dashboards',
-  'flags',
-  'graph',
-  'metric-browser',
-  'push',
-  'push-groups',
-  'queries',
-  'query',
-  'route-tester',
-  'rules',
-  'service-discovery',
-  'shards',
-  'silences',
-  'status',
-  'targets',
-  'tsdb-status',
-] as const;
+/** First segments of addresses that are the application's pages, by the role that shows them. */
+export const PAGES = {
+  server: [
+    '',
+    'agent',
+    'alert-groups',
+    'alert-history',
+    'alertmanager',
+    'alertmanager-discovery',
+    'alerts',
+    'cardinality',
+    'classic',
+    'config',
+    'd',
+    'dashboards',
+    'data-sources',
+    'flags',
+    'graph',
+    'metric-browser',
+    'push',
+    'push-groups',
+    'queries',
+    'query',
+    'route-tester',
+    'rules',
+    'service-discovery',
+    'shards',
+    'silences',
+    'status',
+    'targets',
+    'tsdb-status',
+  ],
+  alertmanager: ['', 'alert-groups', 'alert-history', 'route-tester', 'silences', 'status'],
+} as const;
+
+export type PageRole = keyof typeof PAGES;
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
@@ -60,25 +66,23 @@ const SECURITY = {
 };
 
 export type WebOptions = {
-  /** The folder that tools/build-web.ts fills. */
+  /** The folder that tools/build-web.ts fills; it may be filled anew while the server runs. */
   readonly folder: string;
   readonly disk: Disk;
+  readonly role: PageRole;
 };
 
-export function webRoutes({ folder, disk }: WebOptions): Route[] {
-  const files = new Set(listFiles(disk, folder));
-  const page = (request: HttpRequest) => indexPage(disk, folder, request);
+export function webRoutes({ folder, disk, role }: WebOptions): Route[] {
+  const pages: readonly string[] = PAGES[role];
   return [
     {
       methods: ['GET'],
       pattern: '/*path',
       handler: (request) => {
         const path = request.path.replace(/^\//, '');
-        if (path !== 'index.html' && files.has(path)) return asset(disk, folder, files, path, request);
-        const isPage =
-          (PAGES as readonly string[]).includes(path.split('/')[0]!) &&
-          !/^(alertmanager|push)\/(api|metrics|-)/.test(path);
-        if (isPage && files.has('index.html')) return page(request);
+        if (isAsset(path) && disk.exists(`${folder}/${path}`)) return asset(disk, folder, path, request);
+        const isPage = pages.includes(path.split('/')[0]!) && !/^(alertmanager|push)\/(api|metrics|-)/.test(path);
+        if (isPage && disk.exists(`${folder}/index.html`)) return indexPage(disk, folder, role, request);
         return {
           status: 404,
           headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -89,17 +93,16 @@ export function webRoutes({ folder, disk }: WebOptions): Route[] {
   ];
 }
 
-function listFiles(disk: Disk, folder: string, below = ''): string[] {
-  return disk
-    .list(below === '' ? folder : `${folder}/${below}`)
-    .flatMap(({ name, isFolder }) => (isFolder ? listFiles(disk, folder, `${below}${name}/`) : [below + name]));
-}
+/** Files of the application lie in its folder or one below, have an ending that is served, and no dot in front. */
+const isAsset = (path: string): boolean =>
+  path !== 'index.html' && /^([\w-]+\/)?[\w-][\w.-]*$/.test(path) && (path.split('.').at(-1) ?? '') in TYPES;
 
-function indexPage(disk: Disk, folder: string, request: HttpRequest): HttpResponse {
+function indexPage(disk: Disk, folder: string, role: PageRole, request: HttpRequest): HttpResponse {
   const depth = request.path.split('/').length - 2;
   const up = depth <= 0 ? './' : '../'.repeat(depth);
   const html = Buffer.from(disk.readFile(`${folder}/index.html`))
     .toString('utf8')
+    .replace('<html', `<html data-role="${role}"`)
     .replaceAll(/(src|href)="\.\//g, `$1="${up}`);
   const etag = `"${createHash('sha256').update(html).digest('base64url').slice(0, 22)}"`;
   const headers = { ...SECURITY, 'content-type': TYPES.html!, 'cache-control': 'no-cache', etag };
@@ -107,15 +110,10 @@ function indexPage(disk: Disk, folder: string, request: HttpRequest): HttpRespon
   return { status: 200, headers, body: html };
 }
 
-function asset(
-  disk: Disk,
-  folder: string,
-  files: ReadonlySet<string>,
-  path: string,
-  request: HttpRequest,
-): HttpResponse {
+function asset(disk: Disk, folder: string, path: string, request: HttpRequest): HttpResponse {
   const accepted = String(request.headers['accept-encoding'] ?? '');
-  const chosen = ENCODINGS.find(([name, suffix]) => files.has(path + suffix) && accepts(accepted, name));
+  const made = ENCODINGS.filter(([, suffix]) => disk.exists(`${folder}/${path}${suffix}`));
+  const chosen = made.find(([name]) => accepts(accepted, name));
   const isHashed = path.startsWith('assets/');
   return {
     status: 200,
@@ -123,7 +121,7 @@ function asset(
       'content-type': TYPES[path.split('.').at(-1)!] ?? 'application/octet-stream',
       'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'public, max-age=3600',
       'x-content-type-options': 'nosniff',
-      ...(ENCODINGS.some(([, suffix]) => files.has(path + suffix)) ? { vary: 'Accept-Encoding' } : {}),
+      ...(made.length > 0 ? { vary: 'Accept-Encoding' } : {}),
       ...(chosen ? { 'content-encoding': chosen[0] } : {}),
     },
     body: disk.readFile(`${folder}/${path}${chosen?.[1] ?? ''}`),

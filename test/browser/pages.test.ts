@@ -1,118 +1,16 @@
-// The pages in a real browser against a running `pharos up`: each shows its data, passes axe's WCAG AA rules, asks no other
-// host, works in Chinese, in the dark, on a narrow screen, and below a path prefix.
+// The pages in a real browser against a running `pharos up`: each shows its data, passes axe's WCAG AA rules in both themes,
+// asks no other host, works in Chinese, on a narrow screen, and below a path prefix.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import fs from 'node:fs';
-import net from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { peer } from '../peers.ts';
+import { test } from 'node:test';
+import { axe, pagesOf, skip } from './browser.ts';
 
-const ROOT = path.join(import.meta.dirname, '..', '..');
-const browserPeer = peer('chromium', 'chromium');
-const AXE = fs.readFileSync(path.join(ROOT, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
-const PREFIX = '/some/prefix';
-const READY_MS = 60_000;
-
-let server: ChildProcess | undefined;
-let browser: Browser | undefined;
-let base = '';
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-browser-'));
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as net.AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-async function until(what: string, check: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + READY_MS;
-  while (performance.now() < end) {
-    if (await check().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`${what} did not come true`);
-}
-
-before(async () => {
-  if (browserPeer.skip) return;
-  const port = await freePort();
-  base = `http://127.0.0.1:${port}${PREFIX}`;
-  server = spawn(
-    process.execPath,
-    [
-      path.join(ROOT, 'src', 'program', 'main.ts'),
-      'up',
-      `--web.listen-address=127.0.0.1:${port}`,
-      `--web.route-prefix=${PREFIX}`,
-      `--storage.tsdb.path=${folder}`,
-      '--storage.shards=1',
-    ],
-    { stdio: 'ignore' },
-  );
-  await until('pharos up', async () => {
-    const answer = await fetch(`${base}/api/v1/query?query=up`);
-    return ((await answer.json()) as { data: { result: unknown[] } }).data.result.length > 0;
-  });
-  browser = await chromium.launch({
-    executablePath: browserPeer.path,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-  });
+const { base, visit } = pagesOf({
+  role: 'up',
+  prefix: '/some/prefix',
+  ready: '/api/v1/query?query=up',
+  isReady: (answer) => answer.includes('"value"'),
 });
-
-after(async () => {
-  await browser?.close();
-  if (server) {
-    const ended = new Promise((resolve) => server!.once('exit', resolve));
-    server.kill('SIGTERM');
-    await ended;
-  }
-  fs.rmSync(folder, { recursive: true, force: true });
-});
-
-type Visit = { page: Page; faults: string[] };
-
-async function visit(address: string, options: Parameters<Browser['newContext']>[0] = {}): Promise<Visit> {
-  const context = await browser!.newContext({
-    viewport: { width: 1300, height: 900 },
-    locale: 'en-US',
-    reducedMotion: 'reduce',
-    ...options,
-  });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('request', (request) => {
-    const url = request.url();
-    if (!url.startsWith(base) && !/^(data|blob):/.test(url)) faults.push(`asks elsewhere: ${url}`);
-  });
-  await page.goto(base + address);
-  return { page, faults };
-}
-
-async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const result = await page.evaluate(async () => {
-    // biome-ignore lint/suspicious/noExplicitAny: a global of the page, where this function runs
-    const page = globalThis as any;
-    const found = await page.axe.run(page.document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
-    });
-    return found.violations.map(
-      (one: { id: string; nodes: { target: string[]; failureSummary: string }[] }) =>
-        `${one.id}: ${one.nodes
-          .slice(0, 3)
-          .map((node) => `${node.target.join(' ')} (${node.failureSummary.split('\n').at(-1)?.trim()})`)
-          .join('; ')}`,
-    );
-  });
-  return result as string[];
-}
 
 const PAGES: readonly (readonly [address: string, heading: string])[] = [
   ['/', ''],
@@ -140,23 +38,23 @@ const PAGES: readonly (readonly [address: string, heading: string])[] = [
   ['/d/hosts', ''],
 ];
 
-test('every page stands, is accessible and asks nobody else', { skip: browserPeer.skip }, async (t) => {
+test('every page stands, is accessible and asks nobody else', { skip }, async (t) => {
   for (const [address, heading] of PAGES) {
     await t.test(address, async () => {
-      const { page, faults } = await visit(address);
+      const { page, faults, close } = await visit(address);
       await page.waitForSelector('h1');
       await page.waitForLoadState('networkidle');
       if (heading) assert.equal(await page.locator('h1').first().innerText(), heading);
       assert.deepEqual(await page.locator('[role=alert]').allInnerTexts(), [], 'failures on the page');
       assert.deepEqual(await axe(page), []);
       assert.deepEqual(faults, []);
-      await page.context().close();
+      await close();
     });
   }
 });
 
-test('a query is typed, run, drawn and listed', { skip: browserPeer.skip }, async () => {
-  const { page, faults } = await visit('/query');
+test('a query is typed, run, drawn and listed', { skip }, async () => {
+  const { page, faults, close } = await visit('/query');
   const editor = page.locator('.cm-content').first();
   await editor.click();
   await page.keyboard.type('vector(1) + 1');
@@ -170,23 +68,23 @@ test('a query is typed, run, drawn and listed', { skip: browserPeer.skip }, asyn
   await page.getByRole('tab', { name: 'Explain' }).click();
   await page.getByText('binaryExpr').first().waitFor();
   assert.deepEqual(faults, []);
-  await page.context().close();
+  await close();
 });
 
-test('a wrong query says what is wrong and how to get on', { skip: browserPeer.skip }, async () => {
-  const { page } = await visit('/query?g0.expr=sum(up&g0.tab=table');
+test('a wrong query says what is wrong and how to get on', { skip }, async () => {
+  const { page, close } = await visit('/query?g0.expr=sum(up&g0.tab=table');
   const alert = page.getByRole('alert').first();
   await alert.waitFor();
   const said = await alert.innerText();
   assert.match(said, /parse error/);
   assert.match(said, /Change what the message names/);
-  await page.goto(`${base}/query?g0.expr=no_such_metric_at_all&g0.tab=table`);
+  await page.goto(`${base()}/query?g0.expr=no_such_metric_at_all&g0.tab=table`);
   await page.getByText('No series is called no_such_metric_at_all').waitFor();
-  await page.context().close();
+  await close();
 });
 
-test('Chinese, dark, narrow', { skip: browserPeer.skip }, async () => {
-  const { page, faults } = await visit('/targets', {
+test('Chinese, dark, narrow', { skip }, async () => {
+  const { page, faults, close } = await visit('/targets', {
     locale: 'zh-CN',
     colorScheme: 'dark',
     viewport: { width: 390, height: 800 },
@@ -200,11 +98,11 @@ test('Chinese, dark, narrow', { skip: browserPeer.skip }, async () => {
   );
   assert.deepEqual(await axe(page), []);
   assert.deepEqual(faults, []);
-  await page.context().close();
+  await close();
 });
 
-test('a dashboard is imported, edited, saved, and has versions', { skip: browserPeer.skip }, async () => {
-  const { page, faults } = await visit('/dashboards');
+test('a dashboard is imported, edited, saved, and has versions', { skip }, async () => {
+  const { page, faults, close } = await visit('/dashboards');
   await page.getByRole('button', { name: 'Import' }).click();
   const classic = {
     title: 'From elsewhere',
@@ -233,7 +131,7 @@ test('a dashboard is imported, edited, saved, and has versions', { skip: browser
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('button', { name: 'Dashboard menu' }).waitFor();
-  const stored = (await (await fetch(`${base}/api/v1/view/dashboards/from-elsewhere`)).json()) as {
+  const stored = (await (await fetch(`${base()}/api/v1/view/dashboards/from-elsewhere`)).json()) as {
     data: { dashboard: { panels: { title: string }[] }; meta: { version: number } };
   };
   assert.deepEqual(
@@ -241,16 +139,16 @@ test('a dashboard is imported, edited, saved, and has versions', { skip: browser
     { titles: ['Ups', 'Odd', 'Mine'], version: 2 },
   );
   assert.deepEqual(faults, []);
-  await page.context().close();
+  await close();
 });
 
-test('what is loaded before anything is shown stays small', { skip: browserPeer.skip }, async () => {
-  const { page } = await visit('/targets');
+test('what is loaded before anything is shown stays small', { skip }, async () => {
+  const { page, close } = await visit('/targets');
   await page.waitForSelector('h1');
   await page.waitForLoadState('networkidle');
   const bytes = (await page.evaluate(
     "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('.js')).reduce((sum, one) => sum + one.encodedBodySize, 0)",
   )) as number;
   assert.ok(bytes > 10_000 && bytes <= 250_000, `${bytes} bytes of script`);
-  await page.context().close();
+  await close();
 });

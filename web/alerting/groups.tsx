@@ -15,6 +15,7 @@ import {
   ALERT_TONES,
   type AmAlert,
   type AmGroup,
+  AUTHOR_KEY,
   matcherForLabels,
   readMatchers,
   severityTone,
@@ -256,7 +257,7 @@ function Acknowledge({ alert }: { alert: AmAlert }) {
     onSuccess: () => client.invalidateQueries({ queryKey: ['am-groups'] }),
   });
   const [open, setOpen] = useState(false);
-  const [by, setBy] = useState(() => recall('pharos.author', ''));
+  const [by, setBy] = useState(() => recall(AUTHOR_KEY, ''));
   const [comment, setComment] = useState('');
   return (
     <>
@@ -287,7 +288,7 @@ function Acknowledge({ alert }: { alert: AmAlert }) {
           disabled={by.trim() === ''}
           loading={change.isPending}
           onClick={() => {
-            remember('pharos.author', by);
+            remember(AUTHOR_KEY, by);
             change.mutate({ by, comment }, { onSuccess: () => setOpen(false) });
           }}
         >

@@ -2,11 +2,13 @@
 
 import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { ALERTMANAGER, plain } from '../base/api.ts';
 import type { LabelSet } from '../base/prom.ts';
 import { useText } from '../base/text.ts';
 import { formatInstant } from '../base/time.ts';
-import { Labels, State } from '../shell/parts.tsx';
+import { SearchField, useFilter } from '../operations/targets.tsx';
+import { Empty, Labels, Page, State } from '../shell/parts.tsx';
 
 type Entry = {
   readonly at: string;
@@ -18,7 +20,27 @@ type Entry = {
   readonly alerts: readonly { readonly fingerprint: string; readonly labels: LabelSet; readonly resolved: boolean }[];
 };
 
-export function Notifications({ search }: { search: string }) {
+/** The page of an alertmanager alone, which evaluates no rules and so knows only what it sent. */
+export function NotificationsPage() {
+  const t = useText();
+  const { text } = useFilter();
+  return (
+    <Page title={t('History')} side={<SearchField />}>
+      <Notifications
+        search={text}
+        empty={
+          <div className="surface">
+            <Empty title={t('Nothing was sent yet')}>
+              {t('Every notification is listed here once it was sent or could not be sent.')}
+            </Empty>
+          </div>
+        }
+      />
+    </Page>
+  );
+}
+
+export function Notifications({ search, empty = null }: { search: string; empty?: ReactNode }) {
   const t = useText();
   const answer = useQuery({
     queryKey: ['am-history', search],
@@ -31,7 +53,7 @@ export function Notifications({ search }: { search: string }) {
     refetchInterval: 15_000,
   });
   // An Alertmanager of another make keeps no history; then there is nothing to show.
-  if (!answer.data || answer.data.length === 0) return null;
+  if (!answer.data || answer.data.length === 0) return answer.isLoading ? null : empty;
   return (
     <>
       <Text component="h2" fw={650} fz={16} mt={18} mb={8}>

@@ -1,313 +1,280 @@
-// Alerts and rules of this server: state, value, how long, what the rule asks, and a graph of it one click away.
+// All rules by group. Groups that are kept through the API are made, changed and deleted here; those of files are shown.
 
-import { Anchor, Button, Collapse, Group, SegmentedControl, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
-import { get } from '../base/api.ts';
+import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
 import { useNow } from '../base/clock.ts';
-import { changeQuery, Link, linkTo, useLocation } from '../base/router.tsx';
 import { useText } from '../base/text.ts';
 import { formatAgo, formatDuration } from '../base/time.ts';
-import { exploreLink } from '../explore/state.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
-import { Card, Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
-import { ALERT_TONES, matcherForLabels, type Rule, type RuleAlert, type RuleGroup, severityTone } from './types.ts';
+import { Icon } from '../shell/icons.tsx';
+import { Empty, Failure, Loaded, Page, State } from '../shell/parts.tsx';
+import { RuleFacts, useRules } from './rule-facts.tsx';
+import type { RuleDraft } from './rule-form.tsx';
+import {
+  deleteGroup,
+  deleteRule,
+  putGroup,
+  readGroup,
+  type StoredGroup,
+  storedGroups,
+  storedOf,
+} from './stored-rules.ts';
+import type { Rule, RuleGroup } from './types.ts';
 
-function useRules() {
-  return useQuery({
-    queryKey: ['rules'],
-    queryFn: async ({ signal }) =>
-      (await get<{ groups: readonly RuleGroup[] }>('/api/v1/rules', undefined, signal)).groups,
-    refetchInterval: 5000,
-  });
-}
+const RuleForm = lazy(async () => ({ default: (await import('./rule-form.tsx')).RuleForm }));
 
-const stateText = { firing: 'Firing', pending: 'Pending', inactive: 'Inactive', unknown: 'Unknown' } as const;
+const NEW_RULE: RuleDraft = { namespace: 'own', group: 'alerts', rule: { expr: '' } };
+const NEW_GROUP = `name: recorded
+interval: 1m
+rules:
+  - record: job:up:avg
+    expr: avg by (job) (up)
+`;
 
-export function AlertsPage() {
-  const t = useText();
-  const { query } = useLocation();
-  const { matches } = useFilter();
-  const now = useNow(5000);
-  const state = query.get('state') ?? '';
-  const answer = useRules();
-  const rules = (answer.data ?? []).flatMap((group) =>
-    group.rules.filter((rule) => rule.type === 'alerting').map((rule) => ({ group, rule })),
-  );
-  const order = { firing: 0, pending: 1, inactive: 2, unknown: 3 };
-  const count = (which: string) => rules.filter(({ rule }) => rule.state === which).length;
-  const shown = rules
-    .filter(
-      ({ rule }) =>
-        (state === '' || rule.state === state) &&
-        matches(
-          `${rule.name} ${rule.query} ${JSON.stringify(rule.labels)} ${(rule.alerts ?? [])
-            .map((alert) =>
-              Object.entries(alert.labels)
-                .map((pair) => pair.join('='))
-                .join(' '),
-            )
-            .join(' ')}`,
-        ),
-    )
-    .sort(
-      (a, b) =>
-        order[a.rule.state ?? 'inactive'] - order[b.rule.state ?? 'inactive'] || a.rule.name.localeCompare(b.rule.name),
-    );
-  return (
-    <Page
-      title={t('Alerts')}
-      side={
-        <Group gap="xs">
-          <SearchField />
-          <SegmentedControl
-            aria-label={t('State')}
-            value={state}
-            onChange={(value) => changeQuery({ state: value })}
-            data={[
-              { value: '', label: t('All') },
-              ...(['firing', 'pending', 'inactive'] as const).map((one) => ({
-                value: one,
-                label: `${t(stateText[one])} ${count(one)}`,
-              })),
-            ]}
-          />
-        </Group>
-      }
-    >
-      <Loaded of={answer} what={t('The alerts could not be loaded')}>
-        {() => (
-          <>
-            <div className="cards" style={{ marginBottom: 16 }}>
-              <Card
-                what={t('Firing')}
-                value={<span style={count('firing') > 0 ? { color: 'var(--bad)' } : undefined}>{count('firing')}</span>}
-                note={t('{n} alerts', {
-                  n: rules.reduce(
-                    (sum, { rule }) => sum + (rule.alerts ?? []).filter((alert) => alert.state === 'firing').length,
-                    0,
-                  ),
-                })}
-              />
-              <Card
-                what={t('Pending')}
-                value={
-                  <span style={count('pending') > 0 ? { color: 'var(--warn)' } : undefined}>{count('pending')}</span>
-                }
-              />
-              <Card what={t('Inactive')} value={count('inactive')} />
-              <Card what={t('Rules in error')} value={rules.filter(({ rule }) => rule.health === 'err').length} />
-            </div>
-            {shown.length === 0 && (
-              <div className="surface">
-                <Empty title={rules.length === 0 ? t('There are no alerting rules') : t('No alert matches the filter')}>
-                  {rules.length === 0
-                    ? t('Name files with rules under rule_files in the configuration.')
-                    : t('Change the search or the state above.')}
-                </Empty>
-              </div>
-            )}
-            {shown.map(({ group, rule }) => (
-              <AlertRule
-                key={`${group.file};${group.name};${rule.name};${rule.query}`}
-                rule={rule}
-                group={group}
-                nowMs={now}
-              />
-            ))}
-          </>
-        )}
-      </Loaded>
-    </Page>
-  );
-}
-
-function AlertRule({ rule, group, nowMs }: { rule: Rule; group: RuleGroup; nowMs: number }) {
-  const t = useText();
-  const [open, setOpen] = useState(rule.state === 'firing' || rule.state === 'pending');
-  const alerts = [...(rule.alerts ?? [])].sort((a, b) => (a.state === b.state ? 0 : a.state === 'firing' ? -1 : 1));
-  return (
-    <section className="surface" style={{ marginBottom: 10, overflow: 'hidden' }} aria-label={rule.name}>
-      <button type="button" className="rule-head" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <State tone={ALERT_TONES[rule.state ?? 'inactive'] ?? 'plain'}>{t(stateText[rule.state ?? 'inactive'])}</State>
-        <b>{rule.name}</b>
-        {rule.labels?.severity && <State tone={severityTone(rule.labels)}>{rule.labels.severity}</State>}
-        {rule.health === 'err' && <State tone="bad">{t('Error')}</State>}
-        {rule.neverMatched && <State tone="warn">{t('Never matched a series')}</State>}
-        <span className="dim" style={{ marginLeft: 'auto', fontSize: 13 }}>
-          {group.name}
-          {alerts.length > 0 && ` · ${t('{n} alerts', { n: alerts.length })}`}
-        </span>
-      </button>
-      <Collapse expanded={open}>
-        <div style={{ padding: '0 14px 12px' }}>
-          <RuleFacts rule={rule} />
-          {alerts.length > 0 && (
-            <div className="scroll" tabIndex={0} role="region" aria-label={t('Alerts')} style={{ marginTop: 8 }}>
-              <table className="data">
-                <thead>
-                  <tr>
-                    <th>{t('State')}</th>
-                    <th>{t('Labels')}</th>
-                    <th className="num">{t('Value')}</th>
-                    <th className="num">{t('Active for')}</th>
-                    <th />
-                  </tr>
-                </thead>
-                <tbody>
-                  {alerts.slice(0, 200).map((alert) => (
-                    <AlertRow key={JSON.stringify(alert.labels)} alert={alert} nowMs={nowMs} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </div>
-      </Collapse>
-    </section>
-  );
-}
-
-function AlertRow({ alert, nowMs }: { alert: RuleAlert; nowMs: number }) {
-  const t = useText();
-  return (
-    <tr>
-      <td>
-        <State tone={ALERT_TONES[alert.state] ?? 'plain'}>{t(stateText[alert.state])}</State>
-      </td>
-      <td>
-        <Labels labels={alert.labels} without={['alertname']} />
-        {Object.entries(alert.annotations).map(([name, value]) => (
-          <Text key={name} size="sm" c={name === 'summary' ? undefined : 'dimmed'} className="wrap" mt={2}>
-            {/^https?:\/\//.test(value) ? (
-              <Anchor href={value} target="_blank" rel="noreferrer" size="sm">
-                {name}: {value}
-              </Anchor>
-            ) : (
-              value
-            )}
-          </Text>
-        ))}
-      </td>
-      <td className="num mono">
-        {Number.isFinite(Number(alert.value)) ? Number(Number(alert.value).toPrecision(6)) : alert.value}
-      </td>
-      <td className="num">{alert.activeAt ? formatAgo(Date.parse(alert.activeAt), nowMs) : '–'}</td>
-      <td>
-        <Button
-          component="a"
-          size="compact-sm"
-          variant="default"
-          {...linkTo(`/silences?new=${encodeURIComponent(matcherForLabels(alert.labels))}`)}
-        >
-          {t('Silence')}
-        </Button>
-      </td>
-    </tr>
-  );
-}
-
-function RuleFacts({ rule }: { rule: Rule }) {
-  const t = useText();
-  return (
-    <>
-      <pre
-        className="code"
-        style={{ padding: '8px 12px', background: 'var(--surface-2)', borderRadius: 8, whiteSpace: 'pre-wrap' }}
-      >
-        {rule.query}
-      </pre>
-      <Group gap="md" mt={6}>
-        <Anchor component={Link} to={exploreLink([rule.query])} size="sm">
-          {t('Open in Explore')}
-        </Anchor>
-        {(rule.duration ?? 0) > 0 && (
-          <Text size="sm" c="dimmed">
-            {t('fires after {time}', { time: formatDuration(rule.duration! * 1000) })}
-          </Text>
-        )}
-        {(rule.keepFiringFor ?? 0) > 0 && (
-          <Text size="sm" c="dimmed">
-            {t('keeps firing for {time}', { time: formatDuration(rule.keepFiringFor! * 1000) })}
-          </Text>
-        )}
-        {rule.labels && Object.keys(rule.labels).length > 0 && <Labels labels={rule.labels} />}
-      </Group>
-      {rule.lastError && (
-        <Text size="sm" style={{ color: 'var(--bad)' }} className="wrap" mt={4}>
-          {rule.lastError}
-        </Text>
-      )}
-    </>
-  );
-}
+/** What is open: a rule in its form, or a whole group as text. */
+type Editing =
+  | { readonly kind: 'rule'; readonly draft: RuleDraft }
+  | { readonly kind: 'group'; readonly group: StoredGroup | undefined };
 
 export function RulesPage() {
   const t = useText();
   const { matches } = useFilter();
-  const now = useNow(5000);
+  const client = useQueryClient();
   const answer = useRules();
+  const [editing, setEditing] = useState<Editing | undefined>();
+  const stored = useQuery({
+    queryKey: ['stored-rules'],
+    retry: false,
+    queryFn: ({ signal }) => storedGroups(signal),
+  });
+  const reload = async () => {
+    await client.invalidateQueries({ queryKey: ['rules'] });
+    await client.invalidateQueries({ queryKey: ['stored-rules'] });
+  };
+  const change = useMutation({ mutationFn: (action: () => Promise<unknown>) => action(), onSuccess: reload });
+  const actions: Actions = {
+    edit: async (group, index) => {
+      const file = await readGroup(group.text);
+      const rule = file.rules[index]!;
+      setEditing(
+        rule.alert === undefined
+          ? { kind: 'group', group }
+          : { kind: 'rule', draft: { namespace: group.namespace, group: group.name, rule, index } },
+      );
+    },
+    editGroup: (group) => setEditing({ kind: 'group', group }),
+    remove: (group, index, name) => {
+      if (window.confirm(t('Delete {title}', { title: name })))
+        change.mutate(() => deleteRule(group.namespace, group.name, index));
+    },
+    removeGroup: (group) => {
+      if (window.confirm(t('Delete {title}', { title: group.name })))
+        change.mutate(() => deleteGroup(group.namespace, group.name));
+    },
+  };
   return (
-    <Page title={t('Rules')} side={<SearchField />}>
+    <Page
+      title={t('Rules')}
+      side={
+        <Group gap="xs">
+          <SearchField />
+          {stored.data && (
+            <>
+              <Button variant="default" onClick={() => setEditing({ kind: 'group', group: undefined })}>
+                {t('New group')}
+              </Button>
+              <Button
+                leftSection={<Icon name="plus" size={16} />}
+                onClick={() => setEditing({ kind: 'rule', draft: NEW_RULE })}
+              >
+                {t('New alert rule')}
+              </Button>
+            </>
+          )}
+        </Group>
+      }
+    >
+      {change.error && <Failure error={change.error} what={t('The rule could not be deleted')} />}
       <Loaded of={answer} what={t('The rules could not be loaded')}>
         {(groups) => (
           <>
             {groups.length === 0 && (
               <div className="surface">
                 <Empty title={t('There are no rules')}>
-                  {t('Name files with rules under rule_files in the configuration.')}
+                  {t('Name files with rules under rule_files in the configuration, or make one here.')}
                 </Empty>
               </div>
             )}
-            {groups.map((group) => {
-              const rules = group.rules.filter((rule) =>
-                matches(`${group.name} ${rule.name} ${rule.query} ${rule.lastError ?? ''}`),
-              );
-              if (rules.length === 0) return null;
-              return (
-                <section
-                  key={`${group.file};${group.name}`}
-                  className="surface"
-                  style={{ marginBottom: 14, overflow: 'hidden' }}
-                  aria-label={group.name}
-                >
-                  <Group p="10px 14px" gap="sm">
-                    <Text component="h2" fw={650} m={0} fz={16}>
-                      {group.name}
-                    </Text>
-                    <Text size="sm" c="dimmed" className="wrap">
-                      {group.file} · {t('every {time}', { time: formatDuration(group.interval * 1000) })}
-                      {group.lastEvaluation &&
-                        ` · ${t('evaluated {ago} ago', { ago: formatAgo(Date.parse(group.lastEvaluation), now) })}`}
-                      {group.evaluationTime !== undefined && ` · ${(group.evaluationTime * 1000).toFixed(1)} ms`}
-                    </Text>
-                  </Group>
-                  {rules.map((rule) => (
-                    <div
-                      key={`${rule.name};${rule.query}`}
-                      style={{ padding: '8px 14px', borderTop: '1px solid var(--line)' }}
-                    >
-                      <Group gap="sm" mb={4}>
-                        <State tone={rule.health === 'err' ? 'bad' : rule.health === 'ok' ? 'good' : 'plain'}>
-                          {rule.health === 'err' ? t('Error') : rule.health === 'ok' ? t('OK') : t('Unknown')}
-                        </State>
-                        <Text fw={600} className="wrap">
-                          {rule.name}
-                        </Text>
-                        <Text size="xs" c="dimmed">
-                          {rule.type === 'alerting' ? t('alert') : t('recording')}
-                          {rule.evaluationTime !== undefined && ` · ${(rule.evaluationTime * 1000).toFixed(2)} ms`}
-                        </Text>
-                      </Group>
-                      <RuleFacts rule={rule} />
-                    </div>
-                  ))}
-                </section>
-              );
-            })}
+            {groups.map((group) => (
+              <GroupSection
+                key={`${group.file};${group.name}`}
+                group={group}
+                stored={storedOf(group, stored.data ?? [])}
+                matches={matches}
+                actions={actions}
+              />
+            ))}
           </>
         )}
       </Loaded>
+      {editing?.kind === 'rule' && (
+        <Suspense fallback={null}>
+          <RuleForm draft={editing.draft} onClose={() => setEditing(undefined)} />
+        </Suspense>
+      )}
+      {editing?.kind === 'group' && (
+        <GroupForm group={editing.group} onClose={() => setEditing(undefined)} onDone={reload} />
+      )}
     </Page>
+  );
+}
+
+type Actions = {
+  readonly edit: (group: StoredGroup, index: number) => void;
+  readonly editGroup: (group: StoredGroup) => void;
+  readonly remove: (group: StoredGroup, index: number, name: string) => void;
+  readonly removeGroup: (group: StoredGroup) => void;
+};
+
+function GroupSection({
+  group,
+  stored,
+  matches,
+  actions,
+}: {
+  group: RuleGroup;
+  stored: StoredGroup | undefined;
+  matches: (text: string) => boolean;
+  actions: Actions;
+}) {
+  const t = useText();
+  const now = useNow(5000);
+  const shown = group.rules
+    .map((rule, index) => ({ rule, index }))
+    .filter(({ rule }) => matches(`${group.name} ${rule.name} ${rule.query} ${rule.lastError ?? ''}`));
+  if (shown.length === 0) return null;
+  const evaluatedMs = Date.parse(group.lastEvaluation ?? '');
+  return (
+    <section className="surface" style={{ marginBottom: 14, overflow: 'hidden' }} aria-label={group.name}>
+      <Group p="10px 14px" gap="sm">
+        <Text component="h2" fw={650} m={0} fz={16}>
+          {group.name}
+        </Text>
+        {stored && <State tone="plain">{t('kept by this server, version {n}', { n: stored.version })}</State>}
+        <Text size="sm" c="dimmed" className="wrap">
+          {stored ? stored.namespace : group.file} ·{' '}
+          {t('every {time}', { time: formatDuration(group.interval * 1000) })}
+          {evaluatedMs > 0 && ` · ${t('evaluated {ago} ago', { ago: formatAgo(evaluatedMs, now) })}`}
+          {group.evaluationTime !== undefined && ` · ${(group.evaluationTime * 1000).toFixed(1)} ms`}
+        </Text>
+        {stored && (
+          <Group gap={6} ml="auto">
+            <Button size="compact-sm" variant="default" onClick={() => actions.editGroup(stored)}>
+              {t('Edit as YAML')}
+            </Button>
+            <Button size="compact-sm" variant="default" onClick={() => actions.removeGroup(stored)}>
+              {t('Delete group')}
+            </Button>
+          </Group>
+        )}
+      </Group>
+      {shown.map(({ rule, index }) => (
+        <div
+          key={`${rule.name};${rule.query};${index}`}
+          style={{ padding: '8px 14px', borderTop: '1px solid var(--line)' }}
+        >
+          <Group gap="sm" mb={4}>
+            <RuleState rule={rule} />
+            <Text fw={600} className="wrap">
+              {rule.name}
+            </Text>
+            <Text size="xs" c="dimmed">
+              {rule.type === 'alerting' ? t('alert') : t('recording')}
+              {rule.evaluationTime !== undefined && ` · ${(rule.evaluationTime * 1000).toFixed(2)} ms`}
+            </Text>
+            {stored && (
+              <Group gap={6} ml="auto">
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  aria-label={t('Edit {title}', { title: rule.name })}
+                  onClick={() => actions.edit(stored, index)}
+                >
+                  {t('Edit')}
+                </Button>
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  aria-label={t('Delete {title}', { title: rule.name })}
+                  onClick={() => actions.remove(stored, index, rule.name)}
+                >
+                  {t('Delete')}
+                </Button>
+              </Group>
+            )}
+          </Group>
+          <RuleFacts rule={rule} />
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function RuleState({ rule }: { rule: Rule }) {
+  const t = useText();
+  return (
+    <State tone={rule.health === 'err' ? 'bad' : rule.health === 'ok' ? 'good' : 'plain'}>
+      {rule.health === 'err' ? t('Error') : rule.health === 'ok' ? t('OK') : t('Unknown')}
+    </State>
+  );
+}
+
+/** A whole group as YAML: recording rules, intervals, and whatever else a rule file may hold. */
+function GroupForm({
+  group,
+  onClose,
+  onDone,
+}: {
+  group: StoredGroup | undefined;
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const t = useText();
+  const [text, setText] = useState(group?.text ?? NEW_GROUP);
+  const save = useMutation({
+    mutationFn: async () => {
+      const name = group?.name ?? (await readGroup(text)).name;
+      await putGroup(group?.namespace ?? NEW_RULE.namespace, name, text, group?.version);
+    },
+    onSuccess: () => {
+      onDone();
+      onClose();
+    },
+  });
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      size="xl"
+      title={group ? t('Edit group {name}', { name: group.name }) : t('New group')}
+      closeButtonProps={{ 'aria-label': t('Close') }}
+    >
+      <Stack gap="sm">
+        <Textarea
+          aria-label={t('The group as YAML')}
+          autosize
+          minRows={12}
+          maxRows={28}
+          value={text}
+          onChange={(e) => setText(e.currentTarget.value)}
+          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 12.5 } }}
+        />
+        {save.error && <Failure error={save.error} what={t('The group could not be saved')} />}
+        <Button onClick={() => save.mutate()} loading={save.isPending}>
+          {t('Save group')}
+        </Button>
+      </Stack>
+    </Modal>
   );
 }

@@ -2,6 +2,10 @@
 
 import type { LabelSet } from '../base/prom.ts';
 import type { Tone } from '../shell/parts.tsx';
+import type { TimeInterval } from './recurrence.ts';
+
+/** Under this the browser remembers who silences and acknowledges. */
+export const AUTHOR_KEY = 'pharos.author';
 
 export type RuleAlert = {
   readonly labels: LabelSet;
@@ -25,8 +29,8 @@ export type Rule = {
   readonly evaluationTime?: number;
   readonly lastEvaluation?: string;
   readonly state?: 'pending' | 'firing' | 'inactive' | 'unknown';
-  /** Pharos adds: the rule never matched any series. */
-  readonly neverMatched?: boolean;
+  /** Pharos adds: selectors of the expression that never matched any series. */
+  readonly neverMatched?: readonly string[];
 };
 export type RuleGroup = {
   readonly name: string;
@@ -75,6 +79,9 @@ export type Silence = {
   readonly comment: string;
   /** Pharos adds: it ends once the alerts it silenced have resolved. */
   readonly untilResolved?: boolean;
+  /** Pharos adds: it mutes only inside these. */
+  readonly recurring?: readonly TimeInterval[];
+  readonly annotationMatchers?: readonly Matcher[];
   readonly status: { readonly state: 'active' | 'pending' | 'expired' };
 };
 

@@ -1,6 +1,7 @@
 // The client of the server's APIs: Prometheus' envelope under /api/v1, Alertmanager's plain JSON, the dashboards'. A
 // request that fails becomes an ApiFailure that says what was asked, so that pages can show it and how to get on.
 
+import { ROLE } from './role.ts';
 import { PREFIX } from './router.tsx';
 
 export type Params = Readonly<Record<string, string | number | boolean | undefined | readonly string[]>>;
@@ -46,6 +47,8 @@ export type RequestOptions = {
   readonly params?: Params;
   readonly method?: string;
   readonly body?: unknown;
+  /** A body that is sent as it is. */
+  readonly text?: string;
   readonly signal?: AbortSignal;
 };
 
@@ -66,6 +69,7 @@ async function send(path: string, options: RequestOptions = {}): Promise<string>
       },
       ...(formPost ? { body: encodeParams(options.params) } : {}),
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      ...(options.text === undefined ? {} : { body: options.text }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
   } catch (error) {
@@ -123,5 +127,6 @@ export async function get<T>(path: string, params?: Params, signal?: AbortSignal
   return (await ask<T>(path, { ...(params ? { params } : {}), ...(signal ? { signal } : {}) })).data;
 }
 
-export const ALERTMANAGER = '/alertmanager/api/v2';
+/** Alone it answers where its namesake does, inside the server below its name. */
+export const ALERTMANAGER = ROLE === 'alertmanager' ? '/api/v2' : '/alertmanager/api/v2';
 export const VIEW = '/api/v1/view';

@@ -1,6 +1,4 @@
-// What leaves a dashboard: files, pictures, and a rule made of a panel.
-
-import type { Panel } from '../../src/view/model.ts';
+// What leaves a dashboard: files and pictures.
 
 export function downloadBlob(name: string, blob: Blob): void {
   const url = URL.createObjectURL(blob);
@@ -13,30 +11,6 @@ export function downloadBlob(name: string, blob: Blob): void {
 
 export const downloadText = (name: string, text: string, type: string): void =>
   downloadBlob(name, new Blob([text], { type }));
-
-/** A rule file whose alert fires above (or below) the panel's highest threshold. */
-export function ruleOf(panel: Panel, title: string, expr: string): string {
-  const steps = (panel.field?.thresholds?.steps ?? []).filter((step) => step.value !== null);
-  const last = steps.at(-1);
-  const name =
-    title
-      .replace(/[^a-zA-Z0-9]+(.)?/g, (_, next: string | undefined) => (next ?? '').toUpperCase())
-      .replace(/^[^a-zA-Z]+/, '') || `Panel${panel.id}`;
-  const condition = last ? `(${expr}) > ${last.value}` : expr;
-  return [
-    'groups:',
-    `  - name: ${JSON.stringify(`dashboard: ${title || panel.id}`)}`,
-    '    rules:',
-    `      - alert: ${name.charAt(0).toUpperCase()}${name.slice(1)}`,
-    `        expr: ${JSON.stringify(condition)}`,
-    '        for: 5m',
-    '        labels:',
-    '          severity: warning',
-    '        annotations:',
-    `          summary: ${JSON.stringify(`${title || name} is {{ $value }}`)}`,
-    '',
-  ].join('\n');
-}
 
 /** Draws an element as it stands: styles inlined, canvases turned into pictures, all inside one SVG. */
 export async function panelPicture(element: HTMLElement, name: string): Promise<void> {

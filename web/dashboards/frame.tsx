@@ -6,7 +6,8 @@ import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from 're
 import { frameLength } from '../../src/view/frame.ts';
 import { interpolate, type Scope } from '../../src/view/interpolate.ts';
 import type { Panel } from '../../src/view/model.ts';
-import { linkTo, navigate } from '../base/router.tsx';
+import type { RuleDraft } from '../alerting/rule-form.tsx';
+import { linkTo, navigate, PREFIX } from '../base/router.tsx';
 import { localized, useText } from '../base/text.ts';
 import { exploreLink } from '../explore/state.ts';
 import { Boundary } from '../shell/boundary.tsx';
@@ -14,12 +15,14 @@ import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure } from '../shell/parts.tsx';
 import { SELF_UID, useDashboard, withBuiltIns } from './context.ts';
 import { asksNothing, type PanelData, usePanelData } from './data.ts';
-import { downloadText, panelPicture, ruleOf } from './export.ts';
+import { downloadText, panelPicture } from './export.ts';
+import { ruleOfPanel } from './panel-rule.ts';
 import { AlertsPanel, ClockPanel, LinksPanel, LogsPanel, TextPanel, UnsupportedPanel } from './panels/plain.tsx';
 import { TablePanel } from './panels/table.tsx';
 import { BarGaugePanel, GaugePanel, StatPanel } from './panels/values.tsx';
 
 const EchartsPanel = lazy(async () => ({ default: (await import('./panels/echarts.tsx')).EchartsPanel }));
+const RuleForm = lazy(async () => ({ default: (await import('../alerting/rule-form.tsx')).RuleForm }));
 const series = () => import('./panels/series.tsx');
 const TimeSeriesPanel = lazy(async () => ({ default: (await series()).TimeSeriesPanel }));
 const HeatMapPanel = lazy(async () => ({ default: (await series()).HeatMapPanel }));
@@ -50,6 +53,7 @@ export function PanelFrame({
   const [size, setSize] = useState({ width: 0, height: 0 });
   const [near, setNear] = useState(false);
   const [inspecting, setInspecting] = useState(false);
+  const [rule, setRule] = useState<RuleDraft | undefined>();
 
   useLayoutEffect(() => {
     const element = body.current;
@@ -147,10 +151,14 @@ export function PanelFrame({
               <Menu.Item
                 leftSection={<Icon name="bell" size={15} />}
                 onClick={() =>
-                  downloadText(
-                    `${context.dashboard.uid}-${panel.id}.rules.yml`,
-                    ruleOf(panel, title, explore[0]!),
-                    'text/yaml',
+                  setRule(
+                    ruleOfPanel(
+                      panel,
+                      title,
+                      explore[0]!,
+                      context.dashboard.uid,
+                      `${location.origin}${PREFIX}/d/${encodeURIComponent(context.dashboard.uid)}`,
+                    ),
                   )
                 }
               >
@@ -206,6 +214,11 @@ export function PanelFrame({
       >
         {inspecting && data && <Inspector panel={panel} scope={all} data={data} />}
       </Modal>
+      {rule && (
+        <Suspense fallback={null}>
+          <RuleForm draft={rule} onClose={() => setRule(undefined)} onDone={() => navigate('/rules')} />
+        </Suspense>
+      )}
     </section>
   );
 }

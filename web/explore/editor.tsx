@@ -92,7 +92,11 @@ export default function PromqlEditor(props: {
           LOOK,
           EditorView.lineWrapping,
           placeholder(latest.current.hint),
-          EditorView.contentAttributes.of({ 'aria-label': latest.current.label }),
+          // Escape closes the list of completions, not the dialog that the editor may stand in.
+          EditorView.contentAttributes.of({
+            'aria-label': latest.current.label,
+            'data-mantine-stop-propagation': 'true',
+          }),
           keymap.of([...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...lintKeymap]),
           Prec.high(
             keymap.of([

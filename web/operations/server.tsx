@@ -3,11 +3,12 @@
 import { Button, Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { get, plain } from '../base/api.ts';
+import { statusFacts, useAlertmanagerStatus } from '../alerting/status.tsx';
+import { get } from '../base/api.ts';
 import { useText } from '../base/text.ts';
-import { formatInstant } from '../base/time.ts';
 import { Icon } from '../shell/icons.tsx';
-import { Empty, Loaded, Page } from '../shell/parts.tsx';
+import { Loaded, Page } from '../shell/parts.tsx';
+import { Facts, factsOf, YamlLine } from './facts.tsx';
 import { SearchField, useFilter } from './targets.tsx';
 
 export function ConfigPage() {
@@ -52,20 +53,6 @@ export function ConfigPage() {
   );
 }
 
-export function YamlLine({ line }: { line: string }) {
-  if (/^\s*#/.test(line)) return <span className="yaml-comment">{line}</span>;
-  const match = /^(\s*(?:- )*)([\w.@/-]+)(:)(.*)$/.exec(line);
-  if (!match) return <>{line || '\u00a0'}</>;
-  return (
-    <>
-      {match[1]}
-      <span className="yaml-key">{match[2]}</span>
-      {match[3]}
-      {match[4]}
-    </>
-  );
-}
-
 export function FlagsPage() {
   const t = useText();
   const { matches } = useFilter();
@@ -98,35 +85,6 @@ export function FlagsPage() {
   );
 }
 
-export function Facts({ rows }: { rows: readonly (readonly [ReactNode, ReactNode])[] }) {
-  const t = useText();
-  return (
-    <div className="surface scroll">
-      {rows.length === 0 && <Empty title={t('Nothing matches the search')} />}
-      <table className="data">
-        <tbody>
-          {rows.map(([name, value], index) => (
-            <tr key={index}>
-              <td style={{ width: '40%' }} className="wrap">
-                {name}
-              </td>
-              <td className="wrap">{value}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-const words = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1 $2').replace(/^./, (first) => first.toUpperCase());
-
-function show(value: unknown): string {
-  if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT/.test(value)) return formatInstant(Date.parse(value));
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
-  return String(value);
-}
-
 export function StatusPage() {
   const t = useText();
   const runtime = useQuery({
@@ -138,14 +96,7 @@ export function StatusPage() {
     queryKey: ['buildinfo'],
     queryFn: ({ signal }) => get<Record<string, unknown>>('/api/v1/status/buildinfo', undefined, signal),
   });
-  const alertmanager = useQuery({
-    queryKey: ['am-status'],
-    queryFn: () =>
-      plain<{ versionInfo: Record<string, unknown>; uptime: string; cluster: Record<string, unknown> }>(
-        '/alertmanager/api/v2/status',
-      ),
-    retry: false,
-  });
+  const alertmanager = useAlertmanagerStatus();
   const section = (title: string, content: ReactNode) => (
     <section style={{ marginBottom: 18 }}>
       <Text component="h2" fw={650} fz={16} mb={8}>
@@ -154,22 +105,12 @@ export function StatusPage() {
       {content}
     </section>
   );
-  const facts = (data: Record<string, unknown>) => (
-    <Facts rows={Object.entries(data).map(([name, value]) => [words(name), show(value)])} />
-  );
+  const facts = (data: Record<string, unknown>) => <Facts rows={factsOf(data)} />;
   return (
     <Page title={t('Status')}>
       {section(t('Runtime'), <Loaded of={runtime}>{facts}</Loaded>)}
       {section(t('Build'), <Loaded of={build}>{facts}</Loaded>)}
-      {alertmanager.data &&
-        section(
-          'Alertmanager',
-          facts({
-            uptime: alertmanager.data.uptime,
-            ...alertmanager.data.versionInfo,
-            cluster: alertmanager.data.cluster,
-          }),
-        )}
+      {alertmanager.data && section('Alertmanager', <Facts rows={statusFacts(alertmanager.data)} />)}
     </Page>
   );
 }

@@ -2,6 +2,7 @@
 
 import { Menu, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
+import { ROLE } from '../base/role.ts';
 import { Link, useLocation } from '../base/router.tsx';
 import { changeSettings, useSettings } from '../base/settings.ts';
 import { type TextKey, useText } from '../base/text.ts';
@@ -10,7 +11,9 @@ import { Icon, type IconName, Logo } from './icons.tsx';
 
 type Item = { readonly to: string; readonly text: TextKey; readonly icon: IconName; readonly also?: readonly string[] };
 
-const SECTIONS: readonly { readonly title?: TextKey; readonly items: readonly Item[] }[] = [
+type Section = { readonly title?: TextKey; readonly items: readonly Item[] };
+
+const SERVER_SECTIONS: readonly Section[] = [
   {
     items: [
       { to: '/', text: 'Home', icon: 'home' },
@@ -47,8 +50,22 @@ const SECTIONS: readonly { readonly title?: TextKey; readonly items: readonly It
   },
 ];
 
+const ALERTMANAGER_SECTIONS: readonly Section[] = [
+  {
+    items: [
+      { to: '/', text: 'Alert groups', icon: 'groups', also: ['/alert-groups'] },
+      { to: '/silences', text: 'Silences', icon: 'silence' },
+      { to: '/alert-history', text: 'History', icon: 'history' },
+      { to: '/route-tester', text: 'Route tester', icon: 'route' },
+      { to: '/status', text: 'Status', icon: 'info' },
+    ],
+  },
+];
+
+const SECTIONS = ROLE === 'alertmanager' ? ALERTMANAGER_SECTIONS : SERVER_SECTIONS;
+
 function isCurrent(item: Item, path: string): boolean {
-  if (item.to === '/') return path === '/';
+  if (item.to === '/') return path === '/' || (item.also?.includes(path) ?? false);
   return (
     path === item.to || path.startsWith(`${item.to}/`) || (item.also?.some((one) => path.startsWith(one)) ?? false)
   );

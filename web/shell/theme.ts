@@ -40,6 +40,8 @@ export const THEME = createTheme({
   cursorType: 'pointer',
   components: {
     Tooltip: { defaultProps: { withArrow: true, openDelay: 250 } },
+    Modal: { styles: { title: { fontWeight: 650, fontSize: 17 } } },
+    Drawer: { styles: { title: { fontWeight: 650, fontSize: 17 } } },
     Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
   },
 });
