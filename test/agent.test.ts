@@ -91,6 +91,8 @@ test('an agent says what it cannot do', async (t) => {
     assert.equal(code, 2, running.output());
     return running.output();
   };
-  assert.match(await run(''), /at least one remote_write target must be specified in agent mode/);
+  assert.match(await run('remote_read: [{url: "http://a"}]\n'), /field remote_read is not allowed in agent mode/);
+  const alerting = 'alerting: {alert_relabel_configs: [{source_labels: [a], target_label: b}]}\n';
+  assert.match(await run(alerting), /field alerting is not allowed in agent mode/);
   assert.match(await run('rule_files: [a.yml]\n'), /field rule_files is not allowed in agent mode/);
 });

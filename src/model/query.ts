@@ -125,6 +125,9 @@ export type RawSeries = {
   readonly histograms?: ReadonlyMap<number, Histogram>;
 };
 
+/** Series that a query takes in beside those of the stores, and what could not be had. */
+export type OtherSeries = { readonly series: readonly RawSeries[]; readonly annotations: readonly Annotation[] };
+
 /** Chunk encodings, as Prometheus numbers them in block files. */
 export const CHUNK_XOR = 1;
 export const CHUNK_HISTOGRAM = 2;

@@ -148,6 +148,7 @@ const exchangeConfig = (config: ServerConfig): ExchangeConfig => ({
   receive: config.receive,
   otlp: config.otlp,
   remotes: config.remotes,
+  reads: config.reads,
   externalLabels: labelsOf(config.global.external_labels),
 });
 

@@ -3,6 +3,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
+import type { RemoteReadConfig } from '#collect/read/config.ts';
 import type { ChangeBoard } from '#model/board.ts';
 import type { FragmentSource } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
@@ -11,6 +12,7 @@ import { QueryDesk } from '#query/desk.ts';
 import { FEATURES, QueryEngine } from '#query/engine.ts';
 import { QueryLog } from '#query/log.ts';
 import { mergeColumns } from '#query/shard/merge.ts';
+import { SourceWithRemotes } from '#scale/shards/beside.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import { ShardedSource } from '#scale/shards/source.ts';
 import type { Route } from '#serve/http.ts';
@@ -18,7 +20,10 @@ import { queryRoutes } from '#serve/query.ts';
 import { EXCHANGE_FEATURES, type ServerFlags } from './flags.ts';
 
 export class Querying {
+  /** The own shards and the servers that are read from. */
   readonly source: FragmentSource;
+  /** The own shards alone. */
+  readonly own: ShardedSource;
   readonly engine: QueryEngine;
   readonly desk: QueryDesk;
   readonly log: QueryLog;
@@ -28,6 +33,7 @@ export class Querying {
     flags: ServerFlags,
     pool: () => ShardPool,
     boards: readonly ChangeBoard[],
+    reads: () => readonly RemoteReadConfig[],
     subqueryStepMs: () => number,
     ready: () => boolean,
     clock: Clock,
@@ -35,7 +41,10 @@ export class Querying {
     logger: Logger,
     registry: Registry,
   ) {
-    this.source = new ShardedSource(() => pool().clients(), mergeColumns, boards);
+    this.own = new ShardedSource(() => pool().clients(), mergeColumns, boards);
+    // As in Prometheus: what the store has of its first blocks may be incomplete.
+    const marginMs = 2 * flags['storage.tsdb.min-block-duration'];
+    this.source = new SourceWithRemotes(this.own, () => pool().clients(), reads, marginMs);
     const names = flags['enable-feature'].flatMap((list) => list.split(',')).filter((name) => name !== '');
     const known = names.filter((name) => (FEATURES as readonly string[]).includes(name));
     const elsewhere: readonly string[] = EXCHANGE_FEATURES;

@@ -160,6 +160,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     flags,
     () => pool,
     boards,
+    () => config.reads,
     interval,
     () => isReady,
     clock,
@@ -219,7 +220,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
       listenPort: listen.port,
     }),
     ...querying.routes,
-    ...exchange.routes(flags, querying.source, clock, registry),
+    ...exchange.routes(flags, querying.own, clock, registry),
     ...blocks.routes,
     ...ruling.routes,
     ...tsdbRoutes({

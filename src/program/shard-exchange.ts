@@ -8,6 +8,7 @@ import { systemRandom } from '#base/random.ts';
 import { Aggregator, type Folded } from '#collect/aggregate/aggregator.ts';
 import { Merger } from '#collect/aggregate/merger.ts';
 import { loadState, saveState } from '#collect/aggregate/saved.ts';
+import { type ReadChunkDecoder, RemoteReaders } from '#collect/read/reader.ts';
 import { DEFAULT_OTLP, type OtlpSection } from '#collect/receive/otlp/config.ts';
 import { Receivers } from '#collect/receive/receivers.ts';
 import { REMOTE_WRITE_DEFAULTS, type RemoteWriteOptions } from '#collect/receive/remote-write.ts';
@@ -39,6 +40,8 @@ export type ShardExchangeParts = {
   readonly disk: Disk;
   readonly registry: Registry;
   readonly log: Logger;
+  /** For what servers that are read from stream; none where there are no queries. */
+  readonly decodeChunk?: ReadChunkDecoder;
 };
 
 const SAVE_EVERY_MS = 60_000;
@@ -50,6 +53,7 @@ export class ShardExchange {
   readonly appender: Appender;
   readonly receivers: Receivers;
   readonly remotes: Remotes;
+  readonly readers: RemoteReaders;
   readonly #aggregator: Aggregator;
   readonly #merger: Merger | undefined;
   readonly #parts: ShardExchangeParts;
@@ -85,6 +89,7 @@ export class ShardExchange {
         listens: shard === 0,
       },
     );
+    this.readers = new RemoteReaders({ clock, disk, registry, environment: process.env, decode: parts.decodeChunk });
     this.remotes = new Remotes({
       tee,
       disk,
@@ -102,6 +107,7 @@ export class ShardExchange {
   async apply(config: ExchangeConfig): Promise<void> {
     this.#otlp = config.otlp;
     this.#setRules(config.aggregate);
+    this.readers.apply(config.reads, config.externalLabels);
     await this.remotes.apply(config.remotes, config.externalLabels);
     await this.receivers.apply(config.receive);
   }
@@ -114,6 +120,7 @@ export class ShardExchange {
 
   async stop(): Promise<void> {
     await this.receivers.stop();
+    this.readers.stop();
     this.#saving?.cancel();
     this.#save();
     this.#aggregator.stop();

@@ -73,6 +73,12 @@ const hand = (folded: Folded): void => {
   told.catch((error: unknown) => logger.warn('folds of an interval are lost', { err: error }));
 };
 
+const chunkDecoder = (encoding: number, bytes: Uint8Array): SampleColumns => {
+  const columns = new SampleColumns();
+  decodeChunk(encoding, bytes, columns);
+  return columns;
+};
+
 const exchange = new ShardExchange(
   {
     shard: data.shard,
@@ -85,6 +91,7 @@ const exchange = new ShardExchange(
     disk: nodeDisk,
     registry,
     log: logger,
+    decodeChunk: chunkDecoder,
   },
   data.exchange,
 );
@@ -123,11 +130,7 @@ const queries = new ShardQueries({
   source: store,
   memory,
   clock: systemClock,
-  decoder: (encoding, bytes) => {
-    const columns = new SampleColumns();
-    decodeChunk(encoding, bytes, columns);
-    return columns;
-  },
+  decoder: chunkDecoder,
 });
 
 const api: ShardApi = {
@@ -143,9 +146,9 @@ const api: ShardApi = {
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),
   targetFamilies: () => [...scrapes.families()],
-  async run({ fragment, limits }: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<Columns> {
+  async run({ fragment, limits, beside }: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<Columns> {
     await store.ready();
-    const columns = await queries.run(fragment, limits, signal);
+    const columns = await queries.run(fragment, limits, signal, beside);
     const buffers = [columns.values, columns.present, columns.partial?.counts, columns.partial?.rests];
     return transferring(
       columns,
@@ -153,11 +156,25 @@ const api: ShardApi = {
     );
   },
   async select(
-    { select, limits }: Parameters<ShardApi['select']>[0],
+    { select, limits, beside }: Parameters<ShardApi['select']>[0],
     signal: AbortSignal,
   ): Promise<readonly RawSeries[]> {
     await store.ready();
-    return queries.select(select, limits, signal);
+    return queries.select(select, limits, signal, beside);
+  },
+  async readRemote(
+    { name, select, limits }: Parameters<ShardApi['readRemote']>[0],
+    signal: AbortSignal,
+  ): Promise<readonly RawSeries[]> {
+    const series = await exchange.readers.read(name, select, limits, signal);
+    return transferring(
+      series,
+      series.flatMap(({ timestamps, values }) => [timestamps.buffer as ArrayBuffer, values.buffer as ArrayBuffer]),
+    );
+  },
+  oldest: async () => {
+    await store.ready();
+    return Math.min(store.blocks.range?.min ?? Infinity, store.headRange.min);
   },
   series: async (query: SeriesQuery) => {
     await store.ready();

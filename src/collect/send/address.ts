@@ -16,6 +16,13 @@ export const remoteUrl = (section: string): Schema<string> => ({
 
 export const hasWebScheme = (address: string): boolean => /^https?:\/\//i.test(address);
 
+/** Addresses may hold passwords. */
+export function redacted(address: string): string {
+  const url = new URL(address);
+  if (url.password !== '') url.password = 'xxxxx';
+  return url.href;
+}
+
 /** One without name is called by a number from its address, so that its queue is found again after a restart. */
 export function nameOfAddress(address: string): string {
   let hash = 0x811c9dc5;

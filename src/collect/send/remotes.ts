@@ -9,11 +9,12 @@ import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
 import { compileRules } from '../relabel/relabel.ts';
+import { redacted } from './address.ts';
 import type { RemoteConfig } from './config.ts';
 import { RemoteMetrics } from './metrics.ts';
 import { Outlet } from './outlet.ts';
 import { DiskQueue } from './queue.ts';
-import { redacted, Sender } from './sender.ts';
+import { Sender } from './sender.ts';
 import type { Tee } from './tee.ts';
 
 export type RemotesParts = {

@@ -298,7 +298,7 @@ test('mistakes in the section are told with their place', () => {
   assert.throws(() => configOf('remote_write: [{url: "http://a", headers: {Content-Type: x}}]'), /reserved header/);
   assert.throws(
     () => configOf('remote_write: [{url: "http://a", queue_config: {min_shards: 9, max_shards: 2}}]'),
-    /min_shards must not be above/,
+    /min_shards must not be greater than max_shards/,
   );
   assert.deepEqual(
     configOf('remote_write: [{url: "http://a"}, {url: "http://a"}, {url: "http://b", name: n}]')

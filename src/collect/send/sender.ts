@@ -9,6 +9,7 @@ import type { HttpClient } from '#clients/http/client.ts';
 import type { Metadata } from '#model/batch.ts';
 import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
 import { SnappyEncoder } from '#wire/snappy.ts';
+import { redacted } from './address.ts';
 import { type Batch, type Counts, makeBatches } from './batches.ts';
 import type { RemoteConfig } from './config.ts';
 import type { RemoteCounters } from './metrics.ts';
@@ -326,11 +327,4 @@ function retryAfter(text: string | undefined, now: number): number {
   if (/^\d+$/.test(text)) return Number(text) * 1000;
   const date = Date.parse(text);
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
-}
-
-/** Addresses may hold passwords. */
-export function redacted(address: string): string {
-  const url = new URL(address);
-  if (url.password !== '') url.password = 'xxxxx';
-  return url.href;
 }

@@ -49,6 +49,7 @@ const TEXTS: Readonly<Record<string, (metric: string, word: string) => string>> 
     `${INFO}input to histogram_quantile has NaN observations, result is NaN${forMetric(metric)}`,
   quantile_nan_skew: (metric) =>
     `${INFO}input to histogram_quantile has NaN observations, result is skewed higher${forMetric(metric)}`,
+  remote_read: (problem) => `remote_read: ${problem}`,
   fraction_nan: (metric) =>
     `${INFO}input to histogram_fraction has NaN observations, which are excluded from all fractions${forMetric(metric)}`,
 };

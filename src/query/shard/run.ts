@@ -3,6 +3,7 @@
 
 import type { Clock } from '#base/clock.ts';
 import type { KernelMemory } from '#base/kernel.ts';
+import { compareLabels, labelsKey } from '#model/labels.ts';
 import {
   type Columns,
   type Fragment,
@@ -17,6 +18,7 @@ import {
 import { tooManyBytes, tooManySeries } from '../execute/errors.ts';
 import { isInstant } from '../functions/series.ts';
 import { HISTOGRAM_STATS } from '../plan/build.ts';
+import { mergeSeries } from './beside.ts';
 import { Collector } from './collect.ts';
 import { type ChunkDecoder, decodeInKernel, decodePlain } from './decode.ts';
 import { COUNT_BITS, HAS_STALE, KERNEL_FUNCTIONS, QueryKernel } from './kernel.ts';
@@ -44,18 +46,32 @@ export class ShardQueries {
   }
 
   /** The shard's part of a fragment's answer, to be put together by mergeColumns. */
-  async run(fragment: Fragment, limits: QueryLimits, signal: AbortSignal): Promise<Columns> {
+  async run(
+    fragment: Fragment,
+    limits: QueryLimits,
+    signal: AbortSignal,
+    beside: readonly RawSeries[] = [],
+  ): Promise<Columns> {
     const { clock } = this.#parts;
     const start = clock.monotonic();
     const collector = new Collector(fragment, limits);
     const range = timesOf(fragment);
-    const compute = this.#compute(fragment, collector, range);
-    await this.#each(fragment.matchers, range, false, signal, compute);
+    if (beside.length > 0) {
+      for (const series of await this.#together(fragment.matchers, range, signal, beside)) collector.addSeries(series);
+    } else {
+      await this.#each(fragment.matchers, range, false, signal, this.#compute(fragment, collector, range));
+    }
     return collector.columns(clock.monotonic() - start);
   }
 
   /** Decoded samples, stale markers included. */
-  async select({ matchers, range }: SelectRequest, limits: QueryLimits, signal: AbortSignal): Promise<RawSeries[]> {
+  async select(
+    { matchers, range }: SelectRequest,
+    limits: QueryLimits,
+    signal: AbortSignal,
+    beside: readonly RawSeries[] = [],
+  ): Promise<RawSeries[]> {
+    if (beside.length > 0) return this.#together(matchers, range, signal, beside);
     const found: RawSeries[] = [];
     let samples = 0;
     await this.#each(matchers, range, true, signal, (series) => {
@@ -67,6 +83,26 @@ export class ShardQueries {
       if (samples * 16 > limits.maxBytes) throw tooManyBytes(limits.maxBytes);
     });
     return found;
+  }
+
+  /** Own series, each with what came of it from elsewhere, and the others. */
+  async #together(
+    matchers: Fragment['matchers'],
+    range: TimeRange,
+    signal: AbortSignal,
+    beside: readonly RawSeries[],
+  ): Promise<RawSeries[]> {
+    const others = new Map(beside.map((series) => [labelsKey(series.labels), series]));
+    const found: RawSeries[] = [];
+    await this.#each(matchers, range, true, signal, (series) => {
+      const own = decodePlain(this.#kernel, series, range, this.#parts.decoder);
+      const key = labelsKey(own.labels);
+      const other = others.get(key);
+      others.delete(key);
+      const both = other ? mergeSeries(own, other) : own;
+      if (both.timestamps.length > 0) found.push(both);
+    });
+    return [...found, ...others.values()].sort((a, b) => compareLabels(a.labels, b.labels));
   }
 
   async #each(

@@ -3,6 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { CompiledRule, Folded } from '#collect/aggregate/aggregator.ts';
+import type { RemoteReadConfig } from '#collect/read/config.ts';
 import type { ReceiveSection } from '#collect/receive/config.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import type { OtlpSection } from '#collect/receive/otlp/config.ts';
@@ -36,6 +37,7 @@ export type ExchangeConfig = {
   readonly receive: ReceiveSection;
   readonly otlp: OtlpSection;
   readonly remotes: readonly RemoteConfig[];
+  readonly reads: readonly RemoteReadConfig[];
   readonly externalLabels: Labels;
   readonly aggregate: readonly CompiledRule[];
 };
@@ -50,9 +52,17 @@ export type ShardApi = ShardSide & {
   setExchange(config: ExchangeConfig): Promise<void>;
   /** What another shard has folded in an interval. */
   aggregated(folded: Folded): void;
-  run(request: { readonly fragment: Fragment; readonly limits: QueryLimits }, signal: AbortSignal): Promise<Columns>;
+  run(
+    request: {
+      readonly fragment: Fragment;
+      readonly limits: QueryLimits;
+      /** Series from elsewhere that would live in this shard. */
+      readonly beside?: readonly RawSeries[];
+    },
+    signal: AbortSignal,
+  ): Promise<Columns>;
   select(
-    request: { readonly select: SelectRequest; readonly limits: QueryLimits },
+    request: { readonly select: SelectRequest; readonly limits: QueryLimits; readonly beside?: readonly RawSeries[] },
     signal: AbortSignal,
   ): Promise<readonly RawSeries[]>;
   labelNames(query: SeriesQuery): Promise<readonly string[]>;
@@ -67,6 +77,13 @@ export type ShardApi = ShardSide & {
   setTargets(assignments: readonly Assignment[]): void;
   targetStatuses(): readonly TargetStatus[];
   targetFamilies(): readonly TargetFamily[];
+  /** Asks the server that is configured by this name; fetched and decoded in the shard's thread. */
+  readRemote(
+    request: { readonly name: string; readonly select: SelectRequest; readonly limits: QueryLimits },
+    signal: AbortSignal,
+  ): Promise<readonly RawSeries[]>;
+  /** First time of which the store has samples; Infinity when it has none. */
+  oldest(): Promise<number>;
   cardinality(limit: number): Cardinality;
   /** What has changed since a mark that an earlier call returned. */
   changes(since: number): Promise<Changes>;

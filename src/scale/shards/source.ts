@@ -4,7 +4,7 @@
 import type { Client } from '#base/thread.ts';
 import type { Metadata } from '#model/batch.ts';
 import type { ChangeBoard, Changes, HeadBounds } from '#model/board.ts';
-import { compareLabels, compareText, type Labels } from '#model/labels.ts';
+import { compareLabels, compareText, hashLabels, type Labels, shardOf } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type {
   Columns,
@@ -36,13 +36,38 @@ export class ShardedSource implements FragmentSource {
     this.#boards = boards;
   }
 
-  async run(fragment: Fragment, limits: QueryLimits, signal: AbortSignal): Promise<Columns> {
-    const parts = await this.#all((client) => client.run({ fragment, limits }, { signal }));
+  async run(
+    fragment: Fragment,
+    limits: QueryLimits,
+    signal: AbortSignal,
+    beside?: readonly RawSeries[],
+  ): Promise<Columns> {
+    const others = beside && this.#dealt(beside);
+    const parts = await this.#all((client, i) =>
+      client.run({ fragment, limits, ...(others ? { beside: others[i]! } : {}) }, { signal }),
+    );
     return this.#merge(fragment, parts);
   }
 
-  async select(select: SelectRequest, limits: QueryLimits, signal: AbortSignal): Promise<readonly RawSeries[]> {
-    return (await this.#all((client) => client.select({ select, limits }, { signal }))).flat();
+  async select(
+    select: SelectRequest,
+    limits: QueryLimits,
+    signal: AbortSignal,
+    beside?: readonly RawSeries[],
+  ): Promise<readonly RawSeries[]> {
+    const others = beside && this.#dealt(beside);
+    const parts = await this.#all((client, i) =>
+      client.select({ select, limits, ...(others ? { beside: others[i]! } : {}) }, { signal }),
+    );
+    return parts.flat();
+  }
+
+  /** Series from elsewhere, each for the shard in which it would live. */
+  #dealt(series: readonly RawSeries[]): readonly RawSeries[][] {
+    const shards = this.#clients().length;
+    const dealt = Array.from({ length: shards }, (): RawSeries[] => []);
+    for (const one of series) dealt[shardOf(hashLabels(one.labels), shards)]!.push(one);
+    return dealt;
   }
 
   async labelNames(matchers: MatcherSets, range: TimeRange, limit: number): Promise<readonly string[]> {
@@ -96,7 +121,7 @@ export class ShardedSource implements FragmentSource {
     return together(await Promise.all(clients.map((client, i) => client.changes(known?.[i] ?? -1))));
   }
 
-  #all<T>(ask: (client: Client<ShardApi>) => Promise<T>): Promise<T[]> {
+  #all<T>(ask: (client: Client<ShardApi>, index: number) => Promise<T>): Promise<T[]> {
     return Promise.all(this.#clients().map(ask));
   }
 }
