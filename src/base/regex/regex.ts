@@ -4,6 +4,7 @@
 
 import { RE2JS } from 're2js';
 import { UserError } from '../errors.ts';
+import { type Glob, globsOf, literalOf, matchesGlob, prefixOf } from './globs.ts';
 
 export interface Regex {
   readonly pattern: string;
@@ -21,27 +22,53 @@ export interface Regex {
 
 /** Throws a user error with RE2's wording when the pattern is invalid. */
 export function compileRegex(pattern: string): Regex {
-  let engine: RE2JS;
+  return new Compiled(pattern);
+}
+
+class Compiled implements Regex {
+  readonly pattern: string;
+  readonly literals: readonly string[] | undefined;
+  readonly prefix: string;
+  readonly test: (text: string) => boolean;
+  #engine: RE2JS | undefined;
+
+  constructor(pattern: string) {
+    this.pattern = pattern;
+    // What can be reduced is valid; its engine is made when somebody asks for groups.
+    const reduced = reduce(pattern);
+    this.literals = reduced?.literals;
+    this.prefix = reduced?.prefix ?? '';
+    if (reduced) this.test = reduced.test;
+    else {
+      const engine = this.engine;
+      this.test = (text) => engine.matches(text);
+    }
+  }
+
+  get engine(): RE2JS {
+    this.#engine ??= compileEngine(this.pattern);
+    return this.#engine;
+  }
+
+  get groupNames(): Readonly<Record<string, number>> {
+    return this.engine.namedGroups() as Record<string, number>;
+  }
+
+  match(text: string): readonly (string | undefined)[] | undefined {
+    const matcher = this.engine.matcher(text);
+    if (!matcher.matches()) return undefined;
+    return Array.from({ length: matcher.groupCount() + 1 }, (_, group) => matcher.group(group) ?? undefined);
+  }
+}
+
+function compileEngine(pattern: string): RE2JS {
   try {
-    engine = RE2JS.compile(`^(?s:${pattern})$`);
+    return RE2JS.compile(`^(?s:${pattern})$`);
   } catch (error) {
     throw new UserError(
       `error parsing regexp: ${error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : error}`,
     );
   }
-  const reduced = reduce(pattern);
-  return {
-    pattern,
-    literals: reduced?.literals,
-    prefix: reduced?.prefix ?? '',
-    groupNames: engine.namedGroups() as Record<string, number>,
-    test: reduced?.test ?? ((text) => engine.matches(text)),
-    match(text) {
-      const matcher = engine.matcher(text);
-      if (!matcher.matches()) return undefined;
-      return Array.from({ length: matcher.groupCount() + 1 }, (_, group) => matcher.group(group) ?? undefined);
-    },
-  };
 }
 
 type Reduced = { literals?: readonly string[]; prefix: string; test(text: string): boolean };
@@ -63,7 +90,7 @@ function reduce(pattern: string): Reduced | undefined {
     return { literals, prefix: '', test: (text) => set.has(text) };
   }
   const affixes = AFFIXES.exec(pattern);
-  if (!affixes) return undefined;
+  if (!affixes) return reduceGlobs(pattern);
   const middle = unescapeLiteral(affixes[2] ?? '');
   const before = affixes[1] === undefined ? 0 : affixes[1] === '.+' ? 1 : 0;
   const after = affixes[3] === undefined ? 0 : affixes[3] === '.+' ? 1 : 0;
@@ -86,6 +113,23 @@ function reduce(pattern: string): Reduced | undefined {
   }
   if (affixes[1]) return { prefix: '', test: (text) => text.length >= minLength && text.endsWith(middle) };
   return { prefix: middle, test: (text) => text.length >= minLength && text.startsWith(middle) };
+}
+
+function reduceGlobs(pattern: string): Reduced | undefined {
+  const globs = globsOf(pattern);
+  if (!globs) return undefined;
+  const texts = new Set<string>();
+  const others: Glob[] = [];
+  for (const glob of globs) {
+    const text = literalOf(glob);
+    if (text === undefined) others.push(glob);
+    else texts.add(text);
+  }
+  if (others.length === 0) return { literals: [...texts], prefix: '', test: (text) => texts.has(text) };
+  return {
+    prefix: globs.length === 1 ? prefixOf(globs[0]!) : '',
+    test: (text) => texts.has(text) || others.some((glob) => matchesGlob(glob, text)),
+  };
 }
 
 function splitAlternatives(text: string): string[] {

@@ -394,6 +394,41 @@ test('what churns is given back after the truncation', async () => {
   assert.equal(contents(store).size, 4000);
 });
 
+test('what matchers have selected before is right while series come and go', async () => {
+  const seed = Number(process.env['PHAROS_SEED'] ?? 4);
+  console.log(`seed ${seed}`);
+  const random = seeded(seed);
+  const store = await open({ maxAheadMs: 0 });
+  const patterns = ['a.*', '.*1', 'b|c1|zz', '.+', 'x?|a1', '.*', '(a|c)[0-3]'];
+  let now = NOW;
+  let truncations = 0;
+  for (let round = 0; round < 300; round++) {
+    const action = random.below(20);
+    if (action < 8) {
+      const labels = () =>
+        labelsOf({ __name__: 'm', v: `${'abcx'[random.below(4)]}${random.below(6)}`, n: String(random.below(30)) });
+      const rows = new Map(Array.from({ length: 3 }, () => labels()).map((set) => [formatLabels(set), set]));
+      now += 1000;
+      await store.append(batchOf([...rows.values()].map((set) => ({ labels: set, time: now, value: 1 }))));
+    } else if (action === 8) {
+      await store.truncate(now - 20_000);
+      truncations++;
+    }
+    const matchers: Matcher[] = Array.from({ length: 1 + random.below(2) }, () => ({
+      type: (['=~', '!~'] as const)[random.below(2)]!,
+      name: ['v', 'n', 'absent'][random.below(3)]!,
+      value: patterns[random.below(patterns.length)]!,
+    }));
+    const all = Array.from(matchSlots(store.head.table, []), (slot) => store.head.table.labelsOf(slot));
+    const want = all.filter(compileMatchers(matchers)).map(formatLabels).sort();
+    const got = Array.from(matchSlots(store.head.table, matchers), (slot) =>
+      formatLabels(store.head.table.labelsOf(slot)),
+    );
+    assert.deepEqual(got.sort(), want, `round ${round}: ${JSON.stringify(matchers)}`);
+  }
+  assert.ok(truncations > 3);
+});
+
 test('a walk over series survives a truncation in its middle', async () => {
   for (const sorted of [true, false]) {
     const store = await open({ maxAheadMs: 0 });

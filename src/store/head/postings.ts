@@ -9,6 +9,47 @@ type Step =
   | { readonly kind: 'only'; readonly slots: Uint32Array }
   | { readonly kind: 'without'; readonly slots: Uint32Array };
 
+/** A matcher's regular expression, and which pairs it has been found to single out. */
+type Known = {
+  readonly acceptsAbsent: boolean;
+  /** Whether a value is among what the step takes: accepted, or refused by a matcher that accepts an absent label. */
+  readonly isTaken: (value: string) => boolean;
+  readonly literals: readonly string[] | undefined;
+  removals: number;
+  /** Of the name's pairs the newest one that has been looked at. */
+  newest: number;
+  pairs: number[];
+  total: number;
+  slots: Uint32Array | undefined;
+};
+
+const MAX_KNOWN = 500;
+/** Longer unions are worked out each time rather than kept. */
+const MAX_KEPT_SLOTS = 50_000;
+
+/** What regular expressions select, kept from one query to the next: only values that are new are tested again. */
+export class MatcherMemory {
+  readonly #known = new Map<string, Known>();
+
+  of({ type, name, value }: Matcher): Known {
+    const key = `${type}${name.length} ${name}${value}`;
+    let known = this.#known.get(key);
+    if (!known) {
+      const accepts = compileMatcher({ type, name, value });
+      const acceptsAbsent = accepts('');
+      known = {
+        acceptsAbsent,
+        isTaken: acceptsAbsent ? (text) => !accepts(text) : accepts,
+        literals: type === '=~' && !acceptsAbsent ? compileRegex(value).literals : undefined,
+        ...{ removals: -1, newest: 0, pairs: [], total: -1, slots: undefined },
+      };
+      if (this.#known.size >= MAX_KNOWN) for (const oldest of this.#known.keys()) if (this.#known.delete(oldest)) break;
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+}
+
 /** Slots of the series that every matcher accepts, ascending. */
 export function matchSlots(table: SeriesTable, matchers: readonly Matcher[]): Uint32Array {
   const steps: Step[] = [];
@@ -24,6 +65,56 @@ export function matchSlots(table: SeriesTable, matchers: readonly Matcher[]): Ui
   return slots;
 }
 
+function stepOf(table: SeriesTable, matcher: Matcher): Step | 'all' | 'none' {
+  const { type, name, value } = matcher;
+  if (value !== '' && (type === '=' || type === '!=')) {
+    const pair = table.findPair(name, value);
+    if (pair === 0) return type === '=' ? 'none' : 'all';
+    return { kind: type === '=' ? 'only' : 'without', slots: table.postings(pair) };
+  }
+  const known = table.matchers.of(matcher);
+  const slots = unionOf(table, matcher.name, known);
+  if (known.acceptsAbsent) return slots.length === 0 ? 'all' : { kind: 'without', slots };
+  return slots.length === 0 ? 'none' : { kind: 'only', slots };
+}
+
+function unionOf(table: SeriesTable, name: string, known: Known): Uint32Array {
+  lookAtPairs(table, name, known);
+  const { pairs } = known;
+  if (pairs.length === 1) return table.postings(pairs[0]!);
+  let total = 0;
+  for (const pair of pairs) total += table.seriesOfPair(pair);
+  // Pairs only ever gain series, but for removals, after which all is looked at again.
+  if (known.slots && known.total === total) return known.slots;
+  const slots = union(table, pairs, total);
+  known.total = total;
+  known.slots = total <= MAX_KEPT_SLOTS ? slots : undefined;
+  return slots;
+}
+
+/** Brings what is known about a name's pairs up to date: new ones are ahead of old ones. */
+function lookAtPairs(table: SeriesTable, name: string, known: Known): void {
+  if (known.removals !== table.removals) {
+    Object.assign(known, { removals: table.removals, newest: 0, pairs: [], total: -1, slots: undefined });
+  }
+  if (known.literals) {
+    const found = known.literals.map((literal) => table.findPair(name, literal)).filter((pair) => pair !== 0);
+    if (found.length !== known.pairs.length) Object.assign(known, { pairs: found, slots: undefined });
+    return;
+  }
+  const address = table.findName(name);
+  if (address === 0) return;
+  let newest = 0;
+  for (const pair of table.pairsOf(address)) {
+    if (pair === known.newest) break;
+    newest ||= pair;
+    if (!known.isTaken(table.valueOf(pair))) continue;
+    known.pairs.push(pair);
+    known.slots = undefined;
+  }
+  if (newest !== 0) known.newest = newest;
+}
+
 function allSlots(table: SeriesTable): Uint32Array {
   const { slots, series } = table.counts();
   const all = new Uint32Array(series);
@@ -32,41 +123,8 @@ function allSlots(table: SeriesTable): Uint32Array {
   return all.subarray(0, count);
 }
 
-function stepOf(table: SeriesTable, matcher: Matcher): Step | 'all' | 'none' {
-  const { type, name, value } = matcher;
-  const accepts = compileMatcher(matcher);
-  const acceptsAbsent = accepts('');
-  if (!acceptsAbsent) {
-    if (type === '=') {
-      const pair = table.findPair(name, value);
-      return pair === 0 ? 'none' : { kind: 'only', slots: table.postings(pair) };
-    }
-    const literals = type === '=~' ? compileRegex(value).literals : undefined;
-    const pairs = literals
-      ? literals.map((literal) => table.findPair(name, literal)).filter((pair) => pair !== 0)
-      : pairsWhere(table, name, accepts);
-    if (pairs.length === 0) return 'none';
-    return { kind: 'only', slots: union(table, pairs) };
-  }
-  const refused =
-    type === '!=' && value !== ''
-      ? [table.findPair(name, value)].filter((pair) => pair !== 0)
-      : pairsWhere(table, name, (text) => !accepts(text));
-  return refused.length === 0 ? 'all' : { kind: 'without', slots: union(table, refused) };
-}
-
-function pairsWhere(table: SeriesTable, name: string, test: (value: string) => boolean): number[] {
-  const address = table.findName(name);
-  const pairs: number[] = [];
-  if (address !== 0) for (const pair of table.pairsOf(address)) if (test(table.valueOf(pair))) pairs.push(pair);
-  return pairs;
-}
-
 /** A series has one value per name, so the lists are disjoint. */
-function union(table: SeriesTable, pairs: readonly number[]): Uint32Array {
-  if (pairs.length === 1) return table.postings(pairs[0]!);
-  let total = 0;
-  for (const pair of pairs) total += table.seriesOfPair(pair);
+function union(table: SeriesTable, pairs: readonly number[], total: number): Uint32Array {
   const slots = new Uint32Array(total);
   let at = 0;
   for (const pair of pairs) {

@@ -31,12 +31,13 @@ export function* selectHead(
   const second = head.second;
   const series: Reading = Object.assign(newChunkList(), { labels: [] as Labels, deleted: [] as readonly TimeRange[] });
   const { removals } = head.table;
-  const matches = compileMatchers(matchers);
+  let matches: ((labels: Labels) => boolean) | undefined;
   for (const { slot, labels } of inOrder(head, slots, sorted)) {
     if (!head.table.isAlive(slot)) continue;
     if (head.table.removals !== removals) {
       // A truncation meanwhile: the slot may be another series' now.
       const now = head.table.labelsOf(slot);
+      matches ??= compileMatchers(matchers);
       if (labels ? !equalLabels(now, labels) : !matches(now)) continue;
     }
     const row = head.memory.kernel.rowOf(slot) >>> 0;

@@ -4,6 +4,7 @@
 import { OperatingError } from '#base/errors.ts';
 import type { Labels } from '#model/labels.ts';
 import { FLAG_ALIVE, type HeadMemory, MAX_LABELS, MAX_SERIES_BYTES, NAME, PAIR, ROW } from './kernel.ts';
+import { MatcherMemory } from './postings.ts';
 
 const CACHED_STRINGS = 100_000;
 const encoder = new TextEncoder();
@@ -23,6 +24,8 @@ export type TableCounts = {
 export class SeriesTable {
   readonly #memory: HeadMemory;
   readonly #strings = new Map<number, string>();
+  /** What matchers have been found to select. */
+  readonly matchers = new MatcherMemory();
   /** Counts removals of series: slots found before one may be another series' now. */
   removals = 0;
 
