@@ -8,14 +8,28 @@ import { sleep, systemClock } from '../src/base/clock.ts';
 import { errorText } from '../src/base/errors.ts';
 import { silentLogger } from '../src/base/log.ts';
 import { newSeries, type SampleBatch } from '../src/model/batch.ts';
-import { hashLabels, labelsOf, labelValue, shardOf } from '../src/model/labels.ts';
+import { ChangeBoard } from '../src/model/board.ts';
+import { hashLabels, type Labels, labelsOf, labelValue, shardOf, withLabel } from '../src/model/labels.ts';
 import type { ShardData } from '../src/program/shard.ts';
+import { QueryEngine } from '../src/query/engine.ts';
+import { mergeColumns } from '../src/query/shard/merge.ts';
 import { ShardPool } from '../src/scale/shards/pool.ts';
+import { ShardedSource } from '../src/scale/shards/source.ts';
 import { DEFAULT_STORE_OPTIONS } from '../src/store/options.ts';
 import { eventually, temporaryFolder } from './running.ts';
 
 const SHARDS = 2;
 const SERIES = 50;
+
+const dataOf = (folder: string, shard: number): ShardData => ({
+  shard,
+  shards: SHARDS,
+  folder,
+  store: DEFAULT_STORE_OPTIONS,
+  exchange: { acceptedMessages: [], features: [], lookbackMs: 300_000, flushMs: 0 },
+  offsetSeed: 0,
+  log: { 'log.level': 'error', 'log.format': 'logfmt' },
+});
 
 /** Series of one shard each, so that whole batches are acknowledged or not. */
 const seriesOf = (shard: number) =>
@@ -23,20 +37,68 @@ const seriesOf = (shard: number) =>
     .filter((labels) => shardOf(hashLabels(labels), SHARDS) === shard)
     .slice(0, SERIES);
 
+test('shards where nothing matches are not asked again until they get series', async (t) => {
+  const folder = path.join(temporaryFolder(t), 'data');
+  const boards = Array.from({ length: SHARDS }, () => new ChangeBoard());
+  const pool: ShardPool = new ShardPool({
+    shards: SHARDS,
+    entry: new URL('../src/program/shard.ts', import.meta.url),
+    dataOf: (shard) => ({ ...dataOf(folder, shard), board: boards[shard]!.memory }),
+    onUp: async () => {},
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  await pool.start();
+  t.after(() => pool.stop().catch(() => {}));
+  const asked = [0, 0];
+  const counted = () =>
+    pool.clients().map((client, shard) => ({
+      ...client,
+      run: (...call: Parameters<typeof client.run>) => {
+        asked[shard]!++;
+        return client.run(...call);
+      },
+    }));
+  const source = new ShardedSource(counted, mergeColumns, boards);
+  const engine = new QueryEngine({ source, clock: systemClock });
+  const now = Date.now();
+  const append = (shard: number, series: readonly Labels[], time = now) =>
+    pool.client(shard).append({
+      refs: Float64Array.from(series, (_, i) => newSeries(i)),
+      timestamps: new Float64Array(series.length).fill(time),
+      values: new Float64Array(series.length).fill(shard),
+      series,
+    });
+  const count = async (time = now) => {
+    const { data } = await engine.instant('count({__name__="load",x=~".+"})', time);
+    return data.type === 'vector' ? (data.vector.values[0] ?? 0) : -1;
+  };
+  const labelled = (shard: number) => seriesOf(shard).map((labels) => withLabel(labels, 'x', '1'));
+  const mine = (shard: number) =>
+    [...labelled(0), ...labelled(1)].filter((labels) => shardOf(hashLabels(labels), SHARDS) === shard);
+  await append(0, seriesOf(0));
+  await append(1, seriesOf(1));
+  await append(0, mine(0).slice(0, 3));
+  assert.equal(await count(), 3);
+  assert.deepEqual(asked, [1, 1]);
+  assert.equal(await count(), 3);
+  assert.deepEqual(asked, [2, 1]);
+  await append(1, seriesOf(1), now + 1);
+  assert.equal(await count(now + 1), 3);
+  assert.deepEqual(asked, [3, 1], 'samples of known series change nothing');
+  await append(1, mine(1).slice(0, 2));
+  assert.equal(await count(now + 1), 5);
+  assert.deepEqual(asked, [4, 2]);
+  assert.equal(await count(now + 1), 5);
+  assert.deepEqual(asked, [5, 3]);
+});
+
 test('killing a shard under load loses nothing acknowledged and never stops health checks', async (t) => {
   const folder = path.join(temporaryFolder(t), 'data');
   const pool: ShardPool = new ShardPool({
     shards: SHARDS,
     entry: new URL('../src/program/shard.ts', import.meta.url),
-    dataOf: (shard): ShardData => ({
-      shard,
-      shards: SHARDS,
-      folder,
-      store: DEFAULT_STORE_OPTIONS,
-      exchange: { acceptedMessages: [], features: [], lookbackMs: 300_000, flushMs: 0 },
-      offsetSeed: 0,
-      log: { 'log.level': 'error', 'log.format': 'logfmt' },
-    }),
+    dataOf: (shard) => dataOf(folder, shard),
     onUp: async () => {},
     clock: systemClock,
     logger: silentLogger,

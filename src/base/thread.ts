@@ -10,6 +10,8 @@ import type { Logger } from './log.ts';
 // biome-ignore lint/suspicious/noExplicitAny: the argument types are the caller's; `any` lets every function fit
 export type Api = Record<string, (argument: any, signal: AbortSignal) => unknown>;
 
+type Plain = (argument: unknown) => unknown;
+
 export type Client<A extends Api> = {
   readonly [K in keyof A]: (
     argument: Parameters<A[K]>[0],
@@ -48,10 +50,12 @@ export function serveApi<A extends Api>(port: Port, api: A): void {
     if (message.kind === 'cancel')
       running.get(message.id)?.abort(new OperatingError('canceled', 'the caller has gone away'));
     if (message.kind !== 'call') return;
-    const controller = new AbortController();
-    running.set(message.id, controller);
+    const run = api[message.name];
+    // Only functions that look at a signal get one.
+    const controller = run && run.length > 1 ? new AbortController() : undefined;
+    if (controller) running.set(message.id, controller);
     const finish = (answer: Message, buffers: readonly Transferable[] = []) => {
-      running.delete(message.id);
+      if (controller) running.delete(message.id);
       port.postMessage(answer, buffers as Transferable[]);
     };
     const fail = (error: unknown) => finish({ kind: 'failure', id: message.id, error: toPlain(error) });
@@ -61,7 +65,7 @@ export function serveApi<A extends Api>(port: Port, api: A): void {
       finish({ kind: 'result', id: message.id, value }, buffers);
     };
     try {
-      const result = api[message.name]!(message.argument, controller.signal);
+      const result = controller ? run!(message.argument, controller.signal) : (run as Plain)(message.argument);
       if (result instanceof Promise) result.then(answer).catch(fail);
       else answer(result);
     } catch (error) {

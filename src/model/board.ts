@@ -56,6 +56,19 @@ export class ChangeBoard {
     Atomics.add(this.#version, 0, 1);
   }
 
+  /** The number of the last change. */
+  get mark(): number {
+    return this.#fields[MARK]!;
+  }
+
+  /** Whether series may have come or gone since a mark. */
+  seriesChangedSince(mark: number): boolean {
+    const version = Atomics.load(this.#version, 0);
+    const fields = this.#fields;
+    const same = mark >= fields[FIRST]! && mark <= fields[MARK]! && fields[SERIES_MARK]! <= mark;
+    return !same || (version & 1) === 1 || Atomics.load(this.#version, 0) !== version;
+  }
+
   /** What has changed since a mark; undefined if that is not known here. */
   since(mark: number): (Changes & { readonly head: HeadBounds }) | undefined {
     const fields = this.#fields;

@@ -69,6 +69,8 @@ export type Columns = {
   readonly histograms?: ReadonlyMap<number, Histogram>;
   readonly annotations: readonly Annotation[];
   readonly stats: FragmentStats;
+  /** Of a shard: neither its head nor any block from the beginning of the fragment on has a series that matches. */
+  readonly nothingMatches?: boolean;
   /**
    * For fragments with an aggregation, before they are merged: the first `rows` rows are groups. `counts` says how many samples
    * went into each of their points, `rests` what rounding took from a sum; the rows behind are still to be aggregated.
@@ -157,4 +159,6 @@ export interface ShardSource {
   readonly memory: WebAssembly.Memory;
   /** Series that match and have chunks in the range, in label order if `sorted`. */
   select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Iterable<SeriesChunks>;
+  /** Whether any series may match whose samples are not all before `from`. */
+  mayMatch?(matchers: readonly Matcher[], from: number): boolean;
 }

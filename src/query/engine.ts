@@ -76,6 +76,9 @@ export type QueryResult = {
 };
 
 export const DEFAULT_LIMITS: QueryLimits = { maxSamples: 50_000_000, maxSeries: 5_000_000, maxBytes: 2 ** 31 };
+/** Texts whose trees are remembered, unless they are long. */
+const MAX_PARSED = 500;
+const MAX_PARSED_LENGTH = 4000;
 const DEFAULT_LOOKBACK_MS = 300_000;
 const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 120_000;
@@ -83,6 +86,7 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 export class QueryEngine {
   readonly #options: EngineOptions;
   readonly #features: ReadonlySet<string>;
+  readonly #parsed = new Map<string, Expr>();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -102,8 +106,16 @@ export class QueryEngine {
     };
   }
 
+  /** The syntax tree of a text; the same object while it is remembered. */
   parse(query: string): Expr {
-    return parseExpr(query, this.parseOptions);
+    let expr = this.#parsed.get(query);
+    if (expr) return expr;
+    expr = parseExpr(query, this.parseOptions);
+    if (query.length > MAX_PARSED_LENGTH) return expr;
+    if (this.#parsed.size >= MAX_PARSED)
+      for (const oldest of this.#parsed.keys()) if (this.#parsed.delete(oldest)) break;
+    this.#parsed.set(query, expr);
+    return expr;
   }
 
   instant(query: string, time: number, options: QueryOptions = {}): Promise<QueryResult> {

@@ -193,6 +193,10 @@ export class ShardStore implements Appender, ShardSource {
     }
   }
 
+  mayMatch(matchers: readonly Matcher[], from: number): boolean {
+    return matchSlots(this.head.table, matchers).length > 0 || this.blocks.mayMatch(matchers, from);
+  }
+
   /** First and last time in the head; min above max when it is empty. */
   get headRange(): TimeRange {
     const { minTime, maxTime, minOutOfOrderTime, maxOutOfOrderTime } = this.head;

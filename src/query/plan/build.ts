@@ -64,7 +64,7 @@ type NewPlan = Plan extends infer P ? (P extends Plan ? Omit<P, 'id'> : never) :
 
 class Builder {
   readonly nodes: Plan[] = [];
-  readonly #byKey = new Map<string, Plan>();
+  readonly #byKind = new Map<Plan['kind'], { keyless: Plan[]; byKey: Map<string, Plan> }>();
   readonly #times: QueryTimes;
   readonly #options: PlanOptions;
   readonly #invariance = new WeakMap<Expr, Invariance>();
@@ -87,20 +87,23 @@ class Builder {
     return this.#add({ kind: 'spread', input, grid, range: expr.range });
   }
 
-  /** One node for equal things: children are compared by number. */
+  /** One node for equal things: children are compared by number. Keys are made where there is something to compare with. */
   #add(plan: NewPlan): Plan {
     const { range: _range, id: _id, ...rest } = plan as NewPlan & { readonly id?: number };
-    const key = JSON.stringify(rest, (name, value) => {
-      if (name === 'notesAt') return undefined;
-      if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-      if (Object.is(value, -0)) return '-0';
-      return isPlan(value) ? value.id : value;
-    });
-    const known = this.#byKey.get(key);
-    if (known) return known;
     const made = { ...rest, range: plan.range, id: this.nodes.length } as Plan;
+    let same = this.#byKind.get(plan.kind);
+    if (!same) {
+      same = { keyless: [], byKey: new Map() };
+      this.#byKind.set(plan.kind, same);
+      same.keyless.push(made);
+    } else {
+      for (const node of same.keyless.splice(0)) same.byKey.set(keyOf(node), node);
+      const key = keyOf(made);
+      const known = same.byKey.get(key);
+      if (known) return known;
+      same.byKey.set(key, made);
+    }
     this.nodes.push(made);
-    this.#byKey.set(key, made);
     return made;
   }
 
@@ -423,6 +426,15 @@ class Builder {
 type Common = { readonly grid: Grid; readonly range: Range; readonly notesAt: Range; readonly dropName: boolean };
 /** `same`: at every step; `wrap`: and worth evaluating once. */
 type Invariance = { readonly same: boolean; readonly wrap: boolean };
+
+function keyOf({ range: _range, id: _id, ...rest }: Plan): string {
+  return JSON.stringify(rest, (name, value) => {
+    if (name === 'notesAt') return undefined;
+    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+    if (Object.is(value, -0)) return '-0';
+    return isPlan(value) ? value.id : value;
+  });
+}
 
 const isPlan = (value: unknown): value is Plan =>
   typeof value === 'object' && value !== null && 'id' in value && 'grid' in value && 'kind' in value;

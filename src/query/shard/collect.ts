@@ -14,6 +14,9 @@ import { keepsName } from '../functions/window.ts';
 import { kahanStep } from '../histogram/kahan.ts';
 import { DELAYED_NAME_REMOVAL, HISTOGRAM_STATS, START_TIMESTAMPS } from '../plan/build.ts';
 
+/** Rows that there is room for at first. */
+const FIRST_ROWS = 4;
+
 /** Whether the function makes a metric something else, so that its name goes. */
 export const dropsName = (func: string): boolean => (isInstant(func) ? func !== 'instant' : !keepsName(func));
 
@@ -49,12 +52,17 @@ export class Collector {
     this.#dropNames =
       fragment.aggregate !== undefined && dropsName(fragment.func) && !this.#features.has(DELAYED_NAME_REMOVAL);
     this.#fold = fragment.aggregate ? new Fold(fragment, this.steps) : undefined;
-    this.#values = new Float64Array(64 * this.steps);
-    this.#kinds = new Uint8Array(64 * this.steps);
+    this.#values = new Float64Array(FIRST_ROWS * this.steps);
+    this.#kinds = new Uint8Array(FIRST_ROWS * this.steps);
   }
 
   get useStarts(): boolean {
     return this.#spec.useStarts;
+  }
+
+  /** Whether no series at all has been looked at. */
+  get isEmpty(): boolean {
+    return this.#series === 0;
   }
 
   /** The plain path: one series whose samples are there. */

@@ -61,7 +61,9 @@ export class ShardQueries {
     } else {
       await this.#each(fragment.matchers, range, false, signal, this.#compute(fragment, collector, range));
     }
-    return collector.columns(clock.monotonic() - start);
+    const isEmpty = collector.isEmpty && this.#parts.source.mayMatch?.(fragment.matchers, range.min) === false;
+    const columns = collector.columns(clock.monotonic() - start);
+    return isEmpty ? { ...columns, nothingMatches: true } : columns;
   }
 
   /** Decoded samples, stale markers included. */

@@ -16,15 +16,21 @@ import type {
   SourceChanges,
   TimeRange,
 } from '#model/query.ts';
+import { timesOf } from '#query/shard/run.ts';
 import type { ShardApi } from './protocol.ts';
 
 type MatcherSets = readonly (readonly Matcher[])[];
+
+/** A shard that had no series which matches, when its changes were at `mark`, from a time on. */
+type Empty = { readonly mark: number; readonly from: number };
 
 export class ShardedSource implements FragmentSource {
   readonly #clients: () => readonly Client<ShardApi>[];
   readonly #merge: (fragment: Fragment, parts: readonly Columns[]) => Columns;
   /** Where shards write down what has changed; they are asked where that does not say it. */
   readonly #boards: readonly ChangeBoard[];
+  /** By the matchers of a parsed query, which stay the same objects as long as its text is asked for again. */
+  readonly #empty = new WeakMap<readonly Matcher[], (Empty | undefined)[]>();
 
   constructor(
     clients: () => readonly Client<ShardApi>[],
@@ -42,11 +48,38 @@ export class ShardedSource implements FragmentSource {
     signal: AbortSignal,
     beside?: readonly RawSeries[],
   ): Promise<Columns> {
-    const others = beside && this.#dealt(beside);
-    const parts = await this.#all((client, i) =>
-      client.run({ fragment, limits, ...(others ? { beside: others[i]! } : {}) }, { signal }),
-    );
-    return this.#merge(fragment, parts);
+    const clients = this.#clients();
+    if (beside) {
+      const others = this.#dealt(beside);
+      const parts = clients.map((client, i) => client.run({ fragment, limits, beside: others[i]! }, { signal }));
+      return this.#merge(fragment, await Promise.all(parts));
+    }
+    const { min } = timesOf(fragment);
+    const empty = this.#emptyOf(fragment.matchers);
+    const asked = clients.map((_, shard) => shard).filter((shard) => !this.#isEmpty(shard, empty[shard], min));
+    if (asked.length === 0) asked.push(0);
+    const ask = async (shard: number) => {
+      const mark = this.#boards[shard]?.mark ?? 0;
+      const columns = await clients[shard]!.run({ fragment, limits }, { signal });
+      empty[shard] = columns.nothingMatches ? { mark, from: min } : undefined;
+      return columns;
+    };
+    return this.#merge(fragment, await Promise.all(asked.map(ask)));
+  }
+
+  /** What is known about shards in which nothing matches. */
+  #emptyOf(matchers: readonly Matcher[]): (Empty | undefined)[] {
+    let empty = this.#empty.get(matchers);
+    if (!empty) {
+      empty = [];
+      this.#empty.set(matchers, empty);
+    }
+    return empty;
+  }
+
+  #isEmpty(shard: number, empty: Empty | undefined, from: number): boolean {
+    const board = this.#boards[shard];
+    return !!empty && !!board && from >= empty.from && !board.seriesChangedSince(empty.mark);
   }
 
   async select(

@@ -138,6 +138,18 @@ export class BlockSet {
     }
   }
 
+  /** Whether a block that reaches beyond `from` may have a series of this shard that matches. */
+  mayMatch(matchers: readonly Matcher[], from: number): boolean {
+    const { shard, shards } = this.#options;
+    return this.#within({ min: from, max: Infinity }).some(({ block }) => {
+      const { refs, test } = findCandidates(block.index, matchers);
+      if (shards === 1) return refs.length > 0;
+      const { hashes } = block;
+      const hashOf = (ref: number) => hashes?.hashOf(ref) ?? hashLabels(block.index.labels(ref));
+      return refs.some((ref) => shardOf(hashOf(ref), shards) === shard && (!test || test(block.index.labels(ref))));
+    });
+  }
+
   /** Series with chunks in the range, in label order; what is yielded is valid until the next one is asked for. */
   *select(matchers: readonly Matcher[], range: TimeRange): Generator<SeriesChunks> {
     const entries = this.#within(range);
