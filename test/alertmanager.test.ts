@@ -127,3 +127,44 @@ receivers: [{ name: all }, { name: db, webhook_configs: [{ url: '${hook}' }] }]
   assert.doesNotMatch(await states(), new RegExp(never));
   await assert.rejects(am('silence add', 'Down', '--comment=c', '--recurring', '[{times: 3}]'), /times/);
 });
+
+test("upstream's command line is taken; what cannot be obeyed is refused with what to do instead", async (t) => {
+  const folder = temporaryFolder(t);
+  const port = await freePort();
+  fs.writeFileSync(path.join(folder, 'am.yml'), 'route: { receiver: all }\nreceivers: [{ name: all }]\n');
+  const base = [`--config.file=${folder}/am.yml`, `--storage.path=${folder}/data`, '--log.silences'];
+  const server = start(t, LAUNCHER, [
+    'alertmanager',
+    ...base,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--cluster.listen-address=',
+    '--cluster.gossip-interval=200ms',
+    '--cluster.pushpull-interval=1m0s',
+    '--cluster.reconnect-timeout=6h0m0s',
+    '--no-cluster.allow-insecure-public-advertise-address-discovery',
+    '--dispatch.maintenance-interval=30s',
+    '--auto-gomemlimit.ratio=0.9',
+    '--web.get-concurrency=0',
+    '--web.timeout=30s',
+    '--enable-feature=receiver-name-in-metrics,utf8-strict-mode',
+  ]);
+  const url = `http://127.0.0.1:${port}`;
+  await eventually('the alertmanager is ready', () => get(`${url}/-/ready`));
+  assert.match(server.output(), /make no difference here.*cluster\.gossip-interval/);
+  const strict = await fetch(`${url}/api/v2/alerts?filter=${encodeURIComponent('a="b"c"')}`);
+  assert.equal(strict.status, 400);
+  const metrics = (await get(`${url}/metrics`)) ?? '';
+  for (const name of ['config_hash', 'receivers 1', 'cluster_enabled 0', 'http_requests_in_flight'])
+    assert.match(metrics, new RegExp(`^alertmanager_${name}`, 'm'));
+  const am = (...args: string[]) => run(LAUNCHER, ['am', ...args, `--alertmanager.url=${url}`]);
+  await am('silence', 'add', 'a=b', '--comment=why not');
+  await eventually('the silence is logged', () => /silence created.*why not/.test(server.output()));
+  for (const [args, message] of [
+    [['--cluster.peer=other:9094'], /cluster\.etcd\.endpoints on every member/],
+    [['--enable-feature=nonsense'], /unknown option 'nonsense' for --enable-feature/],
+    [['--enable-feature=classic-mode,utf8-strict-mode'], /cannot have both classic and UTF-8 modes/],
+    [['--web.systemd-socket'], /web\.listen-address instead/],
+  ] as const) {
+    await assert.rejects(run(LAUNCHER, ['alertmanager', ...base, ...args]), message);
+  }
+});

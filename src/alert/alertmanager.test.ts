@@ -51,6 +51,7 @@ ${more}`;
       ...{ clock, random: seeded(1), disk: nodeDisk, logger: silentLogger, registry: new Registry(), folder },
       ...{ externalUrl: 'http://am', retentionMs: 432_000_000, gcIntervalMs: 60_000, maintenanceIntervalMs: 60_000 },
       ...{ startDelayMs: 0, maxSilences: 0, maxSilenceBytes: 0, alertsPerName: 0, maxGroups: 0, environment: {} },
+      ...{ features: new Set<string>(), logSilences: false },
     });
     alertmanager.apply(parseAlertmanagerConfig(yaml, 'am.yml', (file) => file));
     return alertmanager;

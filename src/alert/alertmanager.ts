@@ -1,6 +1,7 @@
 // The alertmanager: takes alerts, groups them by the routing tree, and tells receivers. It holds the parts together over
 // reloads and restarts: alerts, silences, the notification log and the groups' timers are kept in journals.
 
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { type Clock, every, type Timer } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
@@ -13,9 +14,10 @@ import type { Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
 import { Inhibitor } from './inhibit/inhibit.ts';
 import { Journal } from './journal.ts';
+import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics } from './metrics.ts';
 import { DEFAULT_TEMPLATES } from './notify/default-templates.ts';
 import { type LogEntry, NotificationLog } from './notify/log.ts';
-import { type NotificationEvent, notifyMetrics, Pipeline } from './notify/pipeline.ts';
+import { type NotificationEvent, Pipeline } from './notify/pipeline.ts';
 import type { Notification, Receiver } from './notify/receiver.ts';
 import { renderer } from './notify/render.ts';
 import type { PushSettings } from './proxy/push.ts';
@@ -45,6 +47,9 @@ export type AlertmanagerOptions = {
   readonly alertsPerName: number;
   readonly maxGroups: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Names of --enable-feature. */
+  readonly features: ReadonlySet<string>;
+  readonly logSilences: boolean;
   /** Other alertmanagers to share with. */
   readonly replicas?: AlertReplicas;
 };
@@ -102,7 +107,7 @@ export class Alertmanager implements AlertSink {
   readonly silences: Silences;
   readonly startedAt: number;
   readonly #options: AlertmanagerOptions;
-  readonly #metrics;
+  readonly #metrics: AlertmanagerMetrics;
   readonly #notifications: NotificationLog;
   readonly #journals: {
     readonly silences: Journal<Silence>;
@@ -150,6 +155,10 @@ export class Alertmanager implements AlertSink {
       limits,
       options.retentionMs,
       options.random,
+      (change, silence) => {
+        if (options.logSilences)
+          logger.info(`silence ${change}`, { id: silence.id, by: silence.createdBy, comment: silence.comment });
+      },
     );
     this.#notifications = new NotificationLog(
       shared.notifications ?? this.#journals.notifications,
@@ -159,24 +168,7 @@ export class Alertmanager implements AlertSink {
     for (const alert of this.#journals.alerts.values()) this.alerts.put(alert, clock.now());
     this.alerts.subscribe((alert) => this.#unsaved.set(alert.fingerprint, alert));
     this.#unsaved.clear();
-    this.#metrics = {
-      notify: notifyMetrics(registry),
-      received: registry.counterVec('alertmanager_alerts_received_total', 'The total number of received alerts.', [
-        'status',
-        'version',
-      ]),
-      invalid: registry.counterVec(
-        'alertmanager_alerts_invalid_total',
-        'The total number of received alerts that were invalid.',
-        ['version'],
-      ),
-      limited: registry.counterVec(
-        'alertmanager_alerts_limited_total',
-        'The total number of alerts that were dropped due to per alert name limit.',
-        ['alertname'],
-      ),
-    };
-    this.#registerGauges(registry);
+    this.#metrics = alertmanagerMetrics(registry, options.features, this.#figures());
     this.#timers.push(
       every(clock, ALERTS_SAVE_MS, () => this.save()),
       every(clock, options.gcIntervalMs, () => this.collect()),
@@ -263,6 +255,11 @@ export class Alertmanager implements AlertSink {
       groups.add(alert);
       this.#seenByGroups.add(alert.fingerprint);
     });
+    this.#metrics.notify.initialize(
+      [...receivers.values()].flatMap(({ name, integrations }) =>
+        integrations.map(({ kind }) => ({ kind, receiver: name })),
+      ),
+    );
     this.#running = { config, tree, groups, pipeline, inhibitor, receivers, templates, unsubscribe, clients };
   }
 
@@ -305,8 +302,8 @@ export class Alertmanager implements AlertSink {
   receive(alert: Alert, timedOut: boolean, now: number): void {
     const endsAt = alert.endsAt === 0 ? now + (this.config?.global.resolve_timeout ?? 300_000) : alert.endsAt;
     const known = { ...alert, endsAt, updatedAt: now, timedOut };
-    this.#metrics.received.with(endsAt <= now ? 'resolved' : 'firing', 'v2').add();
-    if (!this.alerts.put(known, now)) this.#metrics.limited.with(alertName(alert)).add();
+    this.#metrics.received(endsAt <= now ? 'resolved' : 'firing').add();
+    if (!this.alerts.put(known, now)) this.#metrics.limited(alertName(alert)).add();
     // Once for all alerts of a request.
     if (endsAt <= now) {
       this.#resolving ??= this.#options.clock.after(0, () => {
@@ -317,7 +314,7 @@ export class Alertmanager implements AlertSink {
   }
 
   countInvalid(count: number): void {
-    this.#metrics.invalid.with('v2').add(count);
+    this.#metrics.invalid.add(count);
   }
 
   status(alert: KnownAlert): AlertStatus {
@@ -491,30 +488,38 @@ export class Alertmanager implements AlertSink {
     });
   }
 
-  #registerGauges(registry: Registry): void {
-    const { clock } = this.#options;
-    registry.collected('alertmanager_alerts', 'How many alerts by state.', 'gauge', () => {
-      const counts: Record<AlertState, number> = { active: 0, suppressed: 0, unprocessed: 0 };
-      for (const alert of this.#firing()) counts[this.status(alert).state]++;
-      return Object.entries(counts).map(([state, value]) => ({ labels: ['state', state], value }));
-    });
-    registry.collected('alertmanager_silences', 'How many silences by state.', 'gauge', () => {
-      const counts = { active: 0, pending: 0, expired: 0 };
-      for (const silence of this.silences.all()) counts[silenceState(silence, clock.now())]++;
-      return Object.entries(counts).map(([state, value]) => ({ labels: ['state', state], value }));
-    });
-    registry.collected(
-      'alertmanager_dispatcher_aggregation_groups',
-      'Number of active aggregation groups.',
-      'gauge',
-      () => [{ value: this.#running?.groups.size ?? 0 }],
-    );
-    registry.collected(
-      'alertmanager_dispatcher_aggregation_group_limit_reached_total',
-      'Alerts not routed because of the limit on groups.',
-      'counter',
-      () => [{ value: this.#running?.groups.limited ?? 0 }],
-    );
+  #figures(): AlertmanagerFigures {
+    const { clock, replicas, alertsPerName } = this.#options;
+    const count = (alerts: Iterable<KnownAlert>) => {
+      const states: Record<AlertState, number> = { active: 0, suppressed: 0, unprocessed: 0 };
+      for (const alert of alerts) states[this.status(alert).state]++;
+      return states;
+    };
+    const firing = (alerts: readonly KnownAlert[]) => alerts.filter((alert) => !isResolved(alert, clock.now()));
+    return {
+      alerts: (byGroup) =>
+        byGroup
+          ? this.groups().map(({ groupKey, alerts }) => ({ groupKey, states: count(firing(alerts)) }))
+          : [{ groupKey: '', states: count(this.#firing()) }],
+      silences: () => {
+        const states = { active: 0, pending: 0, expired: 0 };
+        for (const silence of this.silences.all()) states[silenceState(silence, clock.now())]++;
+        return states;
+      },
+      groups: () => this.#running?.groups.size ?? 0,
+      groupsLimited: () => this.#running?.groups.limited ?? 0,
+      alertsPerName,
+      receivers: () => this.receivers.length,
+      integrations: () => this.receivers.reduce((sum, { integrations }) => sum + integrations.length, 0),
+      inhibitRules: () => this.config?.inhibitRules.length ?? 0,
+      // 48 bits, so that a double holds them.
+      configHash: () =>
+        createHash('md5')
+          .update(this.config?.shown ?? '')
+          .digest()
+          .readUIntLE(0, 6),
+      cluster: () => replicas,
+    };
   }
 }
 

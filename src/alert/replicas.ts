@@ -20,6 +20,8 @@ export type ReplicasOptions = {
   readonly name: string;
   /** How long a member waits for each one before it. */
   readonly peerTimeoutMs: number;
+  /** How long notifications wait at the start for what the others know. */
+  readonly settleTimeoutMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -42,6 +44,11 @@ export class AlertReplicas {
   #wake: () => void = () => {};
   #running: Promise<unknown> = Promise.resolve();
   #isConnected = false;
+  #settle: () => void = () => {};
+  /** Resolves once the others' knowledge is here, or cannot be had. */
+  readonly #settled = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
@@ -61,6 +68,7 @@ export class AlertReplicas {
   }
 
   start(): void {
+    this.#options.clock.after(this.#options.settleTimeoutMs, this.#settle, true);
     this.#running = Promise.all([this.#follow(), this.#publishAll(), this.#stayMember()]);
   }
 
@@ -68,12 +76,14 @@ export class AlertReplicas {
     // What others should know goes out first, if etcd is there to take it.
     if (this.#isConnected) await this.#flush().catch(() => {});
     this.#abort.abort(new Error('stopping'));
+    this.#settle();
     this.#wake();
     await this.#running;
     await this.#options.client.close();
   }
 
   async waitForTurn(signal: AbortSignal): Promise<void> {
+    await this.#settled;
     const wait = this.position * this.#options.peerTimeoutMs;
     if (wait > 0) await sleep(this.#options.clock, wait, signal);
   }
@@ -147,6 +157,7 @@ export class AlertReplicas {
         const { entries, revision } = await client.list(`${prefix}/`);
         this.#exchange(entries);
         this.#isConnected = true;
+        this.#settle();
         await client.watch(
           `${prefix}/`,
           revision,
@@ -164,6 +175,7 @@ export class AlertReplicas {
       } catch (error) {
         if (signal.aborted) return;
         this.#isConnected = false;
+        this.#settle();
         logger.warn('etcd cannot be reached; this alertmanager goes on alone', { err: errorText(error) });
         await sleep(clock, RETRY_MS, signal).catch(() => {});
       }

@@ -3,6 +3,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { Alertmanager } from '#alert/alertmanager.ts';
+import type { MatcherMode } from '#alert/match/parse.ts';
 import { PushProxy } from '#alert/proxy/push.ts';
 import { AlertReplicas } from '#alert/replicas.ts';
 import { type AlertmanagerConfig, parseAlertmanagerConfig } from '#alert/route/config.ts';
@@ -18,9 +19,17 @@ import { Registry } from '#model/registry.ts';
 import { alertProxyRoutes } from '#serve/alert-proxy.ts';
 import { alertmanagerRoutes } from '#serve/alertmanager.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
+import { limitRoutes } from '#serve/limits.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { webRoutes } from '#serve/web.ts';
-import type { ALERTMANAGER_FLAGS } from './flags.ts';
+import {
+  type ALERTMANAGER_CLUSTER_FLAGS,
+  type ALERTMANAGER_DATA_FLAGS,
+  ALERTMANAGER_FEATURES,
+  type ALERTMANAGER_FLAGS,
+  ALERTMANAGER_UNUSED_FLAGS,
+} from './alertmanager-flags.ts';
+import { featuresOf } from './flags.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
@@ -38,23 +47,30 @@ receivers:
   - name: nobody
 `;
 
-export function loadAlertmanagerConfig(file: string): AlertmanagerConfig {
-  if (file === '') return parseAlertmanagerConfig(DEFAULT_CONFIG, 'built in', (name) => path.resolve(name));
+export function loadAlertmanagerConfig(file: string, matching: MatcherMode): AlertmanagerConfig {
+  if (file === '') return parseAlertmanagerConfig(DEFAULT_CONFIG, 'built in', (name) => path.resolve(name), matching);
   if (!nodeDisk.exists(file)) throw new UserError(`cannot read the configuration: there is no file ${file}`);
   const text = new TextDecoder().decode(nodeDisk.readFile(file));
-  return parseAlertmanagerConfig(text, file, (name) => path.resolve(path.dirname(file), name));
+  return parseAlertmanagerConfig(text, file, (name) => path.resolve(path.dirname(file), name), matching);
 }
 
-export type AlertmanagerSettings = Pick<
-  AlertmanagerFlags,
-  | 'data.retention'
-  | 'data.maintenance-interval'
-  | 'alerts.gc-interval'
-  | 'alerts.per-alertname-limit'
-  | 'silences.max-silences'
-  | 'silences.max-silence-size-bytes'
-  | 'dispatch.start-delay'
->;
+export type AlertmanagerSettings = FlagValues<typeof ALERTMANAGER_DATA_FLAGS>;
+export type ClusterSettings = FlagValues<typeof ALERTMANAGER_CLUSTER_FLAGS>;
+
+/** The features that are switched on; refuses what there is not. */
+export function alertmanagerFeatures(settings: AlertmanagerSettings): {
+  readonly features: ReadonlySet<string>;
+  readonly matching: MatcherMode;
+} {
+  const features = featuresOf(settings);
+  for (const name of features) {
+    if (!ALERTMANAGER_FEATURES.some((known) => known === name))
+      throw new UserError(`unknown option '${name}' for --enable-feature`);
+  }
+  const [isClassic, isStrict] = [features.has('classic-mode'), features.has('utf8-strict-mode')];
+  if (isClassic && isStrict) throw new UserError('cannot have both classic and UTF-8 modes enabled');
+  return { features, matching: isClassic ? 'classic' : isStrict ? 'utf8-strict' : 'fallback' };
+}
 
 export function makeAlertmanager(
   folder: string,
@@ -81,6 +97,8 @@ export function makeAlertmanager(
     alertsPerName: Math.max(0, settings['alerts.per-alertname-limit']),
     maxGroups: 0,
     environment: process.env,
+    features: alertmanagerFeatures(settings).features,
+    logSilences: settings['log.silences'],
     ...(replicas ? { replicas } : {}),
   });
 }
@@ -92,28 +110,44 @@ export const makePushProxy = (): PushProxy =>
     systemClock,
   );
 
-function openReplicas(flags: AlertmanagerFlags, logger: Logger): AlertReplicas | undefined {
+export function openReplicas(flags: ClusterSettings, address: string, logger: Logger): AlertReplicas | undefined {
   const endpoints = flags['cluster.etcd.endpoints'];
   if (endpoints.length === 0) return undefined;
   return new AlertReplicas({
     client: new EtcdClient({ endpoints, timeoutMs: ETCD_TIMEOUT_MS }, systemClock),
-    prefix: flags['cluster.etcd.prefix'].replace(/\/$/, ''),
-    name: flags['cluster.peer-name'] || `${os.hostname()}${flags['web.listen-address'][0]}`,
+    prefix: [flags['cluster.etcd.prefix'].replace(/\/$/, ''), flags['cluster.label']].filter(Boolean).join('/'),
+    name: flags['cluster.peer-name'] || `${os.hostname()}${address}`,
     peerTimeoutMs: flags['cluster.peer-timeout'],
+    settleTimeoutMs: flags['cluster.settle-timeout'],
     clock: systemClock,
     logger,
   });
 }
 
-export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAGER_FLAGS>): Promise<number> {
+/** Refuses what cannot be obeyed, and says what makes no difference. */
+function checkFlags(flags: AlertmanagerFlags, given: ReadonlySet<string>, logger: Logger): void {
+  if (flags['cluster.peer'].length > 0 && flags['cluster.etcd.endpoints'].length === 0) {
+    throw new UserError(
+      'cannot join the members of --cluster.peer: alertmanagers share through etcd here, not by gossip; give --cluster.etcd.endpoints on every member instead',
+    );
+  }
+  if (flags['web.systemd-socket'])
+    throw new UserError('cannot take a socket from systemd: give --web.listen-address instead of --web.systemd-socket');
+  const unused = [...given].filter((name) => name in ALERTMANAGER_UNUSED_FLAGS || name === 'cluster.peer');
+  if (unused.length > 0) logger.info('flags that make no difference here', { flags: unused.join(' ') });
+}
+
+export async function runAlertmanager({ flags, given }: ParsedCommand<typeof ALERTMANAGER_FLAGS>): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
+  checkFlags(flags, given, logger);
+  const { matching } = alertmanagerFeatures(flags);
   const registry = new Registry();
   registerProcessMetrics(registry, clock.now());
   const external = externalUrl(flags, os.hostname());
   logger.info('Starting Alertmanager', { version: VERSION });
-  const config = loadAlertmanagerConfig(flags['config.file']);
-  const replicas = openReplicas(flags, logger);
+  const config = loadAlertmanagerConfig(flags['config.file'], matching);
+  const replicas = openReplicas(flags, flags['web.listen-address'][0] ?? '', logger);
   const alertmanager = makeAlertmanager(
     flags['storage.path'],
     flags,
@@ -142,7 +176,7 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
   apply(config);
   const reload = async () => {
     try {
-      apply(loadAlertmanagerConfig(flags['config.file']));
+      apply(loadAlertmanagerConfig(flags['config.file'], matching));
     } catch (error) {
       loaded.good.set(0);
       throw error;
@@ -166,7 +200,7 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
         ? { ...route, handler: () => ({ status: 200, body: 'OK' }) }
         : route,
     ),
-    ...alertmanagerRoutes({ alertmanager, clock, prefix: '', version: alertmanagerBuildInfo() }),
+    ...alertmanagerRoutes({ alertmanager, clock, prefix: '', version: alertmanagerBuildInfo(), matching }),
     ...alertProxyRoutes(makePushProxy(), () => alertmanager.pushSettings),
     metricsRoute(() => registry.families()),
     ...webRoutes({
@@ -175,7 +209,9 @@ export async function runAlertmanager({ flags }: ParsedCommand<typeof ALERTMANAG
       role: 'alertmanager',
     }),
   ];
-  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
+  const limits = { concurrency: flags['web.get-concurrency'], timeoutMs: flags['web.timeout'] };
+  const limited = limitRoutes(routes, limits, clock, registry);
+  const web = await startWeb(flags, external.prefix, limited, clock, logger, registry);
   const why = await signals.ended;
   logger.info('stopping', { reason: why });
   await web.stop();

@@ -14,11 +14,20 @@ import { alertmanagerRoutes } from '#serve/alertmanager.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import type { Route } from '#serve/http.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
-import { loadAlertmanagerConfig, makeAlertmanager, makePushProxy } from './alertmanager.ts';
-import { ALERTMANAGER_DATA_FLAGS, type BOX_FLAGS } from './flags.ts';
+import {
+  type AlertmanagerSettings,
+  alertmanagerFeatures,
+  type ClusterSettings,
+  loadAlertmanagerConfig,
+  makeAlertmanager,
+  makePushProxy,
+  openReplicas,
+} from './alertmanager.ts';
+
 import { createNodeExporter } from './node-exporter.ts';
 import { createGateway } from './pushgateway.ts';
 import { PUSH_FLAGS } from './pushgateway-flags.ts';
+import type { BOX_FLAGS } from './up-flags.ts';
 import { alertmanagerBuildInfo, buildInfo } from './version.ts';
 
 export type Box = {
@@ -43,6 +52,12 @@ export const boxJobs = (address: string, prefix: string): string => `  - job_nam
       - targets: ['${address}']
 `;
 
+/** The alertmanager's flags, which `up` takes under names of their own. */
+function alertmanagerSettings(flags: FlagValues<typeof BOX_FLAGS>): AlertmanagerSettings & ClusterSettings {
+  const own = Object.entries(flags).map(([name, value]) => [name.replace(/^alertmanager\./, ''), value]);
+  return Object.fromEntries(own) as AlertmanagerSettings & ClusterSettings;
+}
+
 export function openBox(
   flags: FlagValues<typeof BOX_FLAGS>,
   folder: string,
@@ -51,22 +66,27 @@ export function openBox(
   registry: Registry,
 ): Box {
   const clock = systemClock;
-  const settings = parseFlags(ALERTMANAGER_DATA_FLAGS, []).flags;
+  const settings = alertmanagerSettings(flags);
+  const { matching } = alertmanagerFeatures(settings);
+  const amLogger = logger.with({ part: 'alertmanager' });
+  const replicas = openReplicas(settings, `-${new URL(url).host}`, amLogger);
   const alertmanager = makeAlertmanager(
     path.join(folder, 'alertmanager'),
     settings,
     `${url}/alertmanager`,
-    logger.with({ part: 'alertmanager' }),
+    amLogger,
     registry,
+    replicas,
   );
-  const reload = () => alertmanager.apply(loadAlertmanagerConfig(flags['alertmanager.config.file']));
+  const reload = () => alertmanager.apply(loadAlertmanagerConfig(flags['alertmanager.config.file'], matching));
+  replicas?.start();
   reload();
 
   const pushFlags = { ...parseFlags(PUSH_FLAGS, []).flags, 'persistence.file': path.join(folder, 'push.state') };
   const gateway = createGateway(pushFlags, logger.with({ part: 'push' }), () => []);
   const exporter = createNodeExporter({}, new Set(), false, logger.with({ part: 'node' }));
   const routes = [
-    ...alertmanagerRoutes({ alertmanager, clock, prefix: '/alertmanager', version: alertmanagerBuildInfo() }),
+    ...alertmanagerRoutes({ alertmanager, clock, prefix: '/alertmanager', version: alertmanagerBuildInfo(), matching }),
     ...alertProxyRoutes(makePushProxy(), () => alertmanager.pushSettings),
     ...pushRoutes(
       gateway,
@@ -103,6 +123,7 @@ export function openBox(
     async stop() {
       await exporter.close();
       await gateway.stop();
+      await replicas?.stop();
       alertmanager.stop();
     },
   };

@@ -227,7 +227,7 @@ export const RULE_FLAGS = {
   },
 } as const satisfies FlagTable;
 
-const COMMON = {
+export const COMMON_FLAGS = {
   ...webFlags('0.0.0.0:9090'),
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
@@ -240,95 +240,9 @@ const COMMON = {
   ...LOG_FLAGS,
 } as const;
 
-/** What only `up` has: the parts in the box. */
-export const BOX_FLAGS = {
-  'alertmanager.config.file': {
-    kind: 'text',
-    default: '',
-    help: 'Configuration of the alertmanager in the box; without one, alerts are shown and nobody is told.',
-  },
-} as const satisfies FlagTable;
-
 export const SERVER_FLAGS = {
   'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },
-  ...COMMON,
-} as const satisfies FlagTable;
-
-export const UP_FLAGS = {
-  'config.file': {
-    kind: 'text',
-    default: '',
-    help: 'Configuration file; without one, this process and this host are scraped.',
-  },
-  ...COMMON,
-  'rules.shipped': { ...RULE_FLAGS['rules.shipped'], default: true },
-  ...BOX_FLAGS,
-} as const satisfies FlagTable;
-
-export const ALERTMANAGER_DATA_FLAGS = {
-  'data.retention': {
-    kind: 'duration',
-    default: 120 * 3_600_000,
-    help: 'How long silences and the notification log are kept after their end.',
-  },
-  'data.maintenance-interval': {
-    kind: 'duration',
-    default: 15 * 60_000,
-    help: 'How often expired silences and old log entries are dropped; every minute at least.',
-  },
-  'alerts.gc-interval': { kind: 'duration', default: 30 * 60_000, help: 'How often resolved alerts are dropped.' },
-  'alerts.per-alertname-limit': {
-    kind: 'integer',
-    default: 0,
-    help: 'How many alerts of one alertname are kept; 0: no limit.',
-  },
-  'silences.max-silences': {
-    kind: 'integer',
-    default: 0,
-    help: 'How many silences may exist, expired ones included; 0: no limit.',
-  },
-  'silences.max-silence-size-bytes': { kind: 'integer', default: 0, help: 'How large a silence may be; 0: no limit.' },
-  'dispatch.start-delay': {
-    kind: 'duration',
-    default: 0,
-    help: 'How long after the start nobody is notified, so that senders can repeat their alerts.',
-  },
-} as const satisfies FlagTable;
-
-export const ALERTMANAGER_CLUSTER_FLAGS = {
-  'cluster.etcd.endpoints': {
-    kind: 'texts',
-    default: [],
-    help: 'etcd through which alertmanagers share silences, acknowledgements and the notification log. Can be repeated; without it this one is alone.',
-  },
-  'cluster.etcd.prefix': {
-    kind: 'text',
-    default: '/pharos/alertmanager',
-    help: 'Below which keys in etcd the cluster lies.',
-  },
-  'cluster.peer-name': {
-    kind: 'text',
-    default: '',
-    help: 'Name among the members; their order is the order of notifying. Defaults to host name and port.',
-  },
-  'cluster.peer-timeout': {
-    kind: 'duration',
-    default: 15_000,
-    help: 'How long to wait for each member that notifies before this one.',
-  },
-} as const satisfies FlagTable;
-
-export const ALERTMANAGER_FLAGS = {
-  'config.file': { kind: 'text', default: 'alertmanager.yml', help: 'Configuration file.' },
-  'storage.path': {
-    kind: 'text',
-    default: 'data/',
-    help: 'Folder of silences, the notification log, alerts and their history.',
-  },
-  ...ALERTMANAGER_DATA_FLAGS,
-  ...ALERTMANAGER_CLUSTER_FLAGS,
-  ...webFlags('0.0.0.0:9093'),
-  ...LOG_FLAGS,
+  ...COMMON_FLAGS,
 } as const satisfies FlagTable;
 
 /** As Prometheus' agent mode: no store, no queries, no rules. */

@@ -1,7 +1,9 @@
 // The roles of the command and their flags: one table. A role's code is loaded only when it runs.
 
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
-import { AGENT_FLAGS, ALERTMANAGER_FLAGS, SERVER_FLAGS, UP_FLAGS } from './flags.ts';
+import { ALERTMANAGER_FLAGS } from './alertmanager-flags.ts';
+import { AGENT_FLAGS, SERVER_FLAGS } from './flags.ts';
+import { UP_FLAGS } from './up-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
 export type RunRole = (command: ParsedCommand<any>) => Promise<number>;

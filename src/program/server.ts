@@ -26,7 +26,7 @@ import type { Box } from './box.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
-import type { SERVER_FLAGS, ServerFlags, UP_FLAGS } from './flags.ts';
+import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
 import { limitsOf } from './limits.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
@@ -34,6 +34,7 @@ import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { Querying } from './querying.ts';
 import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';
+import type { UP_FLAGS } from './up-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
 

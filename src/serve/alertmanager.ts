@@ -1,8 +1,8 @@
 // Alertmanager's API, version 2, and beyond it: acknowledgements, history, a dry run of the routing. Errors are JSON strings,
 // as upstream's clients expect.
 
-import type { Acknowledgement, Alertmanager } from '#alert/alertmanager.ts';
-import { parseMatchers } from '#alert/match/parse.ts';
+import type { Acknowledgement, Alertmanager, AlertStatus } from '#alert/alertmanager.ts';
+import { type MatcherMode, parseMatchers } from '#alert/match/parse.ts';
 import type { GroupView } from '#alert/route/groups.ts';
 import { timeIntervalSchema } from '#alert/route/intervals.ts';
 import { matchRoutes } from '#alert/route/tree.ts';
@@ -23,6 +23,8 @@ export type AlertmanagerApiOptions = {
   /** '' when it runs alone, '/alertmanager' inside the server. */
   readonly prefix: string;
   readonly version: Readonly<Record<string, string>>;
+  /** How filters are read. */
+  readonly matching: MatcherMode;
 };
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
@@ -71,7 +73,7 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
     })),
     get('silence/:id', ({ params }) => showSilence(alertmanager.silences.get(params['id']!), clock.now())),
     write('DELETE', 'silence/:id', ({ params }) => alertmanager.silences.expire(params['id']!, clock.now())),
-    get('history', (request) => listHistory(request, alertmanager)),
+    get('history', (request) => listHistory(request, options)),
     write('POST', 'alerts/:fingerprint/acknowledgement', async (request) => {
       const { comment = '', by = request.user ?? '' } = (await readJson(request)) as Partial<Acknowledgement>;
       const fingerprint = request.params['fingerprint']!;
@@ -116,6 +118,26 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   }
 }
 
+const LIST_AT_ONCE = 100;
+const LIST_CHUNK_BYTES = 65_536;
+
+/** A list that is written while it is sent: a long one neither blocks other requests nor lies in memory as a whole. */
+function jsonList<T>(items: readonly T[], show: (item: T) => unknown): HttpResponse {
+  if (items.length <= LIST_AT_ONCE) return json(items.map(show));
+  async function* chunks() {
+    let text = '[';
+    for (const [index, item] of items.entries()) {
+      if (text.length > LIST_CHUNK_BYTES) {
+        yield text;
+        text = '';
+      }
+      text += `${index === 0 ? '' : ','}${JSON.stringify(show(item))}`;
+    }
+    yield `${text}]`;
+  }
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: chunks() };
+}
+
 function flag(query: URLSearchParams, name: string): boolean {
   const value = query.get(name);
   if (value !== null && value !== 'true' && value !== 'false')
@@ -123,10 +145,10 @@ function flag(query: URLSearchParams, name: string): boolean {
   return value !== 'false';
 }
 
-function filters(query: URLSearchParams): readonly Matcher[] {
+function filters(query: URLSearchParams, { matching }: AlertmanagerApiOptions): readonly Matcher[] {
   return query.getAll('filter').flatMap((text) => {
     try {
-      return parseMatchers(text);
+      return parseMatchers(text, matching);
     } catch (error) {
       throw new UserError(`bad matcher format: ${errorText(error)}`);
     }
@@ -158,7 +180,7 @@ const shownStates = (query: URLSearchParams): Shown => ({
   unprocessed: flag(query, 'unprocessed'),
 });
 
-function isShown(status: ReturnType<Alertmanager['status']>, shown: Shown): boolean {
+function isShown(status: AlertStatus, shown: Shown): boolean {
   if (!shown.active && status.state === 'active') return false;
   if (!shown.unprocessed && status.state === 'unprocessed') return false;
   if (!shown.silenced && status.silencedBy.length > 0) return false;
@@ -167,11 +189,11 @@ function isShown(status: ReturnType<Alertmanager['status']>, shown: Shown): bool
 
 function showAlert(
   alert: KnownAlert,
+  status: AlertStatus,
   receivers: readonly string[],
   { alertmanager }: AlertmanagerApiOptions,
   mutedBy: readonly string[] = [],
 ): unknown {
-  const status = alertmanager.status(alert);
   const acknowledgement = alertmanager.acknowledgement(alert.fingerprint);
   return {
     annotations: labelsToRecord(alert.annotations),
@@ -189,58 +211,55 @@ function showAlert(
   };
 }
 
+const receiversOf = (alert: KnownAlert, { tree }: Alertmanager): readonly string[] =>
+  tree ? matchRoutes(tree, alert.labels).map((route) => route.settings.receiver) : [];
+
 function listAlerts({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
   const { alertmanager, clock } = options;
   const shown = shownStates(query);
-  const matches = compileMatchers(filters(query));
+  const matches = compileMatchers(filters(query, options));
   const isReceiver = receiverTest(query);
   const now = clock.now();
-  const found: { fingerprint: string; value: unknown }[] = [];
+  const found: { alert: KnownAlert; status: AlertStatus; receivers: readonly string[] }[] = [];
   for (const alert of alertmanager.alerts.all()) {
     if (isResolved(alert, now) || !matches(alert.labels)) continue;
-    const tree = alertmanager.tree;
-    const receivers = tree ? matchRoutes(tree, alert.labels).map((route) => route.settings.receiver) : [];
-    if (!receivers.some(isReceiver) || !isShown(alertmanager.status(alert), shown)) continue;
-    found.push({ fingerprint: alert.fingerprint, value: showAlert(alert, receivers, options) });
+    const receivers = receiversOf(alert, alertmanager);
+    const status = alertmanager.status(alert);
+    if (!receivers.some(isReceiver) || !isShown(status, shown)) continue;
+    found.push({ alert, status, receivers });
   }
-  return found.sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1)).map(({ value }) => value);
+  found.sort((a, b) => (a.alert.fingerprint < b.alert.fingerprint ? -1 : 1));
+  return jsonList(found, ({ alert, status, receivers }) => showAlert(alert, status, receivers, options));
 }
 
 function listGroups({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
   const { alertmanager, clock } = options;
   const shown = shownStates(query);
   const showMuted = flag(query, 'muted');
-  const matches = compileMatchers(filters(query));
+  const matches = compileMatchers(filters(query, options));
   const isReceiver = receiverTest(query);
   const now = clock.now();
   const views = alertmanager.groups().filter((view) => isReceiver(view.route.settings.receiver));
-  const receiversOf = new Map<string, Set<string>>();
-  for (const { route, alerts } of views) {
-    for (const alert of alerts) {
-      const names = receiversOf.get(alert.fingerprint) ?? new Set();
-      receiversOf.set(alert.fingerprint, names.add(route.settings.receiver));
-    }
-  }
   const groups = views.flatMap((view: GroupView) => {
     const mutedBy = alertmanager.mutedBy(view.groupKey);
     if (mutedBy.length > 0 && !showMuted) return [];
     const alerts = view.alerts
-      .filter((alert) => !isResolved(alert, now) && matches(alert.labels) && isShown(alertmanager.status(alert), shown))
-      .sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
-    if (alerts.length === 0) return [];
-    return [
-      {
-        labels: labelsToRecord(view.labels),
-        receiver: { name: view.route.settings.receiver },
-        alerts: alerts.map((alert) =>
-          showAlert(alert, [...receiversOf.get(alert.fingerprint)!].sort(), options, mutedBy),
-        ),
-        order: view.labels,
-      },
-    ];
+      .filter((alert) => !isResolved(alert, now) && matches(alert.labels))
+      .map((alert) => ({ alert, status: alertmanager.status(alert) }))
+      .filter(({ status }) => isShown(status, shown))
+      .sort((a, b) => (a.alert.fingerprint < b.alert.fingerprint ? -1 : 1));
+    return alerts.length === 0 ? [] : [{ view, alerts, mutedBy }];
   });
-  groups.sort((a, b) => compareLabels(a.order, b.order) || (a.receiver.name < b.receiver.name ? -1 : 1));
-  return groups.map(({ order: _, ...group }) => group);
+  const receiver = ({ view }: (typeof groups)[number]) => view.route.settings.receiver;
+  groups.sort((a, b) => compareLabels(a.view.labels, b.view.labels) || (receiver(a) < receiver(b) ? -1 : 1));
+  return jsonList(groups, (group) => ({
+    labels: labelsToRecord(group.view.labels),
+    receiver: { name: receiver(group) },
+    alerts: group.alerts.map(({ alert, status }) => {
+      const receivers = [...new Set(receiversOf(alert, alertmanager).filter(isReceiver))].sort();
+      return showAlert(alert, status, receivers, options, group.mutedBy);
+    }),
+  }));
 }
 
 type PostedAlert = {
@@ -390,8 +409,9 @@ function showSilence(silence: Silence, now: number): unknown {
 }
 
 /** Active first by end, then pending by start, then expired, the latest first, as upstream sorts them. */
-function listSilences({ query }: HttpRequest, { alertmanager, clock }: AlertmanagerApiOptions): unknown {
-  const wanted = filters(query);
+function listSilences({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
+  const { alertmanager, clock } = options;
+  const wanted = filters(query, options);
   const now = clock.now();
   const states = { active: flag(query, 'active'), pending: flag(query, 'pending'), expired: flag(query, 'expired') };
   const selects = (silence: Silence) =>
@@ -414,8 +434,9 @@ function listSilences({ query }: HttpRequest, { alertmanager, clock }: Alertmana
 
 const HISTORY_PAGE = 200;
 
-function listHistory({ query }: HttpRequest, alertmanager: Alertmanager): unknown {
-  const matches = compileMatchers(filters(query));
+function listHistory({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
+  const { alertmanager } = options;
+  const matches = compileMatchers(filters(query, options));
   const text = (query.get('search') ?? '').toLowerCase();
   const limit = Math.min(Number(query.get('limit') ?? HISTORY_PAGE) || HISTORY_PAGE, 10_000);
   const found = alertmanager

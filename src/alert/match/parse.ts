@@ -6,19 +6,36 @@ import { UserError } from '#base/errors.ts';
 import { compileRegex } from '#base/regex/regex.ts';
 import type { Matcher, MatchType } from '#model/matcher.ts';
 
+/** Which grammar counts: the newer one with the older one behind it, or only one of them. */
+export type MatcherMode = 'fallback' | 'utf8-strict' | 'classic';
+
 /** One or more matchers, braces optional. Throws with upstream's wording. */
-export function parseMatchers(input: string): Matcher[] {
-  let matchers: Matcher[];
-  try {
-    matchers = parseModern(input);
-  } catch (error) {
-    const classic = tryClassic(input);
-    if (!classic) throw error;
-    matchers = classic;
-  }
+export function parseMatchers(input: string, mode: MatcherMode = 'fallback'): Matcher[] {
+  const matchers = parseIn(input, mode);
   for (const matcher of matchers) if (matcher.type === '=~' || matcher.type === '!~') compileRegex(matcher.value);
   return matchers;
 }
+
+function parseIn(input: string, mode: MatcherMode): Matcher[] {
+  if (mode === 'classic') {
+    const classic = tryClassic(input);
+    if (!classic) throw new UserError(`bad matcher format: ${input}`);
+    return classic;
+  }
+  try {
+    return parseModern(input);
+  } catch (error) {
+    const classic = mode === 'fallback' ? tryClassic(input) : undefined;
+    if (!classic) throw error;
+    return classic;
+  }
+}
+
+/** Whether a label may have this name. */
+export const isLabelName = (name: string, mode: MatcherMode): boolean =>
+  mode === 'classic' ? CLASSIC_NAME.test(name) : name !== '' && name.isWellFormed();
+
+export const CLASSIC_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 export function parseMatcher(input: string): Matcher {
   const matchers = parseMatchers(input);

@@ -52,7 +52,7 @@ export const email = receiverKind(
           throw new Error(`conflicting configuration: threading.enabled conflicts with custom ${name} header`);
       }
     }
-    const smarthost = config.smarthost ?? global.smtp_smarthost;
+    const smarthost = [config.smarthost, global.smtp_smarthost].find((address) => address?.port);
     if (!smarthost) throw new Error('no global SMTP smarthost set');
     const from = config.from || global.smtp_from;
     if (!from) throw new Error('no global SMTP from set');

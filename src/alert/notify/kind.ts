@@ -18,6 +18,7 @@ import type { Logger } from '#base/log.ts';
 import type { HttpClient, HttpReply } from '#clients/http/client.ts';
 import { type HttpClientConfig, httpClientFrom, httpClientSection, type RawHttpClient } from '#clients/http/config.ts';
 import type { GlobalConfig } from '../route/global.ts';
+import type { FailureReason } from './metrics.ts';
 import type { Delivery, Integration, Notification } from './receiver.ts';
 import type { Rendered } from './render.ts';
 
@@ -136,10 +137,19 @@ export function judge(
   const { status } = reply;
   if (status >= 200 && status < 300) return { ok: true };
   const retry = status >= 500 || retryCodes.includes(status);
-  const reason =
-    status === 429 ? 'rateLimited' : status >= 500 ? 'serverError' : status >= 400 ? 'clientError' : 'other';
   const text = details.trim();
-  return { ok: false, retry, reason, message: `unexpected status code ${status}${text ? `: ${text}` : ''}` };
+  return {
+    ok: false,
+    retry,
+    reason: reasonOf(status),
+    message: `unexpected status code ${status}${text ? `: ${text}` : ''}`,
+  };
+}
+
+function reasonOf(status: number): FailureReason {
+  if (status === 401 || status === 403) return 'authError';
+  if (status === 429) return 'rateLimited';
+  return status >= 500 ? 'serverError' : status >= 400 ? 'clientError' : 'other';
 }
 
 /** A secret that stands in the configuration or, read anew each time, in a file. */

@@ -6,13 +6,13 @@ import { type Clock, sleep } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
-import type { Counter, HistogramMetric, Registry, Vec } from '#model/registry.ts';
 import type { Inhibitor } from '../inhibit/inhibit.ts';
 import type { Flush } from '../route/groups.ts';
 import { containsTime, type TimeInterval } from '../route/intervals.ts';
 import type { Silences } from '../silence/silences.ts';
 import { isResolved, type KnownAlert } from '../store.ts';
 import { changedSince, type LogEntry, type NotificationLog, type NotifyReason, reasonToNotify } from './log.ts';
+import type { NotifyMetrics } from './metrics.ts';
 import type { Delivery, Integration, Receiver } from './receiver.ts';
 
 export type PipelineOptions = {
@@ -52,50 +52,6 @@ export type NotificationEvent = {
   readonly at: number;
 };
 
-export type NotifyMetrics = {
-  readonly attempts: Vec<Counter>;
-  readonly failed: Vec<Counter>;
-  readonly suppressed: Vec<Counter>;
-  readonly latency: Vec<HistogramMetric>;
-  readonly requests: Vec<Counter>;
-  readonly requestsFailed: Vec<Counter>;
-};
-
-export function notifyMetrics(registry: Registry): NotifyMetrics {
-  const name = 'alertmanager_notification';
-  return {
-    attempts: registry.counterVec(`${name}s_total`, 'The total number of attempted notifications.', [
-      'integration',
-      'receiver_name',
-    ]),
-    failed: registry.counterVec(`${name}s_failed_total`, 'The total number of failed notifications.', [
-      'integration',
-      'receiver_name',
-      'reason',
-    ]),
-    suppressed: registry.counterVec(
-      `${name}s_suppressed_total`,
-      'The total number of notifications suppressed for being silenced, inhibited, outside of active time intervals or within muted time intervals.',
-      ['reason'],
-    ),
-    latency: registry.histogramVec(
-      `${name}_latency_seconds`,
-      'The latency of notifications in seconds.',
-      ['integration', 'receiver_name'],
-      [1, 5, 10, 15, 20],
-    ),
-    requests: registry.counterVec(`${name}_requests_total`, 'The total number of attempted notification requests.', [
-      'integration',
-      'receiver_name',
-    ]),
-    requestsFailed: registry.counterVec(
-      `${name}_requests_failed_total`,
-      'The total number of failed notification requests.',
-      ['integration', 'receiver_name'],
-    ),
-  };
-}
-
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 60_000;
 
@@ -109,7 +65,7 @@ export class Pipeline {
   /** True when every integration knows what it should. */
   async run(flush: Flush, signal: AbortSignal): Promise<boolean> {
     const { inhibitor, silences, metrics, logger } = this.#options;
-    const suppress = (reason: string, count: number) => metrics.suppressed.with(reason).add(count);
+    const { suppress } = metrics;
     let alerts = flush.alerts.filter((alert) => !inhibitor.mutes(alert.labels, flush.now));
     suppress('inhibition', flush.alerts.length - alerts.length);
     if (alerts.length === 0) return true;
@@ -220,13 +176,13 @@ export class Pipeline {
     signal: AbortSignal,
   ): Promise<Delivery> {
     const { metrics, clock, logger, random } = this.#options;
-    const labels = [integration.kind, receiver.name] as const;
-    metrics.attempts.with(...labels).add();
+    const target = { kind: integration.kind, receiver: receiver.name };
+    metrics.attempt(target);
     const started = clock.monotonic();
     let delivery: Delivery = { ok: false, retry: false, reason: 'other', message: 'not tried' };
     let pause = RETRY_MIN_MS;
     for (let attempt = 1; ; attempt++) {
-      metrics.requests.with(...labels).add();
+      metrics.request(target);
       try {
         delivery = await integration.notify(
           {
@@ -255,7 +211,7 @@ export class Pipeline {
           });
         break;
       }
-      metrics.requestsFailed.with(...labels).add();
+      metrics.failRequest(target);
       if (!delivery.retry || signal.aborted) break;
       if (attempt === 1)
         logger.warn('notification failed, trying again', {
@@ -271,9 +227,9 @@ export class Pipeline {
       }
       pause = Math.min(RETRY_MAX_MS, pause * 1.5);
     }
-    metrics.latency.with(...labels).observe((clock.monotonic() - started) / 1000);
+    metrics.latency(target, (clock.monotonic() - started) / 1000);
     if (!delivery.ok) {
-      metrics.failed.with(...labels, delivery.reason).add();
+      metrics.fail(target, delivery.reason);
       logger.error('cannot notify', {
         receiver: receiver.name,
         integration: `${integration.kind}[${integration.index}]`,

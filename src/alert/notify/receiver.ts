@@ -3,6 +3,7 @@
 import type { Labels } from '#model/labels.ts';
 import type { KnownAlert } from '../store.ts';
 import type { NotifyReason } from './log.ts';
+import type { FailureReason } from './metrics.ts';
 
 /** Everything a message is made of. */
 export type Notification = {
@@ -25,7 +26,7 @@ export type Notification = {
 export type Delivery =
   | { readonly ok: true; readonly data?: Readonly<Record<string, string>> }
   /** `retry`: trying again may help. */
-  | { readonly ok: false; readonly retry: boolean; readonly reason: string; readonly message: string };
+  | { readonly ok: false; readonly retry: boolean; readonly reason: FailureReason; readonly message: string };
 
 /** One configured way to reach somebody. */
 export interface Integration {

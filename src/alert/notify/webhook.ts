@@ -2,7 +2,7 @@
 
 import { duration, integer, optional, string, withDefault } from '#base/config/schema.ts';
 import { labelsToRecord } from '#model/labels.ts';
-import { secretUrl } from '../route/global.ts';
+import { templateUrl } from '../route/global.ts';
 import { judge, oneOfTwo, postJson, receiverKind, secretOf } from './kind.ts';
 import type { Notification } from './receiver.ts';
 import type { AlertView, Rendered } from './render.ts';
@@ -11,7 +11,7 @@ export const webhook = receiverKind(
   'webhook_configs',
   true,
   {
-    url: optional(secretUrl()),
+    url: optional(templateUrl()),
     url_file: optional(string()),
     max_alerts: withDefault(integer(0), 0),
     timeout: withDefault(duration(), 0),

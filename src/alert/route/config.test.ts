@@ -146,3 +146,33 @@ test('mistakes have their position and upstream meaning', () => {
   ];
   for (const [text, pattern] of wrong) assert.match(mistakes(text), pattern);
 });
+
+test('what upstream refuses is refused with its meaning, what it takes is taken', () => {
+  const receiver = (entry: string) => `route: {receiver: r}\nreceivers: [{name: r, ${entry}}]`;
+  const route = (entry: string) => `route: {receiver: r, ${entry}}\nreceivers: [{name: r}]`;
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [receiver('labels: {name: other}'), /receiver label "name" must match receiver name "r", got "other"/],
+    [receiver('webhook_configs: [{url: "not-a-url-{{ .GroupLabels.alertname }}"}]'), /^accepted$/],
+    [receiver('webhook_configs: [{url: "http://a/{{ .GroupLabels"}]'), /invalid template syntax/],
+    [receiver('webhook_configs: [{url: ftp://a/}]'), /unsupported scheme/],
+    [receiver('webhook_configs: [{url: <secret>}]'), /^accepted$/],
+    [receiver('webhook_configs: [~]'), /empty or null section in webhook_configs/],
+    [receiver('webhook_configs: [{url: "http://a/", http_config: {proxy_url: proxy}}]'), /^accepted$/],
+    [receiver('email_configs: [{to: a@b}]'), /no global SMTP smarthost set/],
+    [`global: {smtp_smarthost: ""}\n${route('')}`, /^accepted$/],
+    [`global: {smtp_smarthost: "host:"}\n${route('')}`, /missing port in address/],
+    [route('group_by: [""]'), /invalid label name "" in group_by list/],
+    [route('labels: {"": x}'), /invalid label name "" in route labels/],
+    [route('group_by: ["-x-"]'), /^accepted$/],
+    [route('routes: [{match: {"a-b": c}}]'), /invalid label name "a-b"/],
+    [route('routes: [{match_re: {a: }}]'), /invalid regexp value for "a"/],
+    [`${route('')}\ninhibit_rules: [{source_match_re: {a: }}]`, /invalid regexp value for "a"/],
+    [`${route('')}\ninhibit_rules: [{target_match_re: {a: "("}}]`, /error parsing regexp/],
+  ];
+  for (const [text, expected] of cases) assert.match(mistakes(text), expected, text);
+  const classic = (text: string) => () => parseAlertmanagerConfig(text, 'am.yml', (file) => file, 'classic');
+  assert.throws(classic(route('group_by: ["-x-"]')), /invalid label name "-x-" in group_by list/);
+  const strict = () => parseAlertmanagerConfig(route("routes: [{matchers: ['a=']}]"), 'a', (f) => f, 'utf8-strict');
+  assert.throws(strict, /expected label value/);
+  assert.deepEqual(load(receiver('labels: {team: x}')).receivers[0]!.labels, { team: 'x', name: 'r' });
+});

@@ -20,33 +20,32 @@ import {
 import { compileRegex } from '#base/regex/regex.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { InhibitSpec } from '../inhibit/inhibit.ts';
-import { parseMatchers } from '../match/parse.ts';
+import { CLASSIC_NAME, isLabelName, type MatcherMode, parseMatchers } from '../match/parse.ts';
 import type { BuildIntegration } from '../notify/kind.ts';
 import { RECEIVER_KINDS } from '../notify/kinds.ts';
 import { type GlobalConfig, globalFrom, globalSchema } from './global.ts';
 import { namedIntervalsSchema, type TimeInterval } from './intervals.ts';
 import type { RouteSpec } from './tree.ts';
 
-const matcherList = () =>
-  map(list(string()), (texts) => texts.flatMap(parseMatchers), 'a list of matchers such as severity="page"');
-
-const equalMap = () =>
-  map(record(string()), (pairs) =>
-    Object.entries(pairs).map(([name, value]): Matcher => ({ type: '=', name: labelName(name), value })),
+const matcherList = (mode: MatcherMode) =>
+  map(
+    list(string()),
+    (texts) => texts.flatMap((text) => parseMatchers(text, mode)),
+    'a list of matchers such as severity="page"',
   );
 
-const regexMap = () =>
-  map(record(string()), (pairs) =>
-    Object.entries(pairs).map(([name, value]): Matcher => {
-      compileRegex(value);
-      return { type: '=~', name: labelName(name), value };
+/** The older spelling of matchers: label names to values, here with their type. */
+const olderMap = (type: '=' | '=~') =>
+  map(record(map(anything(), (given) => ({ given }))), (pairs) =>
+    Object.entries(pairs).map(([name, { given }]): Matcher => {
+      if (!CLASSIC_NAME.test(name)) throw new Error(`invalid label name ${JSON.stringify(name)}`);
+      if (typeof given === 'object' && given !== null) throw new Error(`expected text as the value of ${name}`);
+      if (type === '=~' && given === null) throw new Error(`invalid regexp value for ${JSON.stringify(name)}`);
+      const value = String(given ?? '');
+      if (type === '=~') compileRegex(value);
+      return { type, name, value };
     }),
   );
-
-function labelName(name: string): string {
-  if (name === '') throw new Error('invalid label name ""');
-  return name;
-}
 
 const positiveDuration = (name: string) =>
   map(duration(), (ms) => {
@@ -56,64 +55,73 @@ const positiveDuration = (name: string) =>
 
 type RouteNode = RouteSpec & { readonly receiver?: string };
 
-const routeSchema: Schema<RouteNode> = map(
-  object(
-    {
-      receiver: optional(string()),
-      group_by: optional(list(string())),
-      match: optional(equalMap()),
-      match_re: optional(regexMap()),
-      matchers: optional(matcherList()),
-      mute_time_intervals: list(string()),
-      active_time_intervals: list(string()),
-      continue: withDefault(boolean(), false),
-      routes: list(lazy(() => routeSchema)),
-      group_wait: optional(duration()),
-      group_interval: optional(positiveDuration('group_interval')),
-      repeat_interval: optional(positiveDuration('repeat_interval')),
-      labels: record(string()),
-    },
-    (route, report) => {
-      const names = route.group_by ?? [];
-      if (names.includes('...') && names.length > 1)
-        report('group_by', 'cannot have wildcard group_by (`...`) and other labels at the same time');
-      const twice = names.find((name, index) => names.indexOf(name) !== index);
-      if (twice !== undefined) report('group_by', `duplicated label ${JSON.stringify(twice)} in group_by`);
-    },
-  ),
-  (raw): RouteNode => ({
-    ...(raw.receiver ? { receiver: raw.receiver } : {}),
-    ...(raw.group_by ? { groupBy: raw.group_by.includes('...') ? 'all' : raw.group_by } : {}),
-    ...(raw.group_wait !== undefined ? { groupWaitMs: raw.group_wait } : {}),
-    ...(raw.group_interval !== undefined ? { groupIntervalMs: raw.group_interval } : {}),
-    ...(raw.repeat_interval !== undefined ? { repeatIntervalMs: raw.repeat_interval } : {}),
-    muteIntervals: raw.mute_time_intervals,
-    activeIntervals: raw.active_time_intervals,
-    labels: raw.labels,
-    matchers: [...(raw.match ?? []), ...(raw.match_re ?? []), ...(raw.matchers ?? [])],
-    continue: raw.continue,
-    routes: raw.routes,
-  }),
-);
+const routeSchemaIn = (mode: MatcherMode): Schema<RouteNode> =>
+  map(
+    object(
+      {
+        receiver: optional(string()),
+        group_by: optional(list(string())),
+        match: optional(olderMap('=')),
+        match_re: optional(olderMap('=~')),
+        matchers: optional(matcherList(mode)),
+        mute_time_intervals: list(string()),
+        active_time_intervals: list(string()),
+        continue: withDefault(boolean(), false),
+        routes: list(lazy(() => routeSchemaIn(mode))),
+        group_wait: optional(duration()),
+        group_interval: optional(positiveDuration('group_interval')),
+        repeat_interval: optional(positiveDuration('repeat_interval')),
+        labels: record(string()),
+      },
+      (route, report) => {
+        for (const name of Object.keys(route.labels)) {
+          if (!isLabelName(name, mode)) report('labels', `invalid label name ${JSON.stringify(name)} in route labels`);
+        }
+        for (const name of route.group_by ?? []) {
+          if (name !== '...' && !isLabelName(name, mode))
+            report('group_by', `invalid label name ${JSON.stringify(name)} in group_by list`);
+        }
+        const names = route.group_by ?? [];
+        if (names.includes('...') && names.length > 1)
+          report('group_by', 'cannot have wildcard group_by (`...`) and other labels at the same time');
+        const twice = names.find((name, index) => names.indexOf(name) !== index);
+        if (twice !== undefined) report('group_by', `duplicated label ${JSON.stringify(twice)} in group_by`);
+      },
+    ),
+    (raw): RouteNode => ({
+      ...(raw.receiver ? { receiver: raw.receiver } : {}),
+      ...(raw.group_by ? { groupBy: raw.group_by.includes('...') ? 'all' : raw.group_by } : {}),
+      ...(raw.group_wait !== undefined ? { groupWaitMs: raw.group_wait } : {}),
+      ...(raw.group_interval !== undefined ? { groupIntervalMs: raw.group_interval } : {}),
+      ...(raw.repeat_interval !== undefined ? { repeatIntervalMs: raw.repeat_interval } : {}),
+      muteIntervals: raw.mute_time_intervals,
+      activeIntervals: raw.active_time_intervals,
+      labels: raw.labels,
+      matchers: [...(raw.match ?? []), ...(raw.match_re ?? []), ...(raw.matchers ?? [])],
+      continue: raw.continue,
+      routes: raw.routes,
+    }),
+  );
 
-const inhibitSchema = map(
-  object({
-    name: withDefault(string(), ''),
-    source_match: optional(equalMap()),
-    source_match_re: optional(regexMap()),
-    source_matchers: optional(matcherList()),
-    target_match: optional(equalMap()),
-    target_match_re: optional(regexMap()),
-    target_matchers: optional(matcherList()),
-    equal: list(string()),
-  }),
-  (raw): InhibitSpec => ({
-    name: raw.name,
-    source: [...(raw.source_match ?? []), ...(raw.source_match_re ?? []), ...(raw.source_matchers ?? [])],
-    target: [...(raw.target_match ?? []), ...(raw.target_match_re ?? []), ...(raw.target_matchers ?? [])],
-    equal: raw.equal,
-  }),
-);
+const inhibitSchemaIn = (mode: MatcherMode) =>
+  map(
+    object({
+      name: withDefault(string(), ''),
+      source_match: optional(olderMap('=')),
+      source_match_re: optional(olderMap('=~')),
+      source_matchers: optional(matcherList(mode)),
+      target_match: optional(olderMap('=')),
+      target_match_re: optional(olderMap('=~')),
+      target_matchers: optional(matcherList(mode)),
+      equal: list(string()),
+    }),
+    (raw): InhibitSpec => ({
+      name: raw.name,
+      source: [...(raw.source_match ?? []), ...(raw.source_match_re ?? []), ...(raw.source_matchers ?? [])],
+      target: [...(raw.target_match ?? []), ...(raw.target_match_re ?? []), ...(raw.target_matchers ?? [])],
+      equal: raw.equal,
+    }),
+  );
 
 export type ReceiverSpec = {
   readonly name: string;
@@ -173,6 +181,7 @@ export function parseAlertmanagerConfig(
   text: string,
   file: string,
   resolve: (file: string) => string,
+  mode: MatcherMode = 'fallback',
 ): AlertmanagerConfig {
   // The receivers' defaults and checks depend on the global section, so that is read first, on its own.
   const first = loadYaml(
@@ -193,9 +202,9 @@ export function parseAlertmanagerConfig(
   const schema = object(
     {
       global: optional(globalSchema),
-      route: routeSchema,
+      route: routeSchemaIn(mode),
       receivers: list(receiverSchema(global)),
-      inhibit_rules: list(inhibitSchema),
+      inhibit_rules: list(inhibitSchemaIn(mode)),
       templates: list(string()),
       time_intervals: list(namedIntervalsSchema),
       mute_time_intervals: list(namedIntervalsSchema),

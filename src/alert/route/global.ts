@@ -1,5 +1,6 @@
 // The `global` section of an alertmanager configuration: defaults for the receivers.
 
+import { systemClock } from '#base/clock.ts';
 import {
   boolean,
   duration,
@@ -11,7 +12,10 @@ import {
   string,
   withDefault,
 } from '#base/config/schema.ts';
+import { errorText } from '#base/errors.ts';
 import { type HttpClientConfig, httpClientFrom, httpClientSection, tlsFields } from '#clients/http/config.ts';
+import { alertmanagerFunctions } from '../template/alertmanager.ts';
+import { parseTemplates } from '../template/template.ts';
 
 /** A URL with scheme and host; kept as it is written. */
 export const url = () =>
@@ -31,11 +35,32 @@ export const secretUrl = () =>
   map(
     secret(shownUrl),
     (text) => {
-      checkUrl(text);
+      // As it is shown: whoever reads a displayed configuration sees where something is hidden.
+      if (text !== '<secret>') checkUrl(text);
       return text;
     },
     'a URL',
   );
+
+/** A secret URL that may be a template; checked as a URL only when it is none. */
+export const templateUrl = () =>
+  map(
+    secret(shownUrl),
+    (text) => {
+      if (text.includes('{{')) checkTemplate(text);
+      else if (text !== '' && text !== '<secret>') checkUrl(text);
+      return text;
+    },
+    'a URL',
+  );
+
+function checkTemplate(text: string): void {
+  try {
+    parseTemplates([{ name: 'url', text }], { functions: alertmanagerFunctions(systemClock) });
+  } catch (error) {
+    throw new Error(`invalid template syntax: ${errorText(error)}`);
+  }
+}
 
 function checkUrl(text: string): void {
   let parsed: URL;
@@ -49,11 +74,12 @@ function checkUrl(text: string): void {
   if (parsed.host === '') throw new Error('missing host for URL');
 }
 
-/** "host:port" of a mail server. */
+/** "host:port" of a mail server; empty counts as not given. */
 export const hostPort = () =>
   map(
     string(),
     (text) => {
+      if (text === '') return { host: '', port: '' };
       const match = /^(?:\[([^\]]+)\]|([^:]*)):(.+)$/.exec(text);
       if (!match) throw new Error(`address ${JSON.stringify(text)}: missing port in address`);
       return { host: match[1] ?? match[2] ?? '', port: match[3]! };

@@ -44,6 +44,7 @@ export type GroupView = {
 type Group = {
   readonly route: Route;
   readonly labels: Labels;
+  readonly labelsKey: string;
   readonly key: string;
   readonly alerts: Map<string, KnownAlert>;
   timer: Timer | undefined;
@@ -87,10 +88,7 @@ export class Groups {
   view(): GroupView[] {
     const order = new Map([...walkRoutes(this.#tree)].map((route, index) => [route.id, index]));
     return [...this.#groups.values()]
-      .sort(
-        (a, b) =>
-          order.get(a.route.id)! - order.get(b.route.id)! || (labelsKey(a.labels) < labelsKey(b.labels) ? -1 : 1),
-      )
+      .sort((a, b) => order.get(a.route.id)! - order.get(b.route.id)! || (a.labelsKey < b.labelsKey ? -1 : 1))
       .map((group) => ({
         route: group.route,
         groupKey: group.key,
@@ -112,7 +110,8 @@ export class Groups {
 
   #insert(route: Route, alert: KnownAlert): void {
     const labels = groupLabels(route, alert.labels);
-    const id = `${route.id}\xfe${labelsKey(labels)}`;
+    const sortKey = labelsKey(labels);
+    const id = `${route.id}\xfe${sortKey}`;
     const now = this.#options.clock.now();
     let group = this.#groups.get(id);
     if (!group) {
@@ -129,6 +128,7 @@ export class Groups {
       group = {
         route,
         labels,
+        labelsKey: sortKey,
         key,
         alerts: new Map(),
         timer: undefined,

@@ -6,6 +6,7 @@ import type { Random } from '#base/random.ts';
 import type { Labels } from '#model/labels.ts';
 import { compileMatcher, compileMatchers, type Matcher } from '#model/matcher.ts';
 import { containsTime, type TimeInterval } from '../route/intervals.ts';
+import { SilenceIndex } from './index.ts';
 
 export type Silence = {
   readonly id: string;
@@ -29,6 +30,7 @@ export type Silence = {
 };
 
 export type SilenceState = 'active' | 'pending' | 'expired';
+export type SilenceChange = 'created' | 'updated' | 'expired';
 export type SilenceLimits = { readonly maxSilences: number; readonly maxSizeBytes: number };
 
 /** Where silences are kept: the journal on disk, or one shared by replicas. */
@@ -56,15 +58,23 @@ export class Silences {
   readonly #limits: SilenceLimits;
   readonly #retentionMs: number;
   readonly #random: Random;
+  readonly #onChange: (change: SilenceChange, silence: Silence) => void;
   /** Compiled tests, by the identity of the silence they were made for. */
   readonly #tests = new WeakMap<Silence, (labels: Labels, annotations: Labels) => boolean>();
-  #index: SilenceIndex = { version: -1, byPair: new Map(), others: [] };
+  readonly #index = new SilenceIndex();
 
-  constructor(table: SilenceTable, limits: SilenceLimits, retentionMs: number, random: Random) {
+  constructor(
+    table: SilenceTable,
+    limits: SilenceLimits,
+    retentionMs: number,
+    random: Random,
+    onChange: (change: SilenceChange, silence: Silence) => void = () => {},
+  ) {
     this.#table = table;
     this.#limits = limits;
     this.#retentionMs = retentionMs;
     this.#random = random;
+    this.#onChange = onChange;
   }
 
   all(): Iterable<Silence> {
@@ -84,7 +94,7 @@ export class Silences {
     validate(silence);
     this.#checkSize(silence);
     if (known && canUpdate(known, silence, now)) {
-      this.#table.set(silence.id, silence);
+      this.#put('updated', silence);
       return silence.id;
     }
     if (this.#limits.maxSilences > 0 && this.#table.size + 1 > this.#limits.maxSilences) {
@@ -94,7 +104,7 @@ export class Silences {
     }
     if (known && silenceState(known, now) !== 'expired') this.expire(known.id, now);
     const id = this.#newId();
-    this.#table.set(id, { ...silence, id, startsAt: Math.max(silence.startsAt, now) });
+    this.#put('created', { ...silence, id, startsAt: Math.max(silence.startsAt, now) });
     return id;
   }
 
@@ -104,17 +114,22 @@ export class Silences {
       case 'expired':
         throw new UserError(`silence ${id} already expired`);
       case 'active':
-        this.#table.set(id, { ...silence, endsAt: now, updatedAt: now });
+        this.#put('expired', { ...silence, endsAt: now, updatedAt: now });
         break;
       case 'pending':
-        this.#table.set(id, { ...silence, startsAt: now, endsAt: now, updatedAt: now });
+        this.#put('expired', { ...silence, startsAt: now, endsAt: now, updatedAt: now });
     }
+  }
+
+  #put(change: SilenceChange, silence: Silence): void {
+    this.#table.set(silence.id, silence);
+    this.#onChange(change, silence);
   }
 
   /** Ids of the silences that mute these labels now, sorted. */
   muting(labels: Labels, annotations: Labels, now: number): readonly string[] {
     const ids: string[] = [];
-    for (const silence of this.#candidates(labels, now)) {
+    for (const silence of this.#index.candidates(this.#table, labels, now)) {
       if (silenceState(silence, now) !== 'active' || !isInSchedule(silence, now)) continue;
       if (!this.#matches(silence, labels, annotations)) continue;
       ids.push(silence.id);
@@ -145,16 +160,6 @@ export class Silences {
     }
   }
 
-  /** A superset of the silences that match the labels. */
-  *#candidates(labels: Labels, now: number): Iterable<Silence> {
-    if (this.#index.version !== this.#table.version) this.#index = indexSilences(this.#table, now);
-    const { byPair, others } = this.#index;
-    if (byPair.size > 0) {
-      for (let i = 0; i < labels.length; i += 2) yield* byPair.get(pairKey(labels[i]!, labels[i + 1]!)) ?? [];
-    }
-    yield* others;
-  }
-
   #matches(silence: Silence, labels: Labels, annotations: Labels): boolean {
     let test = this.#tests.get(silence);
     if (!test) {
@@ -181,38 +186,6 @@ export class Silences {
     const hex = Buffer.from(bytes).toString('hex');
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   }
-}
-
-/** Silences that have not ended, so that an alert is only tested against those that may match it. */
-type SilenceIndex = {
-  readonly version: number;
-  /** By a label that one of their matchers demands, the rarest of them. */
-  readonly byPair: ReadonlyMap<string, readonly Silence[]>;
-  /** Those that demand no particular label. */
-  readonly others: readonly Silence[];
-};
-
-const pairKey = (name: string, value: string): string => `${name}\xff${value}`;
-
-function indexSilences(table: SilenceTable, now: number): SilenceIndex {
-  const living = [...table.values()].filter((silence) => silence.endsAt > now);
-  const demanded = (silence: Silence) =>
-    silence.matchers
-      .filter(({ type, value }) => type === '=' && value !== '')
-      .map(({ name, value }) => pairKey(name, value));
-  const counts = new Map<string, number>();
-  for (const silence of living) for (const key of demanded(silence)) counts.set(key, (counts.get(key) ?? 0) + 1);
-  const byPair = new Map<string, Silence[]>();
-  const others: Silence[] = [];
-  for (const silence of living) {
-    const keys = demanded(silence);
-    if (keys.length === 0) others.push(silence);
-    else {
-      const rarest = keys.reduce((a, b) => (counts.get(b)! < counts.get(a)! ? b : a));
-      byPair.set(rarest, [...(byPair.get(rarest) ?? []), silence]);
-    }
-  }
-  return { version: table.version, byPair, others };
 }
 
 const isInSchedule = (silence: Silence, now: number): boolean =>

@@ -307,7 +307,8 @@ function checkProxy(raw: RawProxy, report: Report): void {
       'if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured',
     );
   }
-  if (raw.proxy_url && !URL.canParse(raw.proxy_url))
+  // Without a scheme it is http, as for the environment's.
+  if (raw.proxy_url && !URL.canParse(raw.proxy_url) && !URL.canParse(`http://${raw.proxy_url}`))
     report('proxy_url', `cannot parse ${JSON.stringify(raw.proxy_url)} as URL`);
 }
 
