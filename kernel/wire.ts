@@ -1,4 +1,4 @@
 // Entry of the kernel that reads exposition pages: what src/collect/scrape calls in its worker's memory.
 
 export { exactAddress, powersAddress, readNumber, numberEnd, numberValue } from './lib/float';
-export { arrange, enter, find, hash, put, scan, stateAddress, unseen } from './lib/lines';
+export { arrange, enter, find, hash, isOrdered, put, scan, stateAddress, unseen } from './lib/lines';

@@ -167,6 +167,12 @@ export function arrange(from: usize, to: usize, visits: usize, visited: u32): vo
   }
 }
 
+/** Whether the slots were visited in their order. */
+export function isOrdered(visits: usize, visited: u32): bool {
+  for (let i: u32 = 0; i < visited; i++) if (load<u32>(visits + (<usize>i << 2)) != i) return false;
+  return true;
+}
+
 /** Refs of the series that were live and have not been seen; returns how many. */
 export function unseen(table: usize, count: u32, iteration: u32, refs: usize): u32 {
   let found: u32 = 0;

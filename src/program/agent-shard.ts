@@ -78,6 +78,7 @@ const api = {
     exchange.remotes.report();
     return registry.families();
   },
+  quiesce: () => scrapes.stop(),
   async drain(): Promise<void> {
     await scrapes.stop();
     await exchange.stop();

@@ -211,6 +211,7 @@ const api: ShardApi = {
     exchange.remotes.report();
     return registry.families();
   },
+  quiesce: () => scrapes.stop(),
   async drain(): Promise<void> {
     await scrapes.stop();
     await exchange.stop();

@@ -16,6 +16,17 @@ export function readSecret(secret: Secret, disk: Disk): string {
   }
 }
 
+/** Whether the headers may be others at the next request. */
+export function hasSecretFiles(config: HttpClientConfig): boolean {
+  const secrets = [
+    ...Object.values(config.headers).flat(),
+    config.basicAuth?.username,
+    config.basicAuth?.password,
+    config.authorization?.credentials,
+  ];
+  return secrets.some((secret) => secret !== undefined && 'file' in secret);
+}
+
 /** Headers that the configuration adds to every request; not to be sent to another origin. */
 export function configuredHeaders(config: HttpClientConfig, disk: Disk): Record<string, string> {
   const headers: Record<string, string> = {};

@@ -5,10 +5,11 @@ import type { Dispatcher } from 'undici';
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorCode, errorText, OperatingError } from '#base/errors.ts';
-import { configuredHeaders, TokenSource } from './auth.ts';
+import { configuredHeaders, hasSecretFiles, TokenSource } from './auth.ts';
 import { DEFAULT_HTTP_CLIENT, type HttpClientConfig, type TlsConfig } from './config.ts';
 import { proxyFor } from './proxy.ts';
-import { dialError, RawBuffers, RawConnection, tooLarge } from './raw.ts';
+import { dialError, RawConnection, type RawDone, type RawLimits, type RawOrigin } from './raw.ts';
+import { RawBuffers, tooLarge } from './reply.ts';
 
 export type HttpCall = {
   readonly url: string;
@@ -31,6 +32,10 @@ export type HttpReply = {
   readonly body: Buffer;
 };
 
+/** A call that is made many times. The callback is never called before `begin` returns. */
+export type PreparedCall = { begin(done: HttpDone): void };
+export type HttpDone = (error: Error | undefined, reply: HttpReply | undefined) => void;
+
 export type HttpStream = {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
@@ -40,6 +45,11 @@ export type HttpStream = {
 export interface HttpClient {
   /** Rejects with an OperatingError worded as Go words it; the URL is not part of the message. */
   call(call: HttpCall): Promise<HttpReply>;
+  /**
+   * The same call with all that can be done once done. Undefined when it cannot: its credentials change, or it goes over TLS or a
+   * proxy, or there is something wrong with it, which `call` will say.
+   */
+  prepare(call: HttpCall): PreparedCall | undefined;
   /** A reply of unknown length that is read as it comes; ends when the signal is aborted. The timeout is for its head. */
   stream(call: HttpCall): Promise<HttpStream>;
   /** Gives the memory of a reply's body back, for those who call often; the body must not be looked at afterwards. */
@@ -58,8 +68,8 @@ export type HttpEnvironment = {
 
 export const USER_AGENT = 'Pharos/0.1.0';
 const MAX_REDIRECTS = 10;
-/** Kept-alive connections per origin that wait for work. */
-const MAX_IDLE_PER_ORIGIN = 8;
+/** Kept-alive connections per origin that wait for work: many targets may be paths of one server. */
+const MAX_IDLE_PER_ORIGIN = 64;
 const TOKEN_REPLY_BYTES = 1 << 20;
 
 export function createHttpClient(config: HttpClientConfig | undefined, environment: HttpEnvironment): HttpClient {
@@ -113,6 +123,34 @@ class Client implements HttpClient {
     });
   }
 
+  prepare(call: HttpCall): PreparedCall | undefined {
+    let url: URL;
+    let request: Uint8Array;
+    try {
+      url = parseUrl(call.url);
+      const isPlain = url.protocol === 'http:' && this.#proxy(url) === undefined && !call.signal;
+      if (!isPlain || this.#tokens || hasSecretFiles(this.#config)) return undefined;
+      const headers = { 'user-agent': USER_AGENT, ...call.headers, ...this.#fixedCredentials(url) };
+      request = requestBytes(url, { ...call, headers }, call.body);
+    } catch {
+      return undefined;
+    }
+    const line = lineOf(url, call);
+    return {
+      begin: (done) => {
+        this.#beginRaw(line, request, (error, reply) => {
+          if (reply && this.#config.followRedirects && redirectOf(reply) !== undefined) {
+            // Rare enough to begin again with the way that follows.
+            this.call(call).then(
+              (end) => done(undefined, end),
+              (failure) => done(failure, undefined),
+            );
+          } else done(error, reply);
+        });
+      },
+    };
+  }
+
   stream(call: HttpCall): Promise<HttpStream> {
     return this.#followed(call, (url, method, headers, body) =>
       this.#open(url, { ...call, url: url.href, method, headers }, body).then(({ status, headers, stream }) => ({
@@ -154,9 +192,8 @@ class Client implements HttpClient {
       // Credentials are for the configured origin, not for wherever it sends us.
       if (url.origin === origin) Object.assign(headers, await this.#credentials(url));
       const reply = await send(url, method, headers, body);
-      const location = reply.headers.get('location');
-      const isRedirect = [301, 302, 303, 307, 308].includes(reply.status) && location !== undefined;
-      if (!isRedirect || !this.#config.followRedirects) return reply;
+      const location = redirectOf(reply);
+      if (location === undefined || !this.#config.followRedirects) return reply;
       if (hop + 1 >= MAX_REDIRECTS) throw new OperatingError('redirects', `stopped after ${MAX_REDIRECTS} redirects`);
       url = parseUrl(location, url);
       if (reply.status < 307 && method !== 'GET' && method !== 'HEAD') {
@@ -167,8 +204,14 @@ class Client implements HttpClient {
   }
 
   async #credentials(url: URL): Promise<Record<string, string>> {
-    const headers = configuredHeaders(this.#config, this.#environment.disk);
+    const headers = this.#fixedCredentials(url);
     if (this.#tokens) headers['authorization'] = await this.#tokens.authorization();
+    return headers;
+  }
+
+  /** Those that need no asking. */
+  #fixedCredentials(url: URL): Record<string, string> {
+    const headers = configuredHeaders(this.#config, this.#environment.disk);
     if (!headers['authorization'] && (url.username || url.password)) {
       const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
       headers['authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`;
@@ -180,20 +223,19 @@ class Client implements HttpClient {
     return proxyFor(url, this.#config.proxy, this.#environment.environment ?? {});
   }
 
-  async #raw(url: URL, call: HttpCall, body: string | Uint8Array | undefined): Promise<HttpReply> {
-    const port = url.port === '' ? 80 : Number(url.port);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    const key = call.socketPath ?? `${host}:${port}`;
-    const idle = this.#idle.get(key);
-    const origin = { host, port, ...(call.socketPath ? { socketPath: call.socketPath } : {}) };
-    const connection = idle?.pop() ?? new RawConnection(origin, this.#environment.clock, this.#buffers);
-    const reply = await connection.send(requestBytes(url, call, body), {
-      timeoutMs: call.timeoutMs,
-      maxBodyBytes: call.maxBodyBytes,
-      isHead: call.method === 'HEAD',
+  #raw(url: URL, call: HttpCall, body: string | Uint8Array | undefined): Promise<HttpReply> {
+    const request = requestBytes(url, call, body);
+    return new Promise((resolve, reject) => {
+      this.#beginRaw(lineOf(url, call), request, (error, reply) => (reply ? resolve(reply) : reject(error)));
     });
-    this.#park(key, connection);
-    return reply;
+  }
+
+  #beginRaw({ key, origin, limits }: Line, request: Uint8Array, done: RawDone): void {
+    const connection = this.#idle.get(key)?.pop() ?? new RawConnection(origin, this.#environment.clock, this.#buffers);
+    connection.begin(request, limits, (error, reply) => {
+      if (reply) this.#park(key, connection);
+      done(error, reply);
+    });
   }
 
   #park(key: string, connection: RawConnection): void {
@@ -297,6 +339,25 @@ class Client implements HttpClient {
       ...(tls.maxVersion && { maxVersion: tls.maxVersion }),
     };
   }
+}
+
+/** Where a plain call goes, and what it may take. */
+type Line = { readonly key: string; readonly origin: RawOrigin; readonly limits: RawLimits };
+
+function lineOf(url: URL, call: HttpCall): Line {
+  const port = url.port === '' ? 80 : Number(url.port);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const { timeoutMs, maxBodyBytes, socketPath } = call;
+  return {
+    key: socketPath ?? `${host}:${port}`,
+    origin: { host, port, ...(socketPath ? { socketPath } : {}) },
+    limits: { timeoutMs, maxBodyBytes, isHead: call.method === 'HEAD' },
+  };
+}
+
+/** Where a reply sends its reader; undefined when it is the answer. */
+function redirectOf(reply: { readonly status: number; readonly headers: ReadonlyMap<string, string> }) {
+  return [301, 302, 303, 307, 308].includes(reply.status) ? reply.headers.get('location') : undefined;
 }
 
 function parseUrl(text: string, base?: URL): URL {

@@ -3,8 +3,8 @@
 
 import zlib from 'node:zlib';
 import { errorCode, OperatingError } from '#base/errors.ts';
-import type { HttpClient } from '#clients/http/client.ts';
-import { tooLarge } from '#clients/http/raw.ts';
+import type { HttpCall, HttpClient, HttpReply, PreparedCall } from '#clients/http/client.ts';
+import { tooLarge } from '#clients/http/reply.ts';
 import { formatValue } from '#model/value.ts';
 import { acceptHeader } from '#wire/exposition/formats.ts';
 import type { JobSpec, TargetSpec } from './spec.ts';
@@ -14,11 +14,22 @@ export const MAX_PAGE_BYTES = 512 * 1024 * 1024;
 
 export type Page = { readonly body: Uint8Array; readonly contentType: string | undefined };
 
-/** Rejects with the error for the targets page. */
-export async function fetchPage(client: HttpClient, job: JobSpec, target: TargetSpec, sizeHint: number): Promise<Page> {
-  const limit = job.limits.bodySizeBytes || MAX_PAGE_BYTES;
-  const reply = await client
-    .call({
+/** Either a page or the error for the targets page. */
+export type PageDone = (error: unknown, page: Page | undefined, source: PageSource) => void;
+
+/** The way to one target's page: what is the same in every scrape is worked out once. */
+export class PageSource {
+  readonly #client: HttpClient;
+  readonly #call: HttpCall;
+  readonly #prepared: PreparedCall | undefined;
+  readonly #limitBytes: number;
+  /** Size of the last page, for inflating the next. */
+  #sizeHint = 0;
+
+  constructor(client: HttpClient, job: JobSpec, target: TargetSpec) {
+    this.#client = client;
+    this.#limitBytes = job.limits.bodySizeBytes || MAX_PAGE_BYTES;
+    this.#call = {
       url: target.url,
       headers: {
         accept: acceptHeader(job.protocols, job.escaping),
@@ -27,24 +38,58 @@ export async function fetchPage(client: HttpClient, job: JobSpec, target: Target
       },
       timeoutMs: target.timeoutMs,
       // A page of exactly the limit is too large as well.
-      maxBodyBytes: limit - 1,
+      maxBodyBytes: this.#limitBytes - 1,
       ...(target.socketPath ? { socketPath: target.socketPath } : {}),
-    })
-    .catch((error: unknown) => {
-      const code = errorCode(error);
-      if (code === 'body_too_large') throw error;
-      throw new OperatingError(code ?? 'network', `Get ${JSON.stringify(target.url)}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    });
-  if (reply.status !== 200) {
-    const text = reply.statusText || STATUS_TEXTS[reply.status] || '';
-    throw new OperatingError('status', `server returned HTTP status ${reply.status}${text ? ` ${text}` : ''}`);
+    };
+    this.#prepared = client.prepare(this.#call);
   }
-  const encoding = reply.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
-  const body = decode(reply.body, encoding, limit, sizeHint);
-  if (body !== reply.body) client.recycle(reply.body);
-  return { body, contentType: reply.headers.get('content-type') };
+
+  /** The callback is never called before this returns. */
+  read(done: PageDone): void {
+    const settle = (error: Error | undefined, reply: HttpReply | undefined) => {
+      let page: Page;
+      try {
+        if (!reply) throw this.#worded(error);
+        page = this.#pageOf(reply);
+      } catch (failure) {
+        done(failure, undefined, this);
+        return;
+      }
+      done(undefined, page, this);
+    };
+    if (this.#prepared) this.#prepared.begin(settle);
+    else {
+      this.#client.call(this.#call).then(
+        (reply) => settle(undefined, reply),
+        (error) => settle(error, undefined),
+      );
+    }
+  }
+
+  /** Gives the page's memory back. */
+  recycle(page: Page): void {
+    this.#client.recycle(page.body);
+  }
+
+  #worded(error: unknown): unknown {
+    const code = errorCode(error);
+    if (code === 'body_too_large') return error;
+    const message = `Get ${JSON.stringify(this.#call.url)}: ${messageOf(error)}`;
+    return new OperatingError(code ?? 'network', message, { cause: error });
+  }
+
+  #pageOf(reply: HttpReply): Page {
+    if (reply.status !== 200) {
+      this.#client.recycle(reply.body);
+      const text = reply.statusText || STATUS_TEXTS[reply.status] || '';
+      throw new OperatingError('status', `server returned HTTP status ${reply.status}${text ? ` ${text}` : ''}`);
+    }
+    const encoding = reply.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+    const body = decode(reply.body, encoding, this.#limitBytes, this.#sizeHint);
+    if (body !== reply.body) this.#client.recycle(reply.body);
+    if (body.length > 0) this.#sizeHint = body.length;
+    return { body, contentType: reply.headers.get('content-type') };
+  }
 }
 
 const STATUS_TEXTS: Readonly<Record<number, string>> = {

@@ -17,6 +17,7 @@ type WireKernel = {
   find(at: number, length: number, table: number, index: number, mask: number): number;
   enter(table: number, from: number, count: number, index: number, mask: number): void;
   put(table: number, slot: number, at: number, length: number, ref: number, seen: number, flags: number): void;
+  isOrdered(visits: number, visited: number): number;
   arrange(from: number, to: number, visits: number, visited: number): void;
   unseen(table: number, count: number, iteration: number, refs: number): number;
   scan(
@@ -52,6 +53,8 @@ const [AT, CURSOR, ROW, VISITED, TYPE_AT, SCRAPED, ADDED, DUPLICATES, OUT_OF_BOU
 /** Bytes behind a page that the kernel may read. */
 const PADDING = 64;
 const USUAL_PAGE_BYTES = 1 << 20;
+
+const NONE = new Float64Array(0);
 
 /** What the tables of one worker share: the kernel, the page being read, and scratch memory. */
 export class LineScratch {
@@ -115,7 +118,7 @@ export class LineTable implements SeriesMemory {
   /** Stays set until a page with the change was read to its end. */
   #commentsChanged = false;
   /** Live series of the scrape before that the last page does not have. */
-  #gone = new Float64Array(0);
+  #gone = NONE;
 
   constructor(scratch: LineScratch) {
     this.#scratch = scratch;
@@ -269,13 +272,13 @@ export class LineTable implements SeriesMemory {
     const gone = new Set(this.#gone);
     for (const ref of this.#live()) gone.delete(ref);
     for (const ref of gone) rows.pushStale(ref, timestamp);
-    this.#gone = new Float64Array(0);
+    this.#gone = NONE;
   }
 
   markAll(rows: Rows, timestamp: number): void {
     const { u32 } = this.#scratch.slab.memory;
     for (const ref of new Set([...this.#gone, ...this.#live()])) rows.pushStale(ref, timestamp);
-    this.#gone = new Float64Array(0);
+    this.#gone = NONE;
     const words = u32.buffer.byteLength === 0 ? this.#scratch.slab.memory.u32 : u32;
     for (let slot = 0; slot < this.#count; slot++) {
       words[this.#address / 4 + slot * SLOT_WORDS + FLAGS]! &= ~LIVE;
@@ -301,7 +304,7 @@ export class LineTable implements SeriesMemory {
     this.#address = 0;
     this.#capacity = 0;
     this.#count = 0;
-    this.#gone = new Float64Array(0);
+    this.#gone = NONE;
   }
 
   *#live(): Iterable<SeriesRef> {
@@ -398,8 +401,9 @@ export class LineTable implements SeriesMemory {
   #arrange(before: number): boolean {
     const { kernel, slab, state, visits, index } = this.#scratch;
     const visited = slab.memory.u32[state + VISITED]!;
-    this.#gone = new Float64Array(0);
-    if (visited === this.#count && before === this.#count && this.#isOrdered(visited)) return false;
+    this.#gone = NONE;
+    if (visited === this.#count && before === this.#count && kernel.isOrdered(visits.address, visited) !== 0)
+      return false;
     index.grow(this.#count * 8);
     const gone = kernel.unseen(this.#address, this.#count, this.#iteration, index.address);
     this.#gone = slab.memory.f64.slice(index.address / 8, index.address / 8 + gone);
@@ -418,13 +422,6 @@ export class LineTable implements SeriesMemory {
     this.#capacity = capacity;
     this.#count = visited;
     return commentWent;
-  }
-
-  #isOrdered(visited: number): boolean {
-    const { slab, visits } = this.#scratch;
-    const words = slab.memory.u32;
-    for (let i = 0; i < visited; i++) if (words[visits.address / 4 + i] !== i) return false;
-    return true;
   }
 }
 

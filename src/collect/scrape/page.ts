@@ -42,9 +42,10 @@ export class PageReader {
     if (this.#lines) this.replace();
     this.#entries ??= new SeriesTable();
     const notes = new FamilyNotes();
+    const from = rows.mark();
     const counts = this.#entries.read(reader!, rows, notes, options);
-    for (const row of rows.histograms) row.value = limitHistogram(row.value, job.limits);
-    if (!job.startTimestamps) rows.dropStarts();
+    for (const row of rows.histograms.slice(from.histogram)) row.value = limitHistogram(row.value, job.limits);
+    if (!job.startTimestamps) rows.dropStarts(from);
     return { counts, families: notes.families };
   }
 

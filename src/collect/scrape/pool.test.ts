@@ -25,8 +25,7 @@ class MemoryAppender {
   readonly series: Labels[] = [];
   readonly samples: { series: string; timestamp: number; value: string }[] = [];
   readonly #refs = new Map<string, number>();
-  #waiting: { count: number; resolve: () => void }[] = [];
-  #batches = 0;
+  #waiting: { isMet: () => boolean; resolve: () => void }[] = [];
 
   async append(batch: SampleBatch): Promise<AppendResult> {
     const refs = Float64Array.from(batch.series, (labels) => {
@@ -42,15 +41,15 @@ class MemoryAppender {
       const value = isStale(batch.values, i) ? 'stale' : String(batch.values[i]);
       this.samples.push({ series: formatLabels(this.series[ref]!), timestamp: batch.timestamps[i]!, value });
     }
-    this.#batches++;
-    for (const waiter of this.#waiting) if (this.#batches >= waiter.count) waiter.resolve();
+    for (const { isMet, resolve } of this.#waiting) if (isMet()) resolve();
     return { refs, rejections: [], created: refs.length };
   }
 
-  batches(count: number): Promise<void> {
-    return this.#batches >= count
-      ? Promise.resolve()
-      : new Promise((resolve) => this.#waiting.push({ count, resolve }));
+  /** Until so many scrapes of every one of these are stored. */
+  scrapes(count: number, ...instances: readonly string[]): Promise<void> {
+    const isMet = () =>
+      instances.every((instance) => this.valuesOf(`up{instance="${instance}", job="j"}`).length >= count);
+    return isMet() ? Promise.resolve() : new Promise((resolve) => this.#waiting.push({ isMet, resolve }));
   }
 
   valuesOf(series: string): string[] {
@@ -142,8 +141,7 @@ test('samples, automatic series, relabeling, stale markers', async () => {
   pool.apply([
     { job: { ...JOB, metricRelabelRules: [drop] }, targets: [target(server.url, { intervalMs: 300, timeoutMs: 250 })] },
   ]);
-  // The scrapes with new and missing series append twice: samples, then stale markers.
-  await appender.batches(5);
+  await appender.scrapes(3, 'i');
   const [status] = pool.statuses();
   await pool.stop();
   server.close();
@@ -255,10 +253,10 @@ test('targets that misbehave are down with the reason, others go on', async () =
   pool.apply([
     {
       job: { ...JOB, limits: { ...JOB.limits, bodySizeBytes: 100_000 } },
-      targets: urls.map((url) => target(url, slow)),
+      targets: urls.map((url) => target(url, { ...slow, labels: ['instance', url, 'job', 'j'] })),
     },
   ]);
-  await appender.batches(urls.length * 2);
+  await appender.scrapes(2, ...urls);
   const statuses = new Map(pool.statuses().map((status) => [status.id, status]));
   await pool.stop();
   for (const server of [...servers, good]) server.close();
@@ -288,10 +286,10 @@ test('the series of a target that is gone end two intervals later, those of othe
   const job = { ...JOB, name: 'gone' };
   const one = target(server.url, { intervalMs: 200, timeoutMs: 150 });
   pool.apply([{ job, targets: [one] }]);
-  await appender.batches(2);
+  await appender.scrapes(2, 'i');
   const rename = { ...DEFAULT_RULE, targetLabel: 'added', replacement: 'x', sourceLabels: ['__name__'] };
   pool.apply([{ job: { ...job, metricRelabelRules: [rename] }, targets: [one] }]);
-  await appender.batches(5);
+  await appender.scrapes(5, 'i');
   const old = appender.valuesOf('a{instance="i", job="j"}');
   assert.equal(old.at(-1), 'stale');
   assert.equal(appender.valuesOf('a{added="x", instance="i", job="j"}')[0], '1');

@@ -5,8 +5,9 @@ import type { Clock } from '#base/clock.ts';
 import type { Disk, DiskFile } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
+import { Wheel } from '#base/wheel.ts';
 import { createHttpClient, type HttpEnvironment } from '#clients/http/client.ts';
-import { RawBuffers } from '#clients/http/raw.ts';
+import { RawBuffers } from '#clients/http/reply.ts';
 import type { Appender, Metadata } from '#model/batch.ts';
 import type { Registry } from '#model/registry.ts';
 import { createAdmit } from './admit.ts';
@@ -14,6 +15,7 @@ import { FamilyPool, familiesSizeBytes } from './families.ts';
 import { LineScratch } from './lines.ts';
 import { type JobRuntime, type LoopContext, ScrapeLoop } from './loop.ts';
 import { scrapeMetrics } from './metrics.ts';
+import { Outbox } from './outbox.ts';
 import { Rows } from './rows.ts';
 import { Slab } from './slab.ts';
 import type { Assignment, JobSpec, TargetStatus } from './spec.ts';
@@ -45,12 +47,14 @@ export class ScrapePool {
   constructor(options: ScrapePoolOptions) {
     this.#options = options;
     const slab = new Slab();
+    const wheel = new Wheel(options.clock);
     this.#context = {
       clock: options.clock,
+      wheel,
       appender: options.appender,
+      outbox: new Outbox(options.appender, new Rows(slab), wheel),
       log: options.log,
       metrics: scrapeMetrics(options.registry),
-      rows: new Rows(slab),
       scratch: new LineScratch(slab),
       families: new FamilyPool(),
       offsetSeed: options.offsetSeed,
@@ -87,6 +91,7 @@ export class ScrapePool {
   async stop(): Promise<void> {
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();
+    this.#context.outbox.hurry();
     await Promise.all(jobs.flatMap((job) => [...job.loops.values()].map((loop) => loop.stop())));
     for (const job of jobs) job.runtime.client.close();
     for (const file of this.#failureLogs.values()) file.close();
@@ -126,11 +131,11 @@ export class ScrapePool {
   }
 
   #runtime(spec: JobSpec): JobRuntime {
-    const { clock, disk, environment } = this.#options;
+    const { disk, environment } = this.#options;
     return {
       spec,
       client: createHttpClient(spec.http, {
-        clock,
+        clock: this.#context.wheel,
         disk,
         buffers: this.#buffers,
         ...(environment ? { environment } : {}),

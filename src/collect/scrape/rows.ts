@@ -1,5 +1,5 @@
-// The samples of one scrape as they are read: columns in kernel memory that one worker uses again for every scrape. What is
-// appended is a copy of exact size, because the worker goes on to the next target while the store takes the batch.
+// The samples of scrapes as they are read, one scrape behind the other: columns in kernel memory that one worker fills again and
+// again. What is appended is a copy of exact size, because the worker goes on to the next target while the store takes the batch.
 
 import type { Exemplar, Metadata, SampleBatch, SeriesRef } from '#model/batch.ts';
 import type { Histogram } from '#model/histogram.ts';
@@ -9,6 +9,15 @@ import { GrowingBlock, type Slab } from './slab.ts';
 
 export type HistogramRow = { ref: SeriesRef; timestamp: number; start?: number; value: Histogram };
 export type ExemplarRow = { ref: SeriesRef; exemplar: Exemplar };
+
+/** A place in the rows: what one scrape adds lies between two of them. */
+export type RowMark = {
+  readonly sample: number;
+  readonly series: number;
+  readonly histogram: number;
+  readonly exemplar: number;
+  readonly metadata: number;
+};
 
 const FIRST_CAPACITY = 4096;
 
@@ -25,11 +34,16 @@ export class Rows {
   /** Start timestamps, from the first row that has one. */
   #starts: Float64Array | undefined;
 
-  constructor(slab: Slab) {
+  constructor(slab: Slab, capacity = FIRST_CAPACITY) {
     this.#slab = slab;
-    this.#refs = new GrowingBlock(slab, FIRST_CAPACITY * 8);
-    this.#timestamps = new GrowingBlock(slab, FIRST_CAPACITY * 8);
-    this.#values = new GrowingBlock(slab, FIRST_CAPACITY * 8);
+    this.#refs = new GrowingBlock(slab, capacity * 8);
+    this.#timestamps = new GrowingBlock(slab, capacity * 8);
+    this.#values = new GrowingBlock(slab, capacity * 8);
+  }
+
+  /** Gives the memory back; the rows cannot be used any more. */
+  release(): void {
+    for (const block of [this.#refs, this.#timestamps, this.#values]) this.#slab.release(block.address, block.bytes);
   }
 
   get capacity(): number {
@@ -52,6 +66,26 @@ export class Rows {
     this.exemplars = [];
     this.metadata = [];
     this.#starts = undefined;
+  }
+
+  mark(): RowMark {
+    return {
+      sample: this.length,
+      series: this.series.length,
+      histogram: this.histograms.length,
+      exemplar: this.exemplars.length,
+      metadata: this.metadata.length,
+    };
+  }
+
+  /** Takes back all that was added since. */
+  rollback(mark: RowMark): void {
+    this.#starts?.fill(0, mark.sample);
+    this.length = mark.sample;
+    this.series.length = mark.series;
+    this.histograms.length = mark.histogram;
+    this.exemplars.length = mark.exemplar;
+    this.metadata.length = mark.metadata;
   }
 
   /** Makes room for `count` more rows. */
@@ -78,10 +112,10 @@ export class Rows {
     this.#setBits(this.length - 1, STALE_LOW, STALE_HIGH);
   }
 
-  /** Start timestamps are not wanted. */
-  dropStarts(): void {
-    this.#starts = undefined;
-    for (const row of this.histograms) delete row.start;
+  /** Start timestamps since a mark are not wanted. */
+  dropStarts(mark: RowMark): void {
+    this.#starts?.fill(0, mark.sample);
+    for (const row of this.histograms.slice(mark.histogram)) delete row.start;
   }
 
   batch(): SampleBatch {
@@ -94,12 +128,17 @@ export class Rows {
       refs: column(this.#refs),
       timestamps: column(this.#timestamps),
       values: column(this.#values),
-      ...(this.#starts ? { starts: this.#starts.slice(0, length) } : {}),
+      ...(this.#hasStarts() ? { starts: this.#starts!.slice(0, length) } : {}),
       series: this.series,
       ...(this.histograms.length > 0 ? { histograms: this.histograms } : {}),
       ...(this.exemplars.length > 0 ? { exemplars: this.exemplars } : {}),
       ...(this.metadata.length > 0 ? { metadata: this.metadata } : {}),
     };
+  }
+
+  /** Those that were put in may have been taken back. */
+  #hasStarts(): boolean {
+    return this.#starts?.subarray(0, this.length).some((start) => start !== 0) ?? false;
   }
 
   #setBits(row: number, low: number, high: number): void {

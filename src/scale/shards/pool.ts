@@ -86,6 +86,8 @@ export class ShardPool {
 
   /** Lets every shard finish and make its data durable, then ends the threads. */
   async stop(): Promise<void> {
+    // A scrape that is not over has samples for several shards: none of them closes before all scraping has ended.
+    await Promise.allSettled(this.upClients().map((client) => client.quiesce(undefined)));
     const outcomes = await Promise.allSettled(this.upClients().map((client) => client.drain(undefined)));
     await Promise.all(this.#threads.map((thread) => thread.stop()));
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -92,6 +92,8 @@ export type ShardApi = ShardSide & {
   /** New limits and windows, from the next batch on. */
   configureStore(options: StoreOptions): void;
   metrics(): readonly MetricFamily[];
+  /** Ends scraping, while every other shard still takes samples. */
+  quiesce(): Promise<void>;
   /** Finishes what is under way and makes everything durable; nothing is taken afterwards. */
   drain(): Promise<void>;
 };
