@@ -3,31 +3,42 @@
 // before is tried first, so in steady state a sample costs one hash over bytes that are in the cache already. Anything
 // unusual ends the walk with a code: src/wire/remote/write-v1.ts then does the same slowly and words the error.
 
-// An entry of the table, 40 bytes: fingerprint (two words), the store's ref (f64), bytes of the labels, successor (entry
-// number + 1, 0 for none), the epoch in which it was used last, unused.
-const ENTRY_BYTES: usize = 40;
+import { NO_ROOM, packLabels, UNPACKABLE } from './lib/packed';
+
+// An entry of the table, 32 bytes: fingerprint (two words), the store's ref (f64), successor (entry number + 1, 0 for none),
+// bytes of the labels (0: too many to predict), the epoch in which it was used last.
+const ENTRY_SHIFT: usize = 5;
 const AT_REF: usize = 16;
-const AT_LENGTH: usize = 24;
-const AT_NEXT: usize = 28;
-const AT_EPOCH: usize = 32;
+const AT_NEXT: usize = 24;
+const AT_LENGTH: usize = 28;
+const AT_EPOCH: usize = 30;
+const PAGE_SHIFT: u32 = 12;
 
 const OK: i32 = 0;
 const CORRUPT: i32 = -1;
 const FULL: i32 = -2;
+const PACKED_FULL: i32 = -3;
 
 /** A row's or extra's entry number with this bit: the index of an unknown series. */
 const UNKNOWN: u32 = 0x80000000;
 
-let entries: usize = 0;
+/** Addresses of pages of 4096 entries each. */
+let pages: usize = 0;
 let buckets: usize = 0;
 let bucketMask: u32 = 0;
 let entryCount: u32 = 0;
 let seed1: u64 = 0;
 let seed2: u64 = 0;
 
+// @ts-ignore: decorator
+@inline
+function entryAt(number: u32): usize {
+  return <usize>load<u32>(pages + (<usize>(number >> PAGE_SHIFT) << 2)) + (<usize>(number & ((<u32>1 << PAGE_SHIFT) - 1)) << ENTRY_SHIFT);
+}
+
 /** Places the table; `bucketCount` is a power of two. The caller has zeroed the buckets. */
-export function setTable(entriesAt: usize, bucketsAt: usize, bucketCount: u32, count: u32, s1: u64, s2: u64): void {
-  entries = entriesAt;
+export function setTable(pagesAt: usize, bucketsAt: usize, bucketCount: u32, count: u32, s1: u64, s2: u64): void {
+  pages = pagesAt;
   buckets = bucketsAt;
   bucketMask = bucketCount - 1;
   entryCount = count;
@@ -137,7 +148,7 @@ function find(): i32 {
   let slot = <u32>finger1 & bucketMask;
   let number = load<u32>(buckets + (<usize>slot << 2));
   while (number != 0) {
-    const entry = entries + <usize>(number - 1) * ENTRY_BYTES;
+    const entry = entryAt(number - 1);
     if (load<u64>(entry) == finger1 && load<u64>(entry, 8) == finger2) return <i32>(number - 1);
     slot = (slot + 1) & bucketMask;
     number = load<u32>(buckets + (<usize>slot << 2));
@@ -151,34 +162,44 @@ function place(number: u32, first: u64): void {
   store<u32>(buckets + (<usize>slot << 2), number + 1);
 }
 
-/** Enters a series by the fingerprint at `finger` (16 bytes), or gives it a new ref. The caller has made sure there is room. */
-export function learn(finger: usize, ref: f64, length: u32, epoch: u32): void {
-  finger1 = load<u64>(finger);
-  finger2 = load<u64>(finger, 8);
-  const known = find();
-  if (known >= 0) {
-    store<f64>(entries + <usize>known * ENTRY_BYTES, ref, AT_REF);
-    return;
+/**
+ * Enters `count` series whose fingerprints are in records as a walk leaves them at `unknown`, with the refs at `refs`; NaN is
+ * passed over. One that is known gets the new ref. The caller has made sure there is room.
+ */
+export function learn(unknown: usize, refs: usize, count: u32, epoch: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const ref = load<f64>(refs + (<usize>i << 3));
+    if (isNaN(ref)) continue;
+    const record = unknown + (<usize>i << 5);
+    finger1 = load<u64>(record);
+    finger2 = load<u64>(record, 8);
+    const known = find();
+    if (known >= 0) {
+      store<f64>(entryAt(known), ref, AT_REF);
+      continue;
+    }
+    const length = load<u32>(record, 20);
+    const number = entryCount++;
+    const entry = entryAt(number);
+    store<u64>(entry, finger1);
+    store<u64>(entry, finger2, 8);
+    store<f64>(entry, ref, AT_REF);
+    store<u32>(entry, 0, AT_NEXT);
+    store<u16>(entry, length < 0x10000 ? <u16>length : 0, AT_LENGTH);
+    store<u16>(entry, <u16>epoch, AT_EPOCH);
+    place(number, finger1);
   }
-  const number = entryCount++;
-  const entry = entries + <usize>number * ENTRY_BYTES;
-  store<u64>(entry, finger1);
-  store<u64>(entry, finger2, 8);
-  store<f64>(entry, ref, AT_REF);
-  store<u32>(entry, length, AT_LENGTH);
-  store<u32>(entry, 0, AT_NEXT);
-  store<u32>(entry, epoch, AT_EPOCH);
-  place(number, finger1);
 }
 
-/** Forgets entries not used since `oldest`: moves the others together at `target`; the caller sets the table anew. */
-export function keepSince(oldest: u32, target: usize): u32 {
+/** Forgets entries not used since `oldest` by moving the others together; the caller sets the table anew. */
+export function keepSince(oldest: u32): u32 {
   let kept: u32 = 0;
   for (let i: u32 = 0; i < entryCount; i++) {
-    const entry = entries + <usize>i * ENTRY_BYTES;
-    if (load<u32>(entry, AT_EPOCH) < oldest) continue;
-    const to = target + <usize>kept * ENTRY_BYTES;
-    if (to != entry) memory.copy(to, entry, ENTRY_BYTES);
+    const entry = entryAt(i);
+    // Epochs wrap.
+    if (<u16>(load<u16>(entry, AT_EPOCH) - <u16>oldest) >= 0x8000) continue;
+    const to = entryAt(kept);
+    if (to != entry) memory.copy(to, entry, <usize>1 << ENTRY_SHIFT);
     // Entry numbers have changed: successors are found again as requests come.
     store<u32>(to, 0, AT_NEXT);
     kept++;
@@ -188,7 +209,7 @@ export function keepSince(oldest: u32, target: usize): u32 {
 
 /** Enters all entries of the table that was set into its zeroed buckets. */
 export function rehash(): void {
-  for (let i: u32 = 0; i < entryCount; i++) place(i, load<u64>(entries + <usize>i * ENTRY_BYTES));
+  for (let i: u32 = 0; i < entryCount; i++) place(i, load<u64>(entryAt(i)));
 }
 
 // Where the results of a walk go: columns of rows, and lists of what is left to do outside.
@@ -204,6 +225,12 @@ let extraLimit: u32 = 0;
 let rows: u32 = 0;
 let unknowns: u32 = 0;
 let extras: u32 = 0;
+let packedAt: usize = 0;
+let packedLimit: usize = 0;
+let packedEnd: usize = 0;
+let canPack: bool = false;
+let newest: i64 = 0;
+let epochNow: u32 = 0;
 
 /**
  * `unknown`: records of 32 bytes: fingerprint (16), start and length of the labels, two words unused. `extra`: records of 16
@@ -231,6 +258,20 @@ export function setResults(
   extraLimit = maxExtra;
 }
 
+/** Where records of unknown series go. */
+export function setPacked(address: usize, bytes: u32): void {
+  packedAt = address;
+  packedLimit = address + <usize>bytes;
+}
+
+/** Bytes of those records; -1 if there is a series whose labels the host has to look at: then it makes them all. */
+export function packedBytes(): i32 {
+  return canPack ? <i32>(packedEnd - packedAt) : -1;
+}
+/** The highest time of a sample, -2^63 if there is none. */
+export function newestTime(): f64 {
+  return <f64>newest;
+}
 export function rowCount(): u32 {
   return rows;
 }
@@ -241,17 +282,17 @@ export function extraCount(): u32 {
   return extras;
 }
 export function entryRef(number: u32): f64 {
-  return load<f64>(entries + <usize>number * ENTRY_BYTES, AT_REF);
+  return load<f64>(entryAt(number), AT_REF);
 }
 
 /** Makes the entry of a row of the last walk one that is never found: the store no longer knows its ref. */
 export function forget(row: u32): void {
   const number = load<u32>(rowSeries + (<usize>row << 2));
   if (number >= UNKNOWN) return;
-  const entry = entries + <usize>number * ENTRY_BYTES;
+  const entry = entryAt(number);
   store<u64>(entry, 0, 8);
-  store<u32>(entry, 0, AT_LENGTH);
-  store<u32>(entry, 0, AT_EPOCH);
+  store<u16>(entry, 0, AT_LENGTH);
+  store<u16>(entry, <u16>(epochNow - 0x4000), AT_EPOCH);
 }
 
 let at: usize = 0;
@@ -294,6 +335,10 @@ export function walk(from: usize, end: usize, epoch: u32): i32 {
   extras = 0;
   at = from;
   bad = false;
+  packedEnd = packedAt;
+  canPack = true;
+  newest = i64.MIN_VALUE;
+  epochNow = epoch;
   let previous: usize = 0;
   let guess: u32 = 0;
   while (at < end) {
@@ -314,9 +359,9 @@ export function walk(from: usize, end: usize, epoch: u32): i32 {
     let number: i32 = -1;
     if (guess != 0) {
       // The successor's labels have this length, then samples begin: only then the fingerprint can be its own.
-      const entry = entries + <usize>(guess - 1) * ENTRY_BYTES;
-      const size = load<u32>(entry, AT_LENGTH);
-      if (start + <usize>size < stop && load<u8>(start + <usize>size) == 0x12) {
+      const entry = entryAt(guess - 1);
+      const size = <u32>load<u16>(entry, AT_LENGTH);
+      if (size != 0 && start + <usize>size < stop && load<u8>(start + <usize>size) == 0x12) {
         fingerprint(start, size);
         if (load<u64>(entry) == finger1 && load<u64>(entry, 8) == finger2) {
           number = <i32>(guess - 1);
@@ -340,10 +385,10 @@ export function walk(from: usize, end: usize, epoch: u32): i32 {
     let ref: f64;
     let series: u32;
     if (number >= 0) {
-      const entry = entries + <usize>number * ENTRY_BYTES;
+      const entry = entryAt(number);
       previous = entry;
       guess = load<u32>(entry, AT_NEXT);
-      store<u32>(entry, epoch, AT_EPOCH);
+      store<u16>(entry, <u16>epoch, AT_EPOCH);
       ref = load<f64>(entry, AT_REF);
       series = <u32>number;
     } else {
@@ -353,6 +398,12 @@ export function walk(from: usize, end: usize, epoch: u32): i32 {
       store<u64>(record, finger2, 8);
       store<u32>(record, <u32>start, 16);
       store<u32>(record, labels, 20);
+      if (canPack) {
+        const end = packLabels(start, start + <usize>labels, packedEnd, packedLimit);
+        if (end == NO_ROOM) return PACKED_FULL;
+        if (end == UNPACKABLE) canPack = false;
+        else packedEnd = end;
+      }
       series = UNKNOWN | unknowns;
       ref = -<f64>(unknowns + 1);
       unknowns++;
@@ -380,6 +431,7 @@ export function walk(from: usize, end: usize, epoch: u32): i32 {
           } else return CORRUPT;
         }
         if (rows == rowLimit) return FULL;
+        if (time > newest) newest = time;
         const offset = <usize>rows << 3;
         store<f64>(rowRefs + offset, ref);
         store<f64>(rowTimes + offset, <f64>time);

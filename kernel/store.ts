@@ -44,8 +44,10 @@ import {
   openSeries,
   orphaned,
   putClosedChunk,
+  putManySeries,
   putSample,
   putSeries,
+  seriesWritten,
   replayChunks,
   replayed,
   replaySamples,
@@ -57,6 +59,7 @@ import {
   takeSeries,
   putChunk,
 } from './lib/log';
+import { resolvedNew, resolvedTo, resolveRecords } from './lib/resolve';
 import { slabAlloc, slabExtend, slabFree, slabHeadBytes, slabInit, slabRelease, slabUsed } from './lib/slab';
 import {
   F_HAS_TIME,
@@ -116,9 +119,9 @@ export {
   compareSlots,
   mergeRuns,
   rowOf,
-  beginSeries,
-  seriesBytes,
-  putSeries,
+  putManySeries,
+  seriesWritten,
+  resolveRecords,
   openSeries,
   seriesLeft,
   takeSeries,
@@ -626,6 +629,14 @@ export function takenSlotOf(): u32 {
 
 export function takenIsNew(): bool {
   return takenNew;
+}
+
+export function resolvedEnd(): usize {
+  return resolvedTo;
+}
+
+export function resolvedMade(): u32 {
+  return resolvedNew;
 }
 
 export function epochNow(): u32 {

@@ -263,6 +263,27 @@ export function putSeries(out: usize, slot: u32): usize {
   return out;
 }
 
+let seriesPut: u32 = 0;
+
+/** How many of the slots `putManySeries` has written. */
+export function seriesWritten(): u32 {
+  return seriesPut;
+}
+
+/** Writes as many of `count` slots as fit into `room` bytes and `maxPairs` labels, at least one. Returns where they end. */
+export function putManySeries(out: usize, slots: usize, count: u32, room: u32, maxPairs: u32): usize {
+  const begin = out;
+  let labels: u32 = 0;
+  beginSeries();
+  for (seriesPut = 0; seriesPut < count; seriesPut++) {
+    const slot = load<u32>(slots + (<usize>seriesPut << 2));
+    labels += <u32>load<u16>(rowOf(slot), R_LABEL_COUNT);
+    if (seriesPut != 0 && (<u32>(out - begin) + seriesBytes(slot) > room || labels > maxPairs)) break;
+    out = putSeries(out, slot);
+  }
+  return out;
+}
+
 function putBytes(out: usize, bytes: usize, length: u32): usize {
   out = putVarint(out, length);
   memory.copy(out, bytes, <usize>length);

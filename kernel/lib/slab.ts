@@ -1,5 +1,10 @@
 // Memory of a shard's head: blocks of fixed size classes with a free list each, cut from an arena that the host extends.
-// The host keeps enough arena ahead of every call, so that allocation never fails inside one.
+// The host keeps arena ahead of every call as far as it can tell, so that allocation does not fail inside one.
+
+/** Asks the host for arena: it calls `slabExtend`, or throws when there is no memory left. */
+// @ts-ignore: decorator
+@external("env", "moreArena")
+declare function moreArena(bytes: u32): void;
 
 const CLASSES = 128;
 
@@ -97,7 +102,7 @@ export function slabAlloc(bytes: u32): usize {
     spare += <usize>size;
     return address;
   }
-  if (next + <usize>size > end) unreachable();
+  if (next + <usize>size > end) moreArena(size);
   const address = next;
   next += <usize>size;
   return address;

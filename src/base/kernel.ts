@@ -64,8 +64,12 @@ function outOfMemory(bytes: number, cause?: unknown): OperatingError {
 // Compiled code, not state: the same bytes always give the same module.
 const modules = new Map<string, WebAssembly.Module>();
 
-/** Instantiates kernel `name` on a memory. `E` names the exported functions. */
-export function loadKernel<E>(name: string, memory: KernelMemory): E {
+/** Instantiates kernel `name` on a memory. `E` names the exported functions; `calls` are what it calls outside. */
+export function loadKernel<E>(
+  name: string,
+  memory: KernelMemory,
+  calls: Readonly<Record<string, (argument: number) => void>> = {},
+): E {
   let module = modules.get(name);
   if (!module) {
     const file = new URL(`../../build/kernel/${name}.wasm`, import.meta.url);
@@ -75,6 +79,7 @@ export function loadKernel<E>(name: string, memory: KernelMemory): E {
   }
   const instance = new WebAssembly.Instance(module, {
     env: {
+      ...calls,
       memory: memory.memory,
       abort: () => {
         throw new Error(`BUG: kernel ${name} aborted`);

@@ -3,6 +3,7 @@
 
 import type { Histogram } from './histogram.ts';
 import type { Labels } from './labels.ts';
+import { type PackedSeries, unpackSeries } from './packed.ts';
 
 /**
  * A store's number for a series: slot (32 bits), generation of the slot (15 bits), shard (6 bits), from low to high. The
@@ -46,6 +47,8 @@ export type SampleBatch = {
   readonly starts?: Float64Array;
   /** Labels of the series that the sender has no ref for; referred to by `newSeries(index)`. */
   readonly series: readonly Labels[];
+  /** The same as bytes; then `series` is empty. `labelSetsOf` reads both. */
+  readonly packed?: PackedSeries;
   readonly histograms?: readonly {
     readonly ref: SeriesRef;
     readonly timestamp: number;
@@ -56,6 +59,20 @@ export type SampleBatch = {
   /** By metric family name. */
   readonly metadata?: readonly { readonly family: string; readonly metadata: Metadata }[];
 };
+
+/** How many label sets a batch brings. */
+export const newSeriesCount = (batch: SampleBatch): number => batch.packed?.count ?? batch.series.length;
+
+/** The label sets that refs below 0 refer to. */
+export const labelSetsOf = (batch: SampleBatch): readonly Labels[] =>
+  batch.packed ? unpackSeries(batch.packed) : batch.series;
+
+/** The batch with its label sets as strings, for who works on them. */
+export function withLabelSets(batch: SampleBatch): SampleBatch {
+  if (!batch.packed) return batch;
+  const { packed, ...rest } = batch;
+  return { ...rest, series: unpackSeries(packed) };
+}
 
 /** Why a sample was not stored; the names of Prometheus' counters and messages. */
 export type RejectReason =

@@ -263,7 +263,7 @@ function applySeries(
   kernel.openSeries(areas.record, body.length);
   for (let count = 0; ; count++) {
     // Lists and tables double at most once in so few creations; new pairs take what the body has of them.
-    if (count % RESERVED_SERIES === 0) head.table.reserveForReplay(body.length * 4 + RESERVED_SERIES * 4096);
+    if (count % RESERVED_SERIES === 0) head.table.reserve(body.length * 4 + RESERVED_SERIES * 4096);
     const id = kernel.takeSeries(
       areas.pairs,
       MAX_RECORD_PAIRS,

@@ -7,7 +7,15 @@ import type { Disk } from '#base/disk/disk.ts';
 import { errorCode, errorText, OperatingError } from '#base/errors.ts';
 import type { KernelMemory } from '#base/kernel.ts';
 import type { Logger } from '#base/log.ts';
-import type { Appender, AppendResult, Exemplar, Metadata, Rejection, SampleBatch } from '#model/batch.ts';
+import {
+  type Appender,
+  type AppendResult,
+  type Exemplar,
+  type Metadata,
+  newSeriesCount,
+  type Rejection,
+  type SampleBatch,
+} from '#model/batch.ts';
 import type { ChangeBoard } from '#model/board.ts';
 import type { Labels } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
@@ -318,5 +326,5 @@ function refuseAll(batch: SampleBatch, detail: string): AppendResult {
   for (let index = 0; index < (batch.histograms?.length ?? 0); index++) {
     rejections.push({ kind: 'histogram', index, reason: 'readOnly', detail });
   }
-  return { refs: new Float64Array(batch.series.length).fill(Number.NaN), rejections, created: 0 };
+  return { refs: new Float64Array(newSeriesCount(batch)).fill(Number.NaN), rejections, created: 0 };
 }

@@ -11,6 +11,7 @@ import {
   type SeriesRef,
   seriesRef,
   slotOfRef,
+  withLabelSets,
 } from '#model/batch.ts';
 import { keepLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
@@ -122,8 +123,9 @@ export class Aggregator implements Appender {
     this.#timers = [];
   }
 
-  async append(batch: SampleBatch): Promise<AppendResult> {
-    if (this.#rules.length === 0) return this.#inner.append(batch);
+  async append(taken: SampleBatch): Promise<AppendResult> {
+    if (this.#rules.length === 0) return this.#inner.append(taken);
+    const batch = withLabelSets(taken);
     const news = batch.series.map((labels) => this.#meet(labels));
     const find = (ref: SeriesRef) => (ref < 0 ? news[-ref - 1] : this.#find(ref));
     const unknown: Rejection[] = [];

@@ -1,18 +1,22 @@
-// The fast way of a remote write 1.0 request: kernel/remote.ts turns the body into columns of (ref, time, value) without
-// label strings. This class owns the kernel's memory: the table of series fingerprints and the buffers of one walk, which
-// grow to what requests need. Only labels of series seen for the first time become strings.
+// The fast way of a remote write 1.0 request: kernel/remote.ts turns the body into columns of (ref, time, value), and the labels
+// of series seen for the first time into records of bytes; none become strings. This class owns the kernel's memory: the
+// table of series fingerprints and the buffers of one walk, which grow to what requests need.
 
 import { KernelMemory, loadKernel } from '#base/kernel.ts';
 import type { Random } from '#base/random.ts';
+import type { PackedSeries } from '#model/packed.ts';
 import { snappyHeader } from '#wire/snappy.ts';
 
 type Kernel = {
-  setTable(entries: number, buckets: number, bucketCount: number, count: number, seed1: bigint, seed2: bigint): void;
+  setTable(pages: number, buckets: number, bucketCount: number, count: number, seed1: bigint, seed2: bigint): void;
   tableCount(): number;
   unsnap(from: number, end: number, to: number, size: number): number;
-  learn(finger: number, ref: number, length: number, epoch: number): void;
-  keepSince(oldest: number, target: number): number;
+  learn(unknown: number, refs: number, count: number, epoch: number): void;
+  keepSince(oldest: number): number;
   rehash(): void;
+  setPacked(address: number, bytes: number): void;
+  packedBytes(): number;
+  newestTime(): number;
   setResults(
     refs: number,
     times: number,
@@ -32,20 +36,21 @@ type Kernel = {
   forget(row: number): void;
 };
 
-const ENTRY_BYTES = 40;
-const FINGER_BYTES = 16;
+const ENTRY_BYTES = 32;
+const PAGE_ENTRIES = 4096;
 const UNKNOWN_BYTES = 32;
 const EXTRA_BYTES = 16;
-const INITIAL_ENTRIES = 4096;
+const INITIAL_PACKED_BYTES = 64 * 1024;
 const MAX_ROWS = 1024 * 1024;
 const FULL = -2;
+const PACKED_FULL = -3;
 const UNKNOWN = 0x8000_0000;
 const EPOCH_MS = 60_000;
 /** Series not seen for so many epochs make room when the table is full. */
 const IDLE_EPOCHS = 10;
 
-/** A series whose fingerprint was not in the table: where its labels are in `Walked.body`, and what to learn it by. */
-export type UnknownSeries = { readonly start: number; readonly length: number; readonly finger: Uint8Array };
+/** Series whose fingerprints were not in the table, as records of the kernel; to be learned when they have refs. */
+export type UnknownSeries = { readonly count: number; readonly records: Uint8Array };
 /** A message with exemplars or histograms, or metadata. `ref` of its series; below 0: unknown series -ref - 1. */
 export type Extra = {
   readonly kind: 'series' | 'metadata';
@@ -61,7 +66,11 @@ export type Walked = {
   readonly refs: Float64Array;
   readonly timestamps: Float64Array;
   readonly values: Float64Array;
-  readonly unknown: readonly UnknownSeries[];
+  /** The highest of the timestamps; far below any if there is none. */
+  readonly newest: number;
+  readonly unknown: UnknownSeries;
+  /** Labels of the unknown series; undefined when those of one need a closer look. */
+  readonly packed: PackedSeries | undefined;
   readonly extras: readonly Extra[];
 };
 
@@ -69,21 +78,23 @@ export class PredictedWrite {
   readonly #memory = new KernelMemory();
   readonly #kernel = loadKernel<Kernel>('remote', this.#memory);
   readonly #seeds: readonly [bigint, bigint];
-  readonly #maxEntries: number;
-  #entries = 0;
-  #buckets = 0;
+  readonly #pages: number;
+  readonly #maxPages: number;
+  #pageCount = 0;
+  #buckets = { address: 0, count: 0 };
   #capacity = 0;
   #input = { address: 0, bytes: 0 };
   #output = { address: 0, bytes: 0 };
+  #packed = { address: 0, bytes: 0 };
   #results = { address: 0, rows: 0 };
-  readonly #finger = this.#memory.region(FINGER_BYTES);
 
   /** `random` keeps senders from making two series look the same. */
   constructor(random: Random, maxEntries = 16 * 1024 * 1024) {
     const seeds = new BigUint64Array(random.bytes(16).slice().buffer);
     this.#seeds = [seeds[0]!, seeds[1]!];
-    this.#maxEntries = maxEntries;
-    this.#place(INITIAL_ENTRIES, 0);
+    this.#maxPages = Math.max(1, Math.ceil(maxEntries / PAGE_ENTRIES));
+    this.#pages = this.#memory.region(this.#maxPages * 4);
+    this.#addPages(1, 0);
     this.#growResults(4096);
   }
 
@@ -123,21 +134,29 @@ export class PredictedWrite {
         this.#growResults(this.#results.rows * 4);
         continue;
       }
+      if (code === PACKED_FULL) {
+        // A record takes less than three times what its labels take in the message.
+        this.#fit(this.#packed, Math.min(length * 3, Math.max(INITIAL_PACKED_BYTES, this.#packed.bytes * 2)));
+        this.#kernel.setPacked(this.#packed.address, this.#packed.bytes);
+        continue;
+      }
       return code === 0 ? length : undefined;
     }
   }
 
-  /** Enters series with the refs that the store gave them. */
-  learn(
-    series: readonly { readonly finger: Uint8Array; readonly ref: number; readonly length: number }[],
-    nowMs: number,
-  ): void {
+  /** Enters series with the refs that the store gave them; NaN for those it refused. */
+  learn({ count, records }: UnknownSeries, refs: Float64Array, nowMs: number): void {
+    if (count === 0) return;
     const epoch = Math.floor(nowMs / EPOCH_MS) >>> 0;
-    for (const { finger, ref, length } of series) {
-      if (Number.isNaN(ref)) continue;
-      if (this.#kernel.tableCount() >= this.#capacity) this.#makeRoom(epoch);
-      this.#memory.u8.set(finger, this.#finger);
-      this.#kernel.learn(this.#finger, ref, length, epoch);
+    const layout = resultLayout(this.#results.address, this.#results.rows);
+    // Where a walk leaves them; this one's rows are not needed any more.
+    for (let done = 0; done < count; ) {
+      const free = this.#freeFor(count - done, epoch);
+      const { u8, f64 } = this.#memory;
+      u8.set(records.subarray(done * UNKNOWN_BYTES, (done + free) * UNKNOWN_BYTES), layout.unknown);
+      f64.set(refs.subarray(done, done + free), layout.refs / 8);
+      this.#kernel.learn(layout.unknown, layout.refs, free, epoch);
+      done += free;
     }
   }
 
@@ -161,15 +180,15 @@ export class PredictedWrite {
     const column = (address: number) => f64.slice(address / 8, address / 8 + rows);
     const u8 = this.#memory.u8;
     const u32 = this.#memory.u32;
-    const unknown: UnknownSeries[] = [];
-    for (let i = 0; i < unknownCount; i++) {
-      const at = layout.unknown + i * UNKNOWN_BYTES;
-      unknown.push({
-        start: u32[at / 4 + 4]! - body,
-        length: u32[at / 4 + 5]!,
-        finger: u8.slice(at, at + FINGER_BYTES),
-      });
-    }
+    const records = u8.slice(layout.unknown, layout.unknown + unknownCount * UNKNOWN_BYTES);
+    // From here on they say where in the body the labels are.
+    const words = new Uint32Array(records.buffer);
+    for (let i = 0; i < unknownCount; i++) words[(i * UNKNOWN_BYTES) / 4 + 4]! -= body;
+    const packedBytes = this.#kernel.packedBytes();
+    const packed =
+      packedBytes >= 0
+        ? { count: unknownCount, bytes: u8.slice(this.#packed.address, this.#packed.address + packedBytes) }
+        : undefined;
     const extras: Extra[] = [];
     for (let i = 0; i < extraCount; i++) {
       const at = (layout.extra + i * EXTRA_BYTES) / 4;
@@ -186,38 +205,42 @@ export class PredictedWrite {
       refs: column(layout.refs),
       timestamps: column(layout.times),
       values: column(layout.values),
-      unknown,
+      newest: this.#kernel.newestTime(),
+      unknown: { count: unknownCount, records },
+      packed,
       extras,
     };
   }
 
-  /** Forgets idle series; doubles the table when that does not free half of it, up to its limit. */
-  #makeRoom(epoch: number): void {
-    const kept = this.#kernel.keepSince(Math.max(0, epoch - IDLE_EPOCHS), this.#entries);
-    if (kept <= this.#capacity / 2) {
-      this.#memory.u8.fill(0, this.#buckets, this.#buckets + this.#capacity * 8);
-      this.#set(kept);
-    } else if (this.#capacity * 2 <= this.#maxEntries) this.#place(this.#capacity * 2, kept);
-    else {
-      // What is left is used and full: start over, which costs one slow request of each sender.
-      this.#memory.u8.fill(0, this.#buckets, this.#buckets + this.#capacity * 8);
-      this.#set(0);
+  /** For how many more series there is room, up to `wanted`, when idle ones and, at the limit, all have made way. */
+  #freeFor(wanted: number, epoch: number): number {
+    if (this.#kernel.tableCount() >= this.#capacity) {
+      const kept = this.#kernel.keepSince(Math.max(0, epoch - IDLE_EPOCHS));
+      const isUseful = kept <= this.#capacity / 2;
+      // What is left is used and full: starting over costs one slow request of each sender.
+      if (!isUseful && this.#pageCount < this.#maxPages) this.#addPages(this.#pageCount, kept);
+      else this.#set(isUseful ? kept : 0);
     }
+    return Math.min(wanted, this.#results.rows, this.#capacity - this.#kernel.tableCount());
   }
 
-  #place(capacity: number, kept: number): void {
-    const entries = this.#memory.region(capacity * ENTRY_BYTES);
-    const buckets = this.#memory.region(capacity * 8);
-    if (kept > 0) this.#memory.u8.copyWithin(entries, this.#entries, this.#entries + kept * ENTRY_BYTES);
-    this.#entries = entries;
-    this.#buckets = buckets;
-    this.#capacity = capacity;
+  #addPages(count: number, kept: number): void {
+    const pages = Math.min(this.#maxPages, this.#pageCount + count);
+    for (; this.#pageCount < pages; this.#pageCount++) {
+      const address = this.#memory.region(PAGE_ENTRIES * ENTRY_BYTES);
+      this.#memory.u32[this.#pages / 4 + this.#pageCount] = address;
+    }
+    this.#capacity = pages * PAGE_ENTRIES;
+    let buckets = PAGE_ENTRIES * 2;
+    while (buckets < this.#capacity * 1.5) buckets *= 2;
+    this.#buckets = { address: this.#memory.region(buckets * 4), count: buckets };
     this.#set(kept);
   }
 
-  /** Two buckets of 4 bytes for each entry keep chains short. */
   #set(count: number): void {
-    this.#kernel.setTable(this.#entries, this.#buckets, this.#capacity * 2, count, this.#seeds[0], this.#seeds[1]);
+    const { address, count: buckets } = this.#buckets;
+    this.#memory.u8.fill(0, address, address + buckets * 4);
+    this.#kernel.setTable(this.#pages, address, buckets, count, this.#seeds[0], this.#seeds[1]);
     this.#kernel.rehash();
   }
 

@@ -4,7 +4,7 @@ import { bench } from '#base/bench.ts';
 import { systemClock } from '#base/clock.ts';
 import { silentLogger } from '#base/log.ts';
 import { seeded } from '#base/random.ts';
-import type { Appender } from '#model/batch.ts';
+import { type Appender, newSeriesCount } from '#model/batch.ts';
 import { Registry } from '#model/registry.ts';
 import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
 import { WriteV2Encoder } from '#wire/remote/write-v2.ts';
@@ -54,7 +54,7 @@ function sink(): Appender {
   let slots = 0;
   return {
     append: (batch) =>
-      Promise.resolve({ refs: Float64Array.from(batch.series, () => slots++), rejections: [], created: 0 }),
+      Promise.resolve({ refs: new Float64Array(newSeriesCount(batch)).map(() => slots++), rejections: [], created: 0 }),
   };
 }
 

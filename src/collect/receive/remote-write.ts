@@ -6,16 +6,10 @@ import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
-import {
-  type Appender,
-  type Exemplar,
-  type Metadata,
-  newSeries,
-  type Rejection,
-  type SampleBatch,
-} from '#model/batch.ts';
+import type { Appender, Exemplar, Metadata, Rejection, SampleBatch } from '#model/batch.ts';
 import type { Histogram } from '#model/histogram.ts';
-import { type Labels, labelsKey, labelValue, METRIC_NAME, withLabel } from '#model/labels.ts';
+import { type Labels, labelValue, METRIC_NAME, withLabel } from '#model/labels.ts';
+import { type PackedSeries, packSeries } from '#model/packed.ts';
 import type { Counter, Registry } from '#model/registry.ts';
 import type { SentHistogram } from '#wire/remote/histogram.ts';
 import type { WriteSink } from '#wire/remote/sink.ts';
@@ -120,12 +114,8 @@ export class RemoteWriteReceiver implements Receiver {
       decodeWriteV1(snappyDecode(body, this.#options.maxBytes), collector);
       return this.#answerV1(collector, await collector.intake.send(this.#appender));
     }
-    const { batch, learn } = made;
-    const result = await this.#appender.append(batch);
-    this.#predicted.learn(
-      learn.map(({ finger, length, index }) => ({ finger, length, ref: result.refs[index]! })),
-      nowMs,
-    );
+    const result = await this.#appender.append(made);
+    this.#predicted.learn(walked.unknown, result.refs, nowMs);
     if (result.rejections.length === 0) return answer(204);
     return this.#reconsider(body, result.rejections, nowMs);
   }
@@ -213,42 +203,35 @@ export function answerFor(refusals: readonly Refusal[], problems: readonly strin
   return answer(status, refusalsText([...problems, ...refusals.map(refusalText)]));
 }
 
-type Learnable = { readonly finger: Uint8Array; readonly length: number; readonly index: number };
-
 /** Columns from what the kernel found; undefined when something in it must be refused before the store sees it. */
-function batchOf(
-  walked: Walked,
-  maxTime: number,
-): { readonly batch: SampleBatch; readonly learn: readonly Learnable[] } | undefined {
-  const { refs, timestamps, values, body } = walked;
-  for (let i = 0; i < timestamps.length; i++) if (timestamps[i]! > maxTime) return undefined;
+function batchOf(walked: Walked, maxTime: number): SampleBatch | undefined {
+  const { refs, timestamps, values, unknown } = walked;
+  if (walked.newest > maxTime) return undefined;
+  const packed = unknown.count > 0 ? (walked.packed ?? packUnknown(walked)) : NONE_UNKNOWN;
+  if (!packed) return undefined;
+  const extras = walked.extras.length > 0 ? extrasOf(walked, maxTime) : {};
+  return extras && { refs, timestamps, values, series: [], ...(packed.count > 0 ? { packed } : {}), ...extras };
+}
+
+const NONE_UNKNOWN: PackedSeries = { count: 0, bytes: new Uint8Array(0) };
+
+/** Labels that are not simply in order; undefined when some are invalid. */
+function packUnknown({ body, unknown: { count, records } }: Walked): PackedSeries | undefined {
+  const words = new Uint32Array(records.buffer);
   const series: Labels[] = [];
-  const learn: Learnable[] = [];
-  const indexes: number[] = [];
-  const byKey = new Map<string, number>();
-  for (const { start, length, finger } of walked.unknown) {
-    const { labels, error } = seriesLabels(decodeLabelsV1(body, start, start + length));
+  for (let i = 0; i < count; i++) {
+    const start = words[i * 8 + 4]!;
+    const { labels, error } = seriesLabels(decodeLabelsV1(body, start, start + words[i * 8 + 5]!));
     if (error !== '') return undefined;
-    const key = labelsKey(labels);
-    let index = byKey.get(key);
-    if (index === undefined) {
-      index = series.length;
-      byKey.set(key, index);
-      series.push(labels);
-    }
-    indexes.push(index);
-    learn.push({ finger, length, index });
+    series.push(labels);
   }
-  const refOf = (ref: number) => (ref < 0 ? newSeries(indexes[-ref - 1]!) : ref);
-  if (indexes.length > 0) for (let i = 0; i < refs.length; i++) refs[i] = refOf(refs[i]!);
-  const extras = walked.extras.length > 0 ? extrasOf(walked, refOf, maxTime) : {};
-  return extras && { batch: { refs, timestamps, values, series, ...extras }, learn };
+  return packSeries(series);
 }
 
 type Extras = Pick<SampleBatch, 'histograms' | 'exemplars' | 'metadata'>;
 
 /** What the kernel left: messages with exemplars and histograms, and metadata. */
-function extrasOf(walked: Walked, refOf: (ref: number) => number, maxTime: number): Extras | undefined {
+function extrasOf(walked: Walked, maxTime: number): Extras | undefined {
   const histograms: { ref: number; timestamp: number; value: Histogram }[] = [];
   const exemplars: { ref: number; exemplar: Exemplar }[] = [];
   const metadata: { family: string; metadata: Metadata }[] = [];
@@ -270,7 +253,7 @@ function extrasOf(walked: Walked, refOf: (ref: number) => number, maxTime: numbe
     metadata: (family, value) => void metadata.push({ family, metadata: value }),
   };
   for (const extra of walked.extras) {
-    ref = refOf(extra.ref);
+    ref = extra.ref;
     if (extra.kind === 'series') decodeExtrasV1(walked.body, extra.start, extra.end, sink);
     else decodeMetadataV1(walked.body, extra.start, extra.end, sink);
   }

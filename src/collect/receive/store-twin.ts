@@ -4,6 +4,7 @@
 import {
   type Appender,
   type AppendResult,
+  labelSetsOf,
   type Metadata,
   type Rejection,
   type SampleBatch,
@@ -33,9 +34,10 @@ export class StoreTwin implements Appender {
 
   append(batch: SampleBatch): Promise<AppendResult> {
     this.batches++;
-    this.labelSets += batch.series.length;
+    const series = labelSetsOf(batch);
+    this.labelSets += series.length;
     const rejections: Rejection[] = [];
-    const refs = Float64Array.from(batch.series, (labels) => this.#refOf(labels));
+    const refs = Float64Array.from(series, (labels) => this.#refOf(labels));
     const find = (ref: number) => this.#refs.get(ref < 0 ? refs[-ref - 1]! : ref);
     const bits = new BigUint64Array(batch.values.slice().buffer);
     for (let i = 0; i < batch.refs.length; i++) {
@@ -60,7 +62,7 @@ export class StoreTwin implements Appender {
       else stored.exemplars.push(exemplar);
     });
     for (const { family, metadata } of batch.metadata ?? []) this.metadata.set(family, metadata);
-    return Promise.resolve({ refs, rejections, created: batch.series.length });
+    return Promise.resolve({ refs, rejections, created: series.length });
   }
 
   /** As after a truncation: data stays for looking at, refs are void. */

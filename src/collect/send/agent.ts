@@ -4,6 +4,7 @@
 import {
   type Appender,
   type AppendResult,
+  labelSetsOf,
   generationOfRef,
   type Rejection,
   type SampleBatch,
@@ -54,7 +55,7 @@ export class AgentStore implements Appender {
 
   append(batch: SampleBatch): Promise<AppendResult> {
     const before = this.#byKey.size;
-    const refs = Float64Array.from(batch.series, (labels) => this.#refOf(labels));
+    const refs = Float64Array.from(labelSetsOf(batch), (labels) => this.#refOf(labels));
     const rejections: Rejection[] = [];
     const look = (kind: Rejection['kind'], index: number, given: SeriesRef, time: number) => {
       const ref = given < 0 ? refs[-given - 1]! : given;

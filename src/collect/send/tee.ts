@@ -9,6 +9,7 @@ import {
   type SampleBatch,
   type SeriesRef,
   slotOfRef,
+  withLabelSets,
 } from '#model/batch.ts';
 import type { Outlet, TeeSeries } from './outlet.ts';
 
@@ -35,8 +36,9 @@ export class Tee implements Appender {
     this.#used = new Set();
   }
 
-  async append(batch: SampleBatch): Promise<AppendResult> {
-    if (this.#outlets.length === 0) return this.#store.append(batch);
+  async append(taken: SampleBatch): Promise<AppendResult> {
+    if (this.#outlets.length === 0) return this.#store.append(taken);
+    const batch = withLabelSets(taken);
     const unknown = this.#unknownRows(batch);
     const known = unknown.length > 0 ? withoutRows(batch, unknown) : undefined;
     const kept = known?.batch ?? batch;

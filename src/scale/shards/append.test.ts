@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seeded } from '#base/random.ts';
-import { type Appender, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
+import { type Appender, labelSetsOf, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
 import { hashLabels, labelsOf, shardOf } from '#model/labels.ts';
 import { ShardedAppender } from './append.ts';
 
@@ -15,15 +15,16 @@ class Recorder implements Appender {
   }
   async append(batch: SampleBatch) {
     const first = this.#keys.length;
-    this.#keys.push(...batch.series.map((labels) => labels.join()));
-    const refs = Float64Array.from(batch.series, (_, i) => seriesRef(this.#shard, 0, first + i));
+    const series = labelSetsOf(batch);
+    this.#keys.push(...series.map((labels) => labels.join()));
+    const refs = Float64Array.from(series, (_, i) => seriesRef(this.#shard, 0, first + i));
     const rejections: { kind: 'sample'; index: number; reason: 'outOfBounds'; detail: string }[] = [];
     for (let i = 0; i < batch.refs.length; i++) {
       const slot = batch.refs[i]! < 0 ? first - batch.refs[i]! - 1 : batch.refs[i]! % 2 ** 32;
       if (batch.values[i]! < 0) rejections.push({ kind: 'sample', index: i, reason: 'outOfBounds', detail: '' });
       else this.rows.push({ key: this.#keys[slot]!, timestamp: batch.timestamps[i]!, value: batch.values[i]! });
     }
-    return { refs, rejections, created: batch.series.length };
+    return { refs, rejections, created: series.length };
   }
 }
 

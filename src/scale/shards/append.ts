@@ -10,7 +10,7 @@ import {
   type SampleBatch,
   shardOfRef,
 } from '#model/batch.ts';
-import { hashLabels, type Labels, shardOf } from '#model/labels.ts';
+import { packSeries, splitPacked } from '#model/packed.ts';
 
 export class ShardedAppender implements Appender {
   readonly #shards: number;
@@ -24,7 +24,7 @@ export class ShardedAppender implements Appender {
 
   async append(batch: SampleBatch): Promise<AppendResult> {
     if (this.#shards === 1) return this.#appenderOf(0).append(batch);
-    const parts = splitBatch(batch, this.#shards);
+    const { parts, places } = splitBatch(batch, this.#shards);
     // All rows in one shard: they keep their places, so its answer is the answer. A part is a copy that may be moved away.
     if (parts.length === 1) return this.#appenderOf(parts[0]!.shard).append(parts[0]!.batch);
     const outcomes = await Promise.allSettled(parts.map((part) => this.#appenderOf(part.shard).append(part.batch)));
@@ -36,7 +36,7 @@ export class ShardedAppender implements Appender {
       });
     }
     return mergeResults(
-      batch,
+      places,
       parts,
       outcomes.map((o) => (o as PromiseFulfilledResult<AppendResult>).value),
     );
@@ -45,112 +45,132 @@ export class ShardedAppender implements Appender {
 
 /** The memory of a part, for handing it to another thread without a copy; the part cannot be read afterwards. */
 export function batchBuffers(batch: SampleBatch): ArrayBuffer[] {
-  const columns = [batch.refs, batch.timestamps, batch.values, ...(batch.starts ? [batch.starts] : [])];
-  return columns.map((column) => column.buffer as ArrayBuffer);
+  const columns = [batch.refs, batch.timestamps, batch.values, batch.starts, batch.packed?.bytes];
+  return [...new Set(columns.flatMap((column) => (column ? [column.buffer as ArrayBuffer] : [])))];
 }
 
-type Part = {
-  readonly shard: number;
-  readonly batch: SampleBatch;
-  /** Index in the whole batch of each of the part's rows, series, histograms and exemplars. */
-  readonly rows: Uint32Array;
-  readonly series: readonly number[];
-  readonly histograms: readonly number[];
-  readonly exemplars: readonly number[];
+type Part = { readonly shard: number; readonly batch: SampleBatch };
+
+/** Which shard each row, label set, histogram and exemplar of a batch goes to, in their order. */
+type Places = {
+  readonly rows: Uint8Array;
+  readonly series: Uint8Array;
+  readonly histograms: Uint8Array;
+  readonly exemplars: Uint8Array;
 };
 
 /** One part for each shard that has something; metadata goes with every part, as any shard may be asked for it. */
-export function splitBatch(batch: SampleBatch, shards: number): Part[] {
-  const shardOfSeries = Uint32Array.from(batch.series, (labels) => shardOf(hashLabels(labels), shards));
-  const shardOfRow = (ref: number) => (ref < 0 ? shardOfSeries[-ref - 1]! : shardOfRef(ref));
-  const rowShards = new Uint8Array(batch.refs.length);
+export function splitBatch(batch: SampleBatch, shards: number): { readonly parts: Part[]; readonly places: Places } {
+  const { refs } = batch;
+  // Label sets go on as bytes: to another thread that is one buffer instead of a string per name and value.
+  const packed = batch.packed ?? (batch.series.length > 0 ? packSeries(batch.series) : undefined);
+  const split = packed && splitPacked(packed, shards);
+  const series = split?.shardOf ?? new Uint8Array(0);
   const counts = new Uint32Array(shards);
-  for (let i = 0; i < rowShards.length; i++) {
-    const shard = shardOfRow(batch.refs[i]!);
-    rowShards[i] = shard;
+  const local = new Int32Array(series.length);
+  for (let i = 0; i < local.length; i++) local[i] = counts[series[i]!]!++;
+  const shardOf = (ref: number) => (ref < 0 ? series[-ref - 1]! : shardOfRef(ref));
+  const localRef = (ref: number) => (ref < 0 ? newSeries(local[-ref - 1]!) : ref);
+  const rows = new Uint8Array(refs.length);
+  counts.fill(0);
+  for (let i = 0; i < rows.length; i++) {
+    const shard = shardOf(refs[i]!);
+    rows[i] = shard;
     counts[shard]!++;
   }
-  const localSeries = new Int32Array(batch.series.length);
-  const seriesOf: number[][] = Array.from({ length: shards }, () => []);
-  for (let i = 0; i < batch.series.length; i++) {
-    const list = seriesOf[shardOfSeries[i]!]!;
-    localSeries[i] = list.length;
-    list.push(i);
-  }
-  const localRef = (ref: number) => (ref < 0 ? newSeries(localSeries[-ref - 1]!) : ref);
-  const histograms = (batch.histograms ?? []).map((row, index) => ({ row, index, shard: shardOfRow(row.ref) }));
-  const exemplars = (batch.exemplars ?? []).map((row, index) => ({ row, index, shard: shardOfRow(row.ref) }));
-
+  const histograms = Uint8Array.from(batch.histograms ?? [], ({ ref }) => shardOf(ref));
+  const exemplars = Uint8Array.from(batch.exemplars ?? [], ({ ref }) => shardOf(ref));
+  const columns = spreadRows(batch, rows, counts, localRef);
   const parts: Part[] = [];
   for (let shard = 0; shard < shards; shard++) {
-    const count = counts[shard]!;
-    const ownHistograms = histograms.filter((h) => h.shard === shard);
-    const ownExemplars = exemplars.filter((e) => e.shard === shard);
-    const series = seriesOf[shard]!;
-    if (count === 0 && series.length === 0 && ownHistograms.length === 0 && ownExemplars.length === 0) continue;
-    const rows = new Uint32Array(count);
-    const refs = new Float64Array(count);
-    const timestamps = new Float64Array(count);
-    const values = new Float64Array(count);
-    const starts = batch.starts && new Float64Array(count);
-    let at = 0;
-    for (let i = 0; i < rowShards.length; i++) {
-      if (rowShards[i] !== shard) continue;
-      rows[at] = i;
-      refs[at] = localRef(batch.refs[i]!);
-      timestamps[at] = batch.timestamps[i]!;
-      values[at] = batch.values[i]!;
-      if (starts) starts[at] = batch.starts[i]!;
-      at++;
-    }
+    const own = split?.parts[shard];
+    const ownHistograms = batch.histograms?.filter((_, i) => histograms[i] === shard) ?? [];
+    const ownExemplars = batch.exemplars?.filter((_, i) => exemplars[i] === shard) ?? [];
+    if (counts[shard] === 0 && !own?.count && ownHistograms.length === 0 && ownExemplars.length === 0) continue;
     parts.push({
       shard,
-      rows,
-      series,
-      histograms: ownHistograms.map((h) => h.index),
-      exemplars: ownExemplars.map((e) => e.index),
       batch: {
-        refs,
-        timestamps,
-        values,
-        ...(starts ? { starts } : {}),
-        series: series.map((i) => batch.series[i] as Labels),
+        ...columns[shard]!,
+        series: [],
+        ...(own?.count ? { packed: own } : {}),
         ...(ownHistograms.length > 0
-          ? { histograms: ownHistograms.map(({ row }) => ({ ...row, ref: localRef(row.ref) })) }
+          ? { histograms: ownHistograms.map((row) => ({ ...row, ref: localRef(row.ref) })) }
           : {}),
         ...(ownExemplars.length > 0
-          ? { exemplars: ownExemplars.map(({ row }) => ({ ...row, ref: localRef(row.ref) })) }
+          ? { exemplars: ownExemplars.map((row) => ({ ...row, ref: localRef(row.ref) })) }
           : {}),
         ...(batch.metadata ? { metadata: batch.metadata } : {}),
       },
     });
   }
-  if (parts.length === 0 && batch.metadata?.length) {
-    parts.push({ shard: 0, batch, rows: new Uint32Array(0), series: [], histograms: [], exemplars: [] });
-  }
-  return parts;
+  if (parts.length === 0 && batch.metadata?.length) parts.push({ shard: 0, batch });
+  return { parts, places: { rows, series, histograms, exemplars } };
 }
 
-function mergeResults(batch: SampleBatch, parts: readonly Part[], results: readonly AppendResult[]): AppendResult {
-  const refs = new Float64Array(batch.series.length).fill(Number.NaN);
+type Columns = Pick<SampleBatch, 'refs' | 'timestamps' | 'values' | 'starts'>;
+
+/** The rows of each shard, in one buffer per shard. */
+function spreadRows(
+  batch: SampleBatch,
+  shardOf: Uint8Array,
+  counts: Uint32Array,
+  localRef: (ref: number) => number,
+): readonly Columns[] {
+  const { refs, timestamps, values, starts } = batch;
+  const width = starts ? 4 : 3;
+  const targets = Array.from(counts, (count) => new Float64Array(count * width));
+  // Values by their halves, which keeps the bits of stale markers.
+  const source = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+  const words = targets.map((target) => new Uint32Array(target.buffer));
+  const at = new Uint32Array(counts.length);
+  for (let i = 0; i < shardOf.length; i++) {
+    const shard = shardOf[i]!;
+    const target = targets[shard]!;
+    const count = counts[shard]!;
+    const row = at[shard]!++;
+    const ref = refs[i]!;
+    target[row] = ref < 0 ? localRef(ref) : ref;
+    target[row + count] = timestamps[i]!;
+    const word = (row + count * 2) * 2;
+    words[shard]![word] = source[i * 2]!;
+    words[shard]![word + 1] = source[i * 2 + 1]!;
+    if (starts) target[row + count * 3] = starts[i]!;
+  }
+  return targets.map((target, shard) => {
+    const column = (number: number) => target.subarray(number * counts[shard]!, (number + 1) * counts[shard]!);
+    return { refs: column(0), timestamps: column(1), values: column(2), ...(starts ? { starts: column(3) } : {}) };
+  });
+}
+
+/** Indexes at which a list says `shard`. */
+function placesOf(list: Uint8Array, shard: number): number[] {
+  const places: number[] = [];
+  for (let i = 0; i < list.length; i++) if (list[i] === shard) places.push(i);
+  return places;
+}
+
+function mergeResults(places: Places, parts: readonly Part[], results: readonly AppendResult[]): AppendResult {
+  const refs = new Float64Array(places.series.length).fill(Number.NaN);
   const rejections: Rejection[] = [];
   let created = 0;
-  parts.forEach((part, p) => {
+  parts.forEach(({ shard }, p) => {
     const result = results[p]!;
     created += result.created;
-    part.series.forEach((whole, local) => {
-      refs[whole] = result.refs[local]!;
-    });
+    if (refs.length > 0) {
+      placesOf(places.series, shard).forEach((whole, local) => {
+        refs[whole] = result.refs[local]!;
+      });
+    }
+    if (result.rejections.length === 0) return;
+    const whole = {
+      sample: placesOf(places.rows, shard),
+      histogram: placesOf(places.histograms, shard),
+      exemplar: placesOf(places.exemplars, shard),
+    };
     for (const rejection of result.rejections) {
-      const index =
-        rejection.kind === 'sample'
-          ? part.rows[rejection.index]!
-          : rejection.kind === 'histogram'
-            ? part.histograms[rejection.index]!
-            : part.exemplars[rejection.index]!;
-      rejections.push({ ...rejection, index });
+      rejections.push({ ...rejection, index: whole[rejection.kind][rejection.index]! });
     }
   });
-  rejections.sort((a, b) => a.index - b.index);
+  if (rejections.length > 0) rejections.sort((a, b) => a.index - b.index);
   return { refs, rejections, created };
 }

@@ -3,15 +3,7 @@
 
 import type { Clock } from '#base/clock.ts';
 import type { KernelMemory } from '#base/kernel.ts';
-import {
-  type AppendResult,
-  type Metadata,
-  type Rejection,
-  type RejectReason,
-  type SampleBatch,
-  type SeriesRef,
-  seriesRef,
-} from '#model/batch.ts';
+import type { AppendResult, Metadata, Rejection, RejectReason, SampleBatch, SeriesRef } from '#model/batch.ts';
 import { hashLabels, type Labels, shardOf } from '#model/labels.ts';
 import { KIND } from '../log/format.ts';
 import type { ShardLog } from '../log/log.ts';
@@ -19,11 +11,11 @@ import { Deletions } from './deletions.ts';
 import { ExemplarRing } from './exemplars.ts';
 import { OpenHistograms } from './histograms.ts';
 import { HeadMemory, MAX_ROWS } from './kernel.ts';
-import { labelsProblem } from './labels.ts';
-import { checkLimits, type HeadLimits, type LimitHit, RefusalBook } from './limits.ts';
+import { type HeadLimits, RefusalBook } from './limits.ts';
 import { HeadWriter } from './log-writer.ts';
 import { MetadataTable } from './metadata.ts';
 import type { HeadCounters } from './metrics.ts';
+import { type SeriesProblem, SeriesResolver } from './resolve.ts';
 import { SeriesTable } from './table.ts';
 
 export type HeadOptions = {
@@ -70,6 +62,7 @@ export class Head {
   readonly writer: HeadWriter;
   readonly counters: HeadCounters;
   readonly refusals = new RefusalBook();
+  readonly resolver: SeriesResolver;
   readonly #clock: Clock;
   #options: HeadOptions;
   /** First and last sample; NO_* while there is none. */
@@ -87,6 +80,7 @@ export class Head {
     this.counters = counters;
     this.#clock = clock;
     this.table = new SeriesTable(this.memory);
+    this.resolver = new SeriesResolver(this.memory, this.table, counters, this.refusals, () => this.#options);
     this.writer = new HeadWriter(this.memory, this.table);
     this.histograms = new OpenHistograms(this.memory);
     this.exemplars = new ExemplarRing(options.maxExemplars);
@@ -113,11 +107,7 @@ export class Head {
   /** Takes a batch and leaves its records in the log's buffers. Throws `memory_full` if the shard's memory is. */
   append(batch: SampleBatch, log: ShardLog): AppendResult {
     const rejections: Rejection[] = [];
-    const refused = new Map<number, { reason: RejectReason; detail: string }>();
-    const before = this.table.counts().series;
-    const refs = this.#resolve(batch, refused);
-    const created = this.table.counts().series - before;
-    this.counters.created.add(created);
+    const { refs, refused, created } = this.resolver.resolve(batch);
     this.setLimits();
     for (let start = 0; start < batch.refs.length; start += MAX_ROWS) {
       this.#appendRows(batch, start, Math.min(batch.refs.length, start + MAX_ROWS), refs, refused, rejections, log);
@@ -143,47 +133,6 @@ export class Head {
     );
   }
 
-  #resolve(batch: SampleBatch, refused: Map<number, { reason: RejectReason; detail: string }>): Float64Array {
-    const refs = new Float64Array(batch.series.length);
-    for (let i = 0; i < refs.length; i++) {
-      const labels = batch.series[i]!;
-      const outcome = this.refOf(labels);
-      if (typeof outcome === 'number') refs[i] = outcome;
-      else {
-        refs[i] = Number.NaN;
-        refused.set(i, outcome);
-      }
-    }
-    return refs;
-  }
-
-  /** The ref of a label set, whose series is made if need be. */
-  refOf(labels: Labels): SeriesRef | { reason: RejectReason; detail: string } {
-    const problem = labelsProblem(labels) ?? this.table.stage(labels);
-    if (problem !== undefined) {
-      this.counters.invalid.with('labels').add();
-      return { reason: 'invalidLabels', detail: problem };
-    }
-    const count = labels.length / 2;
-    let slot = this.table.find(count);
-    if (slot < 0) {
-      const hit = this.#limitHit(labels);
-      if (hit) {
-        this.counters.limits[hit.limit].add();
-        this.refusals.note(hit);
-        return { reason: 'seriesLimit', detail: hit.detail };
-      }
-      slot = this.table.create(count);
-    }
-    return seriesRef(this.#options.shard, this.table.generationOf(slot), slot);
-  }
-
-  #limitHit(labels: Labels): LimitHit | undefined {
-    const { series, usedBytes } = this.table.counts();
-    const countOfPair = (index: number) => this.table.countOfPair(index);
-    return checkLimits(this.#options.limits, labels, { series, usedBytes, countOfPair });
-  }
-
   /** Puts the times that verdicts depend on where the kernel reads them; once per batch, as Prometheus does. */
   setLimits(): void {
     const { maxAheadMs, outOfOrderWindowMs, chunkRangeMs } = this.#options;
@@ -202,7 +151,7 @@ export class Head {
     start: number,
     end: number,
     refs: Float64Array,
-    refused: ReadonlyMap<number, { reason: RejectReason; detail: string }>,
+    refused: ReadonlyMap<number, SeriesProblem>,
     rejections: Rejection[],
     log: ShardLog,
   ): void {
@@ -214,7 +163,7 @@ export class Head {
     f64.set(batch.timestamps.subarray(start, end), areas.times / 8);
     f64.set(batch.values.subarray(start, end), areas.values / 8);
     if (batch.starts) f64.set(batch.starts.subarray(start, end), areas.starts / 8);
-    if (batch.series.length > 0) {
+    if (refs.length > 0) {
       for (let i = start; i < end; i++) {
         const ref = batch.refs[i]!;
         if (!(ref < 0)) continue;
@@ -310,7 +259,7 @@ export class Head {
   #appendHistograms(
     histograms: NonNullable<SampleBatch['histograms']>,
     target: (ref: SeriesRef) => number,
-    refused: ReadonlyMap<number, { reason: RejectReason; detail: string }>,
+    refused: ReadonlyMap<number, SeriesProblem>,
     rejections: Rejection[],
     log: ShardLog,
   ): void {

@@ -73,9 +73,19 @@ export type StoreKernel = {
   timesOf(from: number, to: number, out: number): void;
   shelveRows(from: number, to: number): void;
   nextOooEpoch(): number;
-  beginSeries(): void;
-  seriesBytes(slot: number): number;
-  putSeries(out: number, slot: number): number;
+  putManySeries(out: number, slots: number, count: number, room: number, maxPairs: number): number;
+  seriesWritten(): number;
+  resolveRecords(
+    at: number,
+    count: number,
+    refs: number,
+    shard: number,
+    maxNew: number,
+    maxLabels: number,
+    maxBytes: number,
+  ): number;
+  resolvedEnd(): number;
+  resolvedMade(): number;
   openSeries(body: number, bytes: number): void;
   takeSeries(
     pairs: number,
@@ -194,7 +204,7 @@ export class HeadMemory {
 
   constructor(shard: KernelMemory) {
     this.shard = shard;
-    this.kernel = loadKernel<StoreKernel>('store', shard);
+    this.kernel = loadKernel<StoreKernel>('store', shard, { moreArena: (bytes) => this.#extend(bytes >>> 0) });
     const freeLists = shard.region(this.kernel.slabHeadBytes());
     const directory = shard.region(this.kernel.tableHeadBytes());
     const hashes = shard.region(MAX_LABELS * 4);
@@ -241,11 +251,20 @@ export class HeadMemory {
    */
   ahead(bytes: number): void {
     const needed = bytes + MIN_AHEAD_BYTES;
-    if (this.kernel.slabFree() >>> 0 >= needed) return;
-    const step = Math.ceil(needed / ARENA_STEP_BYTES) * ARENA_STEP_BYTES;
+    if (this.kernel.slabFree() >>> 0 < needed) this.#extend(needed);
+  }
+
+  /** Also called by the kernel, should it need more than was thought. */
+  #extend(bytes: number): void {
+    const step = Math.ceil(bytes / ARENA_STEP_BYTES) * ARENA_STEP_BYTES;
     const address = this.shard.region(step);
     this.#arenaBytes += step;
     this.kernel.slabExtend(address, step);
+  }
+
+  /** Bytes of records that fit into the area for them. */
+  get recordRoom(): number {
+    return MAX_RECORD_BYTES;
   }
 
   get arenaBytes(): number {

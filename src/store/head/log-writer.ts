@@ -8,7 +8,7 @@ import type { TimeRange } from '#model/query.ts';
 import { FieldWriter } from '../log/fields.ts';
 import { KIND } from '../log/format.ts';
 import type { ShardLog } from '../log/log.ts';
-import { type HeadMemory, MAX_RECORD_BYTES, MAX_RECORD_PAIRS, ROW } from './kernel.ts';
+import { type HeadMemory, MAX_RECORD_BYTES, MAX_RECORD_PAIRS, MAX_ROWS, ROW } from './kernel.ts';
 import type { SeriesTable } from './table.ts';
 
 const MAX_CHUNK_BYTES = 128 * 1024;
@@ -30,23 +30,14 @@ export class HeadWriter {
 
   /** Series that have just got their number in the log. */
   series(slots: Uint32Array, log: ShardLog): void {
-    const { kernel, areas } = this.#memory;
-    let at = areas.record;
-    let labels = 0;
-    kernel.beginSeries();
-    for (const slot of slots) {
-      const own = this.#table.labelCountOf(slot);
-      labels += own;
-      const full = at - areas.record + kernel.seriesBytes(slot) > MAX_RECORD_BYTES || labels > MAX_RECORD_PAIRS;
-      if (full && at > areas.record) {
-        this.#emit(KIND.series, at, log);
-        at = areas.record;
-        labels = own;
-        kernel.beginSeries();
-      }
-      at = kernel.putSeries(at, slot) >>> 0;
+    const { kernel, areas, shard } = this.#memory;
+    for (let done = 0; done < slots.length; ) {
+      const part = slots.subarray(done, done + MAX_ROWS);
+      shard.u32.set(part, areas.fresh >>> 2);
+      const end = kernel.putManySeries(areas.record, areas.fresh, part.length, MAX_RECORD_BYTES, MAX_RECORD_PAIRS);
+      this.#emit(KIND.series, end >>> 0, log);
+      done += kernel.seriesWritten();
     }
-    this.#emit(KIND.series, at, log);
   }
 
   /** The number of a series in the log; the series is written if it has none. */

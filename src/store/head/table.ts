@@ -105,21 +105,17 @@ export class SeriesTable {
   /** Makes the staged series, which `find` has just not found. */
   create(count: number): number {
     const { kernel, areas } = this.#memory;
-    this.#reserve();
+    this.reserve();
     const slot = kernel.seriesCreate(areas.lengths, areas.bytes, count);
     if (slot < 0) throw new OperatingError('memory_full', 'cannot create series: the shard has no slot left');
     return slot;
   }
 
-  #reserve(moreBytes = 0): void {
+  /** Room for series that the kernel makes, one or, with the bytes they bring, several. */
+  reserve(moreBytes = 0): void {
     // Bucket arrays double, the longest postings grow by a quarter, a page of rows is made: all in one creation, at worst.
     const { series, pairs } = this.counts();
     this.#memory.ahead(MAX_SERIES_BYTES * 2 + series * 16 + pairs * 8 + 512 * 1024 + moreBytes);
-  }
-
-  /** Room for several series that the kernel makes by itself. */
-  reserveForReplay(moreBytes: number): void {
-    this.#reserve(moreBytes);
   }
 
   isAlive(slot: number): boolean {

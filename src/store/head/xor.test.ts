@@ -89,7 +89,7 @@ type Kernel = {
 
 function setUp() {
   const memory = new KernelMemory();
-  const kernel = loadKernel<Kernel>('store', memory);
+  const kernel = loadKernel<Kernel>('store', memory, { moreArena: () => assert.fail('decoding takes no memory') });
   const [times, values, starts] = [memory.region(8 * 256), memory.region(8 * 256), memory.region(8 * 256)];
   const chunk = memory.region(40 * 256 + 64);
   const state = memory.region(128);
