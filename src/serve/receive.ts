@@ -34,7 +34,9 @@ export function receiveRoutes(parts: ReceiveParts): readonly Route[] {
     }
     // What is not snappy has been inflated already; remote write takes nothing else, which its receiver says.
     if (headers['content-encoding'] !== 'snappy' && path !== '/api/v1/write') delete headers['content-encoding'];
-    const body = new Uint8Array(await request.body());
+    const raw = await request.body();
+    const isOwn = raw.byteOffset === 0 && raw.byteLength === raw.buffer.byteLength;
+    const body = isOwn ? new Uint8Array(raw.buffer as ArrayBuffer) : new Uint8Array(raw);
     const reply = await parts.receive({ path, query: request.query.toString(), headers, body });
     return reply.body === ''
       ? { status: reply.status, headers: reply.headers }

@@ -4,8 +4,8 @@
 import {
   type Appender,
   type AppendResult,
-  labelSetsOf,
   generationOfRef,
+  labelSetsOf,
   type Rejection,
   type SampleBatch,
   type SeriesRef,
