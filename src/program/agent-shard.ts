@@ -60,6 +60,7 @@ const scrapes = new ScrapePool({
   appender: exchange.appender,
   offsetSeed: data.offsetSeed,
   environment: process.env,
+  tracer: exchange.tracer,
 });
 
 const api = {

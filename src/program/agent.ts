@@ -23,6 +23,7 @@ import type { AGENT_FLAGS, AgentFlags } from './flags.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
+import { processTracer } from './tracing.ts';
 import { buildInfo, VERSION } from './version.ts';
 
 /** For target_info of OTLP: what servers that are sent to look back by default. */
@@ -54,6 +55,7 @@ async function run(flags: AgentFlags): Promise<number> {
   let config = loadAgentConfig(flags['config.file']);
   let isReady = false;
   const reloads = { at: startedAt, isGood: true };
+  const tracer = processTracer(clock, logger, 'main');
   const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
   const exchange = new Exchange(flags, config, shards, () => pool, logger);
   const options = exchangeOptions(flags, LOOKBACK_MS);
@@ -80,6 +82,7 @@ async function run(flags: AgentFlags): Promise<number> {
   const apply = async (next: ServerConfig) => {
     await exchange.apply(next);
     collecting.targets.apply(next.jobs);
+    await tracer.apply(next.tracing);
     for (const note of next.notes) logger.warn('configuration', { note });
     config = next;
     reloads.at = clock.now();
@@ -136,7 +139,7 @@ async function run(flags: AgentFlags): Promise<number> {
     ...exchange.receiving(),
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
   ];
-  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
+  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
   await pool.start();
   await apply(config);
   isReady = true;
@@ -147,6 +150,7 @@ async function run(flags: AgentFlags): Promise<number> {
   isReady = false;
   collecting.targets.stop();
   await web.stop();
+  await tracer.stop();
   await pool.stop();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;

@@ -149,6 +149,7 @@ const exchangeConfig = (config: ServerConfig): ExchangeConfig => ({
   otlp: config.otlp,
   remotes: config.remotes,
   reads: config.reads,
+  tracing: config.tracing,
   externalLabels: labelsOf(config.global.external_labels),
 });
 

@@ -5,6 +5,7 @@ import { every } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Registry } from '#model/registry.ts';
 import type { Route } from '#serve/http.ts';
 import { HttpServer } from '#serve/server.ts';
@@ -37,6 +38,7 @@ export async function startWeb(
   clock: Clock,
   logger: Logger,
   registry: Registry,
+  tracer?: Tracer,
 ): Promise<{ server: HttpServer; stop: () => Promise<void> }> {
   const server = new HttpServer(
     {
@@ -51,6 +53,7 @@ export async function startWeb(
     clock,
     logger,
     registry,
+    tracer,
   );
   const file = flags['web.config.file'];
   const stamp = () => (nodeDisk.exists(file) ? nodeDisk.modified(file) : 0);

@@ -3,6 +3,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { RemoteReadConfig } from '#collect/read/config.ts';
 import type { ChangeBoard } from '#model/board.ts';
 import type { FragmentSource } from '#model/query.ts';
@@ -40,6 +41,7 @@ export class Querying {
     disk: Disk,
     logger: Logger,
     registry: Registry,
+    tracer: Tracer,
   ) {
     this.own = new ShardedSource(() => pool().clients(), mergeColumns, boards);
     // As in Prometheus: what the store has of its first blocks may be incomplete.
@@ -69,6 +71,10 @@ export class Querying {
       ...{ clock, maxConcurrent, maxWaiting },
       log: (ended) => {
         const { tookMs, stats } = ended;
+        if (tracer.isOn) {
+          const attributes = { query: ended.query, 'query.samples': stats?.samples.total ?? 0 };
+          tracer.record('promqlExec', 'internal', tookMs, attributes, ended.error ?? '');
+        }
         this.log.write(ended);
         seconds.observe(tookMs / 1000);
         samples.add(stats?.samples.total ?? 0);

@@ -34,6 +34,7 @@ import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { Querying } from './querying.ts';
 import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';
+import { processTracer } from './tracing.ts';
 import type { UP_FLAGS } from './up-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
@@ -130,6 +131,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     await Promise.all(pool.upClients().map((client) => client.configureStore(storeOptions(next))));
     collecting.targets.apply(next.jobs);
     querying.log.open(next.global.query_log_file);
+    await tracer.apply(next.tracing);
     for (const note of next.notes) logger.warn('configuration', { note });
     config = next;
     reloads.at = clock.now();
@@ -157,6 +159,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   });
 
   const interval = () => config.global.evaluation_interval;
+  const tracer = processTracer(clock, logger, 'main');
   const querying = new Querying(
     flags,
     () => pool,
@@ -168,6 +171,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
     nodeDisk,
     logger,
     registry,
+    tracer,
   );
   const ruling = new Ruling({
     flags,
@@ -243,7 +247,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
       logger,
     }),
   ];
-  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry);
+  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
   const taken = await blocks.prepare();
   await pool.start();
   if (taken) await handOver(taken, pool);
@@ -263,6 +267,7 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   await box?.stop();
   await web.stop();
   querying.log.close();
+  await tracer.stop();
   await blocks.stop();
   await pool.stop();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });

@@ -5,6 +5,7 @@ import { type Clock, every, type Timer } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
 import { systemRandom } from '#base/random.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import { Aggregator, type Folded } from '#collect/aggregate/aggregator.ts';
 import { Merger } from '#collect/aggregate/merger.ts';
 import { loadState, saveState } from '#collect/aggregate/saved.ts';
@@ -17,6 +18,7 @@ import { Tee } from '#collect/send/tee.ts';
 import type { Appender } from '#model/batch.ts';
 import type { Registry } from '#model/registry.ts';
 import type { ExchangeConfig } from '#scale/shards/protocol.ts';
+import { processTracer } from './tracing.ts';
 
 /** From flags: fixed for the life of the process. */
 export type ExchangeOptions = {
@@ -54,6 +56,7 @@ export class ShardExchange {
   readonly receivers: Receivers;
   readonly remotes: Remotes;
   readonly readers: RemoteReaders;
+  readonly tracer: Tracer;
   readonly #aggregator: Aggregator;
   readonly #merger: Merger | undefined;
   readonly #parts: ShardExchangeParts;
@@ -89,6 +92,7 @@ export class ShardExchange {
         listens: shard === 0,
       },
     );
+    this.tracer = processTracer(clock, log, `shard ${shard}`);
     this.readers = new RemoteReaders({ clock, disk, registry, environment: process.env, decode: parts.decodeChunk });
     this.remotes = new Remotes({
       tee,
@@ -101,12 +105,14 @@ export class ShardExchange {
       registry,
       environment: process.env,
       flushMs: options.flushMs,
+      tracer: this.tracer,
     });
   }
 
   async apply(config: ExchangeConfig): Promise<void> {
     this.#otlp = config.otlp;
     this.#setRules(config.aggregate);
+    await this.tracer.apply(config.tracing);
     this.readers.apply(config.reads, config.externalLabels);
     await this.remotes.apply(config.remotes, config.externalLabels);
     await this.receivers.apply(config.receive);
@@ -120,6 +126,7 @@ export class ShardExchange {
 
   async stop(): Promise<void> {
     await this.receivers.stop();
+    await this.tracer.stop();
     this.readers.stop();
     this.#saving?.cancel();
     this.#save();

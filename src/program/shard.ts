@@ -104,6 +104,7 @@ const scrapes = new ScrapePool({
   appender: exchange.appender,
   offsetSeed: data.offsetSeed,
   environment: process.env,
+  tracer: exchange.tracer,
 });
 
 registry.collected('pharos_shard_memory_bytes', 'Memory that the kernels of shards have reserved.', 'gauge', () => [

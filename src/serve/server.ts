@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
+import type { OpenSpan, Tracer } from '#clients/otlp/tracer.ts';
 import type { Registry } from '#model/registry.ts';
 import { type Identity, mayDo, OPEN_WEB_CONFIG, type WebConfig } from './access.ts';
 import { ApiError, failure, type HttpResponse, type Route, text } from './http.ts';
@@ -38,6 +39,7 @@ export class HttpServer {
   readonly #options: ServerOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #tracer: Tracer | undefined;
   readonly #requests;
   readonly #durations;
   #router: Router;
@@ -48,8 +50,16 @@ export class HttpServer {
   #tokensAt = 0;
   #stopping = false;
 
-  constructor(options: ServerOptions, routes: readonly Route[], clock: Clock, logger: Logger, registry: Registry) {
+  constructor(
+    options: ServerOptions,
+    routes: readonly Route[],
+    clock: Clock,
+    logger: Logger,
+    registry: Registry,
+    tracer?: Tracer,
+  ) {
     this.#options = options;
+    this.#tracer = tracer;
     this.#router = new Router(routes);
     this.#clock = clock;
     this.#logger = logger;
@@ -158,6 +168,7 @@ export class HttpServer {
     const client = new Watch(response);
     let handler = 'unknown';
     let answer: HttpResponse;
+    const span = this.#tracer?.isOn ? this.#span(this.#tracer, request) : undefined;
     try {
       const admitted = this.#admit(request);
       const identity = admitted instanceof Promise ? await admitted : admitted;
@@ -169,7 +180,10 @@ export class HttpServer {
         answer = failure('forbidden', `user ${identity.user} may not do this: it needs the role ${target.route.role}`);
       } else {
         const built = buildRequest(request, target, identity.user || undefined, this.#options.maxBodyBytes, client);
-        const answered = target.route.handler(built instanceof Promise ? await built : built);
+        const ready = built instanceof Promise ? await built : built;
+        const answered = span
+          ? this.#tracer!.within(span, () => target.route.handler(ready))
+          : target.route.handler(ready);
         answer = answered instanceof Promise ? await answered : answered;
       }
     } catch (error) {
@@ -184,6 +198,21 @@ export class HttpServer {
       response.destroy?.();
     }
     this.#durations.with(handler).observe((this.#clock.monotonic() - started) / 1000);
+    span?.end(
+      {
+        'http.request.method': request.method ?? 'GET',
+        'http.route': handler,
+        'http.response.status_code': answer.status,
+        'user_agent.original': request.headers['user-agent'] ?? '',
+      },
+      answer.status >= 500 ? `HTTP status ${answer.status}` : '',
+    );
+  }
+
+  #span(tracer: Tracer, request: NodeRequest): OpenSpan | undefined {
+    const [path = '/'] = (request.url ?? '/').split('?');
+    const header = request.headers['traceparent'];
+    return tracer.begin(`${request.method} ${path}`, 'server', Array.isArray(header) ? header[0] : header);
   }
 
   /** Rate limit, client certificate, user. Undefined: not authenticated. */

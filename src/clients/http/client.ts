@@ -6,10 +6,11 @@ import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorCode, errorText, OperatingError } from '#base/errors.ts';
 import { configuredHeaders, hasSecretFiles, TokenSource } from './auth.ts';
-import { DEFAULT_HTTP_CLIENT, type HttpClientConfig, type TlsConfig } from './config.ts';
+import { DEFAULT_HTTP_CLIENT, type HttpClientConfig } from './config.ts';
 import { proxyFor } from './proxy.ts';
 import { dialError, RawConnection, type RawDone, type RawLimits, type RawOrigin } from './raw.ts';
 import { RawBuffers, tooLarge } from './reply.ts';
+import { tlsOptions } from './tls.ts';
 
 export type HttpCall = {
   readonly url: string;
@@ -305,7 +306,7 @@ class Client implements HttpClient {
   #dispatcher(undici: typeof import('undici'), url: URL, socketPath: string | undefined): Dispatcher {
     const proxy = this.#proxy(url);
     const key = socketPath ? `unix:${socketPath}` : (proxy ?? 'direct');
-    const tls = this.#tlsOptions(this.#config.tls);
+    const tls = tlsOptions(this.#config.tls, this.#environment.disk);
     const secrets = JSON.stringify(tls);
     const known = this.#dispatchers.get(key);
     if (known?.secrets === secrets) return known.dispatcher;
@@ -320,24 +321,6 @@ class Client implements HttpClient {
         : new undici.ProxyAgent({ ...common, uri: proxy, requestTls: tls, proxyTls: tls, headers: connectHeaders });
     this.#dispatchers.set(key, { secrets, dispatcher });
     return dispatcher;
-  }
-
-  #tlsOptions(tls: TlsConfig | undefined): Record<string, unknown> {
-    if (!tls) return {};
-    const read = (file: string | undefined) =>
-      file === undefined ? undefined : Buffer.from(this.#environment.disk.readFile(file)).toString('utf8');
-    const ca = tls.ca ?? read(tls.caFile);
-    const cert = tls.cert ?? read(tls.certFile);
-    const key = tls.key ?? read(tls.keyFile);
-    return {
-      rejectUnauthorized: !tls.insecureSkipVerify,
-      ...(ca && { ca }),
-      ...(cert && { cert }),
-      ...(key && { key }),
-      ...(tls.serverName && { servername: tls.serverName }),
-      ...(tls.minVersion && { minVersion: tls.minVersion }),
-      ...(tls.maxVersion && { maxVersion: tls.maxVersion }),
-    };
   }
 }
 

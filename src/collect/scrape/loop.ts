@@ -6,6 +6,7 @@ import { errorCode, errorText } from '#base/errors.ts';
 import { formatDuration } from '#base/units.ts';
 import { stepOf, type Wheel } from '#base/wheel.ts';
 import type { HttpClient } from '#clients/http/client.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { HistogramMetric, SummaryMetric } from '#model/registry.ts';
 import type { Admit } from './admit.ts';
 import type { Families } from './families.ts';
@@ -17,6 +18,7 @@ export type LoopContext = IngestContext & {
   readonly wheel: Wheel;
   /** Moves this server's scrapes against those of its replicas: [0, 1). */
   readonly offsetSeed: number;
+  readonly tracer: Tracer | undefined;
 };
 
 /** What all loops of a job share. */
@@ -228,11 +230,18 @@ export class ScrapeLoop {
       this.#lastError = error === undefined ? '' : messageOf(error);
       this.#lastScrape = this.#time;
     }
+    if (this.#context.tracer?.isOn) this.#trace(this.#context.tracer);
     this.#isRunning = false;
     this.#ended?.();
     if (this.#isStopped) return;
     if (this.#target.intervalMs === this.#intervalMs) this.#plan();
     else this.start();
+  }
+
+  #trace(tracer: Tracer): void {
+    const tookMs = this.#context.clock.monotonic() - this.#started;
+    const attributes = { job: this.#job.spec.name, 'url.full': this.#target.url };
+    tracer.record('Scrape', 'client', tookMs, attributes, this.#lastError);
   }
 }
 

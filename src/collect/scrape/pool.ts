@@ -8,6 +8,7 @@ import type { Logger } from '#base/log.ts';
 import { Wheel } from '#base/wheel.ts';
 import { createHttpClient, type HttpEnvironment } from '#clients/http/client.ts';
 import { RawBuffers } from '#clients/http/reply.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Appender, Metadata } from '#model/batch.ts';
 import type { Registry } from '#model/registry.ts';
 import { createAdmit } from './admit.ts';
@@ -29,6 +30,7 @@ export type ScrapePoolOptions = {
   /** Decides together with each target's labels when it is scraped; differs between replicas. [0, 1). */
   readonly offsetSeed: number;
   readonly environment?: HttpEnvironment['environment'];
+  readonly tracer?: Tracer;
 };
 
 type Job = { readonly key: string; runtime: JobRuntime; readonly loops: Map<string, ScrapeLoop> };
@@ -58,6 +60,7 @@ export class ScrapePool {
       scratch: new LineScratch(slab),
       families: new FamilyPool(),
       offsetSeed: options.offsetSeed,
+      tracer: options.tracer,
     };
     this.#registerCacheMetrics(options.registry);
   }

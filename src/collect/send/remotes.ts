@@ -6,6 +6,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
 import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
 import { compileRules } from '../relabel/relabel.ts';
@@ -30,6 +31,7 @@ export type RemotesParts = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** --storage.remote.flush-deadline */
   readonly flushMs: number;
+  readonly tracer?: Tracer;
 };
 
 /** A new configuration does not wait longer for remotes of the one before: their queues stay on disk. */
@@ -106,7 +108,7 @@ export class Remotes {
     const queue = new DiskQueue(disk, folder, { maxBytes, segmentBytes: SEGMENT_BYTES }, log);
     const client = createHttpClient(config.http, { clock, disk, environment });
     const counters = this.#metrics.of(config.name, redacted(config.url));
-    const sender = new Sender({ config, client, clock, log, counters }, queue);
+    const sender = new Sender({ config, client, clock, log, counters, tracer: this.#parts.tracer }, queue);
     const outlet =
       externalLabels &&
       new Outlet(

@@ -6,6 +6,7 @@ import { type Clock, sleep } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { HttpClient } from '#clients/http/client.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Metadata } from '#model/batch.ts';
 import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
 import { SnappyEncoder } from '#wire/snappy.ts';
@@ -23,6 +24,7 @@ export type SenderParts = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly counters: RemoteCounters;
+  readonly tracer: Tracer | undefined;
 };
 
 const SAVE_EVERY_MS = 5000;
@@ -235,7 +237,18 @@ export class Sender {
     for (let attempt = 0; ; attempt++) {
       const began = clock.monotonic();
       const reply = await this.#post(body, attempt);
-      counters.duration.observe((clock.monotonic() - began) / 1000);
+      const tookMs = clock.monotonic() - began;
+      counters.duration.observe(tookMs / 1000);
+      if (this.#parts.tracer?.isOn) {
+        const attributes = {
+          remote_name: config.name,
+          remote_url: redacted(config.url),
+          request_size: body.length,
+          attempt,
+        };
+        const problem = reply.outcome === 'sent' ? '' : reply.error;
+        this.#parts.tracer.record('Remote Send Batch', 'client', tookMs, attributes, problem);
+      }
       if (reply.outcome === 'sent') return 'sent';
       if (reply.outcome === 'refused') {
         log.error('non-recoverable error', { remote: config.name, url: redacted(config.url), err: reply.error });

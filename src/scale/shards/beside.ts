@@ -90,7 +90,7 @@ export class SourceWithRemotes implements FragmentSource {
   changes(since: readonly number[] | undefined): SourceChanges | Promise<SourceChanges> {
     const changes = this.#own.changes(since);
     if (this.#reads().length === 0) return changes;
-    return Promise.resolve(changes).then((known) => ({ ...known, min: -Infinity }));
+    return Promise.resolve(changes).then((known) => ({ ...known, min: -Infinity, series: true, heads: undefined }));
   }
 
   /** Undefined when no server has to be asked. */

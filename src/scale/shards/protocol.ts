@@ -2,6 +2,7 @@
 // their calls here; program/shard.ts answers them.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { TracingConfig } from '#clients/otlp/config.ts';
 import type { CompiledRule, Folded } from '#collect/aggregate/aggregator.ts';
 import type { RemoteReadConfig } from '#collect/read/config.ts';
 import type { ReceiveSection } from '#collect/receive/config.ts';
@@ -38,6 +39,7 @@ export type ExchangeConfig = {
   readonly otlp: OtlpSection;
   readonly remotes: readonly RemoteConfig[];
   readonly reads: readonly RemoteReadConfig[];
+  readonly tracing: TracingConfig | undefined;
   readonly externalLabels: Labels;
   readonly aggregate: readonly CompiledRule[];
 };
