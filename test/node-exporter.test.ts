@@ -33,7 +33,6 @@ function parse(page: string): { samples: Sample[]; types: Map<string, string> } 
 
 /** What 1.5 has and we do not, or has otherwise than 1.12, whose names and labels we follow. */
 const KNOWN = [
-  /^node_timex_/, // needs the adjtimex call, which Node does not offer
   /^node_exporter_build_info$/,
   /^node_scrape_collector_/, // compared apart
   /^node_disk_info$/, // 1.12 has a label more: rotational
@@ -56,6 +55,9 @@ const FLAGS = [
   '--collector.processes',
   '--collector.interrupts',
   '--collector.tcpstat',
+  '--collector.cgroups',
+  '--collector.zoneinfo',
+  '--collector.lnstat',
 ];
 
 async function startOurs(t: TestContext, ...flags: string[]): Promise<string> {
@@ -187,4 +189,12 @@ test('collect[] and exclude[] choose; what does not exist is refused', async (t)
   assert.equal((await names('collect[]=nothing')).status, 400);
   assert.equal((await names('collect[]=processes')).status, 400, 'a collector that is off');
   assert.equal((await names('collect[]=loadavg&exclude[]=uname')).status, 400);
+});
+
+test('a collector that cannot be here is refused with the reason', async (t) => {
+  await assert.rejects(
+    startOurs(t, '--collector.qdisc'),
+    /collector qdisc is not available: it needs a netlink socket/,
+  );
+  await startOurs(t, '--no-collector.wifi', '--no-collector.arp.netlink');
 });

@@ -2,7 +2,7 @@
 
 import type { Flag, FlagTable } from '#base/flags.ts';
 import { NODE_FLAGS } from '#exporters/node/flags.ts';
-import { NODE_COLLECTORS } from '#exporters/node/names.ts';
+import { NODE_COLLECTORS, UNAVAILABLE } from '#exporters/node/names.ts';
 import { LOG_FLAGS, webFlags } from './flags.ts';
 
 const OWN_FLAGS = {
@@ -43,6 +43,12 @@ export const COLLECTOR_FLAGS: FlagTable = {
     Object.entries(NODE_COLLECTORS).map(([name, byDefault]): [string, Flag] => [
       `collector.${name}`,
       { kind: 'boolean', default: byDefault, help: `Collect ${name}.` },
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(UNAVAILABLE).map(([name, why]): [string, Flag] => [
+      `collector.${name}`,
+      { kind: 'boolean', default: false, help: `Not available: ${why}.` },
     ]),
   ),
 };

@@ -7,7 +7,7 @@ import type { ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { parseDuration } from '#base/units.ts';
 import { NODE_FLAGS, type NodeFlag } from '#exporters/node/flags.ts';
-import { enabledCollectors, NODE_COLLECTORS, selectCollectors } from '#exporters/node/names.ts';
+import { enabledCollectors, NODE_COLLECTORS, selectCollectors, UNAVAILABLE } from '#exporters/node/names.ts';
 import { NodeExporter } from '#exporters/node/watch.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
@@ -31,7 +31,7 @@ export function createNodeExporter(
     }),
   ) as Record<NodeFlag, string>;
   const switches: Record<string, boolean> = {};
-  for (const name of Object.keys(NODE_COLLECTORS))
+  for (const name of [...Object.keys(NODE_COLLECTORS), ...Object.keys(UNAVAILABLE)])
     if (given.has(`collector.${name}`)) switches[name] = values[`collector.${name}`] === true;
   const timeoutMs = parseDuration(flags['collector.timeout']);
   if (timeoutMs === undefined || timeoutMs <= 0)

@@ -10,13 +10,13 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 export class HostFiles {
   #buffer = Buffer.allocUnsafe(INITIAL_BUFFER_BYTES);
 
-  /** The content of a file; throws an operating error with the system's code. */
+  /** The content of a table of ASCII; throws an operating error with the system's code. */
   text(path: string): string {
     const length = this.#read(path);
     return this.#buffer.toString('latin1', 0, length);
   }
 
-  /** As `text`, decoded as UTF-8: for files that people write. */
+  /** As `text`, decoded as UTF-8: for what people or hardware wrote. */
   utf8(path: string): string {
     const length = this.#read(path);
     return this.#buffer.toString('utf8', 0, length);
@@ -25,7 +25,7 @@ export class HostFiles {
   /** The content without white space at the ends, or undefined if the file cannot be read. */
   maybe(path: string): string | undefined {
     try {
-      return this.text(path).trim();
+      return this.utf8(path).trim();
     } catch {
       return undefined;
     }
@@ -127,5 +127,5 @@ export const isMissing = (error: unknown): boolean => errorCode(error) === 'ENOE
 
 function failed(verb: string, path: string, error: unknown): OperatingError {
   const code = errorCode(error) ?? 'read';
-  return new OperatingError(code, `cannot ${verb} ${path}: ${code}`, { cause: error });
+  return new OperatingError(code, `cannot ${verb} ${path}: ${code}`);
 }

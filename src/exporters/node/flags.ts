@@ -14,6 +14,9 @@ const MOUNT_POINTS = '^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/l
 const FS_TYPES =
   '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$';
 
+/** node_exporter chooses between two ways to the same numbers; here there is one. */
+const SAME = 'taken for compatibility: the same is always read from procfs and sysfs';
+
 export const NODE_FLAGS = {
   'path.procfs': text('/proc', 'where procfs is mounted'),
   'path.sysfs': text('/sys', 'where sysfs is mounted'),
@@ -22,6 +25,7 @@ export const NODE_FLAGS = {
   'collector.timeout': text('5s', 'how long one collector may take before the page is served without it'),
   'collector.arp.device-include': text('', 'devices to include (not together with device-exclude)'),
   'collector.arp.device-exclude': text('', 'devices to leave out'),
+  'collector.arp.netlink': toggle(true, SAME),
   'collector.bcache.priorityStats': toggle(false, 'also read the expensive priority statistics'),
   'collector.cpu.guest': toggle(true, 'report node_cpu_guest_seconds_total'),
   'collector.cpu.info': toggle(false, 'report node_cpu_info'),
@@ -50,13 +54,17 @@ export const NODE_FLAGS = {
     'local_address,local_port,remote_address,remote_port,proto,local_mark',
     'labels of the backend statistics',
   ),
+  'collector.netclass.netlink': toggle(false, SAME),
   'collector.netclass.ignored-devices': text('^$', 'devices to leave out'),
   'collector.netclass.ignore-invalid-speed': toggle(false, 'leave out speeds that are unknown (-1)'),
   'collector.netdev.device-include': text('', 'devices to include (not together with device-exclude)'),
   'collector.netdev.device-exclude': text('', 'devices to leave out'),
   'collector.netdev.address-info': toggle(false, 'report the addresses of every device'),
+  'collector.netdev.netlink': toggle(true, SAME),
   'collector.netdev.label-ifalias': toggle(false, 'add a label with the alias of the device'),
   'collector.netstat.fields': text(NETSTAT_FIELDS, 'fields to report'),
+  'collector.pcidevice.idsfile': text('', 'pci.ids file with the names of devices'),
+  'collector.pcidevice.names': toggle(false, 'add labels with the names of devices, from pci.ids'),
   'collector.powersupply.ignored-supplies': text('^$', 'power supplies to leave out'),
   'collector.rapl.enable-zone-label': toggle(false, 'one metric with a zone label instead of one metric per zone'),
   'collector.slabinfo.slabs-include': text('.*', 'slabs to include'),

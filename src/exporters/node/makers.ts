@@ -1,11 +1,15 @@
 // What makes each collector of this host. names.ts says which run.
 
 import type { Collector } from '../collector.ts';
+import * as bcaches from './collectors/bcache.ts';
 import * as cpu from './collectors/cpu.ts';
+import * as devices from './collectors/devices.ts';
 import { diskstats } from './collectors/disk.ts';
 import { filesystem } from './collectors/filesystem.ts';
 import * as hardware from './collectors/hardware.ts';
+import * as kernel from './collectors/kernel.ts';
 import * as memory from './collectors/memory.ts';
+import { mountstats } from './collectors/mountstats.ts';
 import * as network from './collectors/network.ts';
 import { nfs, nfsd } from './collectors/nfs.ts';
 import * as sockets from './collectors/sockets.ts';
@@ -13,20 +17,27 @@ import * as storage from './collectors/storage.ts';
 import * as system from './collectors/system.ts';
 import { systemd } from './collectors/systemd.ts';
 import { textfile } from './collectors/textfile.ts';
+import { timex } from './collectors/timex.ts';
 import type { CollectorMaker, Host } from './host.ts';
 import type { CollectorName } from './names.ts';
 
 const MAKERS: Readonly<Record<CollectorName, CollectorMaker>> = {
   arp: sockets.arp,
+  bcache: bcaches.bcache,
+  bcachefs: bcaches.bcachefs,
   bonding: network.bonding,
   btrfs: storage.btrfs,
   buddyinfo: memory.buddyinfo,
+  cgroups: kernel.cgroups,
   conntrack: sockets.conntrack,
   cpu: cpu.cpu,
+  cpu_vulnerabilities: kernel.cpuVulnerabilities,
   cpufreq: cpu.cpufreq,
   diskstats,
   dmi: system.dmi,
   dmmultipath: hardware.dmmultipath,
+  drbd: kernel.drbd,
+  drm: devices.drm,
   edac: hardware.edac,
   entropy: system.entropy,
   fibrechannel: hardware.fibrechannel,
@@ -38,17 +49,21 @@ const MAKERS: Readonly<Record<CollectorName, CollectorMaker>> = {
   ipvs: sockets.ipvs,
   kernel_hung: system.kernelHung,
   ksmd: memory.ksmd,
+  lnstat: kernel.lnstat,
   loadavg: memory.loadavg,
   mdadm: storage.mdadm,
   meminfo: memory.meminfo,
   meminfo_numa: memory.meminfoNuma,
+  mountstats,
   netclass: network.netclass,
   netdev: network.netdev,
   netstat: sockets.netstat,
   nfs,
   nfsd,
   nvme: hardware.nvme,
+  nvmesubsystem: devices.nvmeSubsystem,
   os: system.osRelease,
+  pcidevice: devices.pcidevice,
   powersupplyclass: hardware.powerSupply,
   pressure: memory.pressure,
   processes: system.processes,
@@ -68,12 +83,15 @@ const MAKERS: Readonly<Record<CollectorName, CollectorMaker>> = {
   textfile,
   thermal_zone: hardware.thermalZone,
   time: system.time,
+  timex,
   udp_queues: sockets.udpQueues,
   uname: system.uname,
   vmstat: memory.vmstat,
   watchdog: hardware.watchdog,
+  xfrm: kernel.xfrm,
   xfs: storage.xfs,
   zfs: storage.zfs,
+  zoneinfo: kernel.zoneinfo,
 };
 
 export function makeCollectors(names: readonly string[], host: Host): Collector[] {

@@ -6,6 +6,8 @@ import { nearest } from '#base/nearest.ts';
 
 const ON = [
   'arp',
+  'bcache',
+  'bcachefs',
   'bonding',
   'btrfs',
   'conntrack',
@@ -45,6 +47,7 @@ const ON = [
   'textfile',
   'thermal_zone',
   'time',
+  'timex',
   'udp_queues',
   'uname',
   'vmstat',
@@ -54,9 +57,17 @@ const ON = [
 ] as const;
 const OFF = [
   'buddyinfo',
+  'cgroups',
+  'cpu_vulnerabilities',
+  'drbd',
+  'drm',
   'interrupts',
   'ksmd',
+  'lnstat',
   'meminfo_numa',
+  'mountstats',
+  'nvmesubsystem',
+  'pcidevice',
   'processes',
   'slabinfo',
   'softirqs',
@@ -64,7 +75,23 @@ const OFF = [
   'sysctl',
   'systemd',
   'tcpstat',
+  'xfrm',
+  'zoneinfo',
 ] as const;
+
+/** Collectors of node_exporter that are not here, and why; switching one on is refused. */
+export const UNAVAILABLE: Readonly<Record<string, string>> = {
+  ethtool: 'it needs ioctl calls, which Node does not offer; see netclass and netdev',
+  logind: 'sessions are not measured; see systemd',
+  netclass_rtnl: 'it needs a netlink socket, which Node does not offer; netclass reads the same from /sys',
+  network_route: 'it needs a netlink socket, which Node does not offer',
+  ntp: 'it is deprecated; see timex, or probe the time server',
+  perf: 'it needs perf_event_open, which Node does not offer; see pressure and schedstat',
+  qdisc: 'it needs a netlink socket, which Node does not offer',
+  runit: 'it is deprecated; use textfile',
+  supervisord: 'it is deprecated; use textfile',
+  wifi: 'it needs a netlink socket, which Node does not offer',
+};
 
 export type CollectorName = (typeof ON)[number] | (typeof OFF)[number];
 
@@ -80,7 +107,11 @@ export type Switches = Readonly<Record<string, boolean>>;
 
 /** The names of the collectors that run, in order. */
 export function enabledCollectors(switches: Switches, disableDefaults: boolean): string[] {
-  for (const name of Object.keys(switches)) mustExist(name);
+  for (const [name, isOn] of Object.entries(switches)) {
+    const why = UNAVAILABLE[name];
+    if (why === undefined) mustExist(name);
+    else if (isOn) throw new UserError(`collector ${name} is not available: ${why}`);
+  }
   return Object.entries(NODE_COLLECTORS)
     .filter(([name, byDefault]) => switches[name] ?? (byDefault && !disableDefaults))
     .map(([name]) => name);
