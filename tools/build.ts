@@ -11,7 +11,7 @@ const SRC = path.join(ROOT, 'src');
 /** An argument names another folder. */
 const DIST = path.resolve(process.argv[2] ?? path.join(ROOT, 'dist'));
 /** Stay packages: big, and loaded by what needs them when it needs them. */
-const APART = ['mysql2', 'pg', 'undici'];
+const APART = ['bcryptjs', 'mysql2', 'pg', 're2js', 'undici'];
 /** How sources name the file that a thread starts with. */
 const THREAD = /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g;
 
@@ -40,19 +40,23 @@ const asBuilt: Plugin = {
 };
 
 fs.rmSync(DIST, { recursive: true, force: true });
-const bundle = await rolldown({
-  input: entries,
-  platform: 'node',
-  external: (id) => id.startsWith('node:') || APART.some((name) => id === name || id.startsWith(`${name}/`)),
-  plugins: [asBuilt],
-});
-const { output } = await bundle.write({
-  dir: path.join(DIST, 'program'),
-  entryFileNames: '[name].js',
-  chunkFileNames: '[name]-[hash].js',
-  minify: { mangle: false, compress: true, codegen: true },
-  comments: { legal: true, annotation: false, jsdoc: false },
-});
+/** A thread is one file; the main thread loads the parts that its role needs. */
+for (const [name, file] of Object.entries(entries)) {
+  const bundle = await rolldown({
+    input: { [name]: file },
+    platform: 'node',
+    external: (id) => id.startsWith('node:') || APART.some((apart) => id === apart || id.startsWith(`${apart}/`)),
+    plugins: [asBuilt],
+  });
+  await bundle.write({
+    dir: path.join(DIST, 'program'),
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    codeSplitting: name === 'main',
+    minify: { mangle: false, compress: true, codegen: true },
+    comments: { legal: true, annotation: false, jsdoc: false },
+  });
+}
 const main = path.join(DIST, 'program', 'main.js');
 fs.writeFileSync(main, `#!/usr/bin/env node\n${fs.readFileSync(main, 'utf8').replace(/^#!.*\n/, '')}`);
 fs.chmodSync(main, 0o755);
@@ -64,4 +68,6 @@ const licenses = [...packages].sort().map((name) => {
   return `${name}\n\n${fs.readFileSync(path.join(folder, file), 'utf8').trim()}\n`;
 });
 fs.writeFileSync(path.join(DIST, 'LICENSES.txt'), licenses.join('\n\n'));
-console.log(`${output.length} files in ${path.relative(ROOT, DIST) || '.'}/program/`);
+console.log(
+  `${fs.readdirSync(path.join(DIST, 'program')).length} files in ${path.relative(ROOT, DIST) || '.'}/program/`,
+);

@@ -75,6 +75,8 @@ step('kernels', 'build/kernel/.setup', ['kernel', 'tools/build-kernels.ts', 'pac
   run(runtime, [at('tools', 'build-kernels.ts')]);
 });
 step('the program', 'dist/.setup', ['src', 'tools/build.ts', 'package-lock.json'], () => {
+  // Compiled code of what was built before is of no more use.
+  fs.rmSync(at('build', 'cache'), { recursive: true, force: true });
   run(runtime, [at('tools', 'build.ts')]);
 });
 if (fs.existsSync(at('web', 'index.html'))) {

@@ -1,8 +1,9 @@
 // Include and exclude patterns of exporter flags: RE2 syntax, unanchored unless the pattern says otherwise, with the answers for
 // names already seen kept (device names repeat in every scrape).
 
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import { UserError } from '#base/errors.ts';
+import { re2 } from '#base/regex/engine.ts';
 
 const MAX_REMEMBERED = 4096;
 
@@ -10,7 +11,7 @@ const MAX_REMEMBERED = 4096;
 export function compileSearch(pattern: string, flag: string): (text: string) => boolean {
   let engine: RE2JS;
   try {
-    engine = RE2JS.compile(pattern);
+    engine = re2().compile(pattern);
   } catch (error) {
     throw new UserError(`cannot use --${flag}: ${error instanceof Error ? error.message : error}`);
   }

@@ -1,11 +1,12 @@
 // Functions on text that the templates of rules and of notifications share: regular expressions with Go's replacement
 // syntax, and title case.
 
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { re2 } from '#base/regex/engine.ts';
 
 function compile(pattern: string): RE2JS {
   try {
-    return RE2JS.compile(pattern);
+    return re2().compile(pattern);
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : String(error);
     throw new Error(`error parsing regexp: ${reason}`);

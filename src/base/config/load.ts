@@ -1,7 +1,7 @@
 // Loads a YAML document by a schema. Every problem comes with file, line, column and field; a document with any problem
 // yields none of its values.
 
-import { isAlias, LineCounter, type Node, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { type Position, UserError } from '../errors.ts';
 import type { Reading, Schema } from './schema.ts';
 
@@ -64,6 +64,7 @@ function read<T>(text: string, schema: Schema<T>, file: string): { value: T; sec
     secret: (node, shown) => void secrets.push({ node, shown }),
     positionOf: (node) => positionOf(node?.range?.[0] ?? 0),
     resolve: (node) => (isAlias(node) ? node.resolve(document) : node),
+    kinds: { isAlias, isMap, isScalar, isSeq },
   };
   const root = reading.resolve(document.contents as Node | null) ?? document.createNode(null);
   const value = schema.read(root, '', reading);

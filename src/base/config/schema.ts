@@ -2,7 +2,8 @@
 // position, what was expected. Unknown fields are errors that name the nearest known one. Rooms declare the schema of their
 // own section next to the type it yields; every problem of a file is reported, not only the first.
 
-import { isAlias, isMap, isScalar, isSeq, type Node } from 'yaml';
+import type * as yaml from 'yaml';
+import type { Node } from 'yaml';
 import type { Position } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseDuration, parseSize } from '../units.ts';
@@ -15,6 +16,8 @@ export interface Reading {
   /** Follows YAML aliases. */
   resolve(node: Node | null | undefined): Node | null | undefined;
   positionOf(node: Node | null | undefined): Position;
+  /** What a node is. Asked here, so that threads which only declare schemas do without the YAML library. */
+  readonly kinds: Pick<typeof yaml, 'isAlias' | 'isMap' | 'isScalar' | 'isSeq'>;
 }
 
 export interface Schema<T> {
@@ -33,8 +36,8 @@ function scalar<T>(expected: string, convert: (value: unknown, source: string) =
   return {
     expected,
     read(node, path, reading) {
-      if (isScalar(node)) {
-        if (isBinary(node)) {
+      if (reading.kinds.isScalar(node)) {
+        if (isBinary(node, reading)) {
           const text = binaryText(node.source ?? String(node.value));
           if (text === undefined) {
             reading.problem(node, path, '!!binary value is not base64 of UTF-8 text');
@@ -47,13 +50,14 @@ function scalar<T>(expected: string, convert: (value: unknown, source: string) =
         const value = convert(node.value, source);
         if (value !== undefined) return value;
       }
-      reading.problem(node, path, `expected ${expected}, got ${describe(node)}`);
+      reading.problem(node, path, `expected ${expected}, got ${describe(node, reading)}`);
       return undefined;
     },
   };
 }
 
-const isBinary = (node: Node): boolean => isScalar(node) && node.tag === 'tag:yaml.org,2002:binary';
+const isBinary = (node: Node, { kinds }: Reading): boolean =>
+  kinds.isScalar(node) && node.tag === 'tag:yaml.org,2002:binary';
 
 /** Text that is written as base64; undefined when it is no base64 or no UTF-8. */
 function binaryText(source: string): string | undefined {
@@ -125,16 +129,16 @@ export const list = <T>(item: Schema<T>): Schema<readonly T[]> => ({
   expected: `a list, each item ${item.expected}`,
   fallback: () => [],
   read(node, path, reading) {
-    if (isScalar(node) && node.value === null) return [];
-    if (!isSeq(node)) {
-      reading.problem(node, path, `expected a list, got ${describe(node)}`);
+    if (reading.kinds.isScalar(node) && node.value === null) return [];
+    if (!reading.kinds.isSeq(node)) {
+      reading.problem(node, path, `expected a list, got ${describe(node, reading)}`);
       return undefined;
     }
     const values: T[] = [];
     node.items.forEach((raw, index) => {
       const child = reading.resolve(raw as Node);
       if (!child) return;
-      if (item.expected === 'a mapping' && isScalar(child) && child.value === null) {
+      if (item.expected === 'a mapping' && reading.kinds.isScalar(child) && child.value === null) {
         const field = path.split('.').at(-1)!;
         reading.problem(child, `${path}[${index}]`, `empty or null section in ${field}`);
         return;
@@ -151,15 +155,15 @@ export const record = <T>(item: Schema<T>): Schema<Readonly<Record<string, T>>> 
   expected: 'a mapping',
   fallback: () => ({}),
   read(node, path, reading) {
-    if (isScalar(node) && node.value === null) return {};
-    if (!isMap(node)) {
-      reading.problem(node, path, `expected a mapping, got ${describe(node)}`);
+    if (reading.kinds.isScalar(node) && node.value === null) return {};
+    if (!reading.kinds.isMap(node)) {
+      reading.problem(node, path, `expected a mapping, got ${describe(node, reading)}`);
       return undefined;
     }
     const values: Record<string, T> = {};
     for (const pair of node.items) {
-      const key = keyOf(pair.key);
-      if (isBinary(pair.key as Node) && binaryText(key) === undefined) {
+      const key = keyOf(pair.key, reading);
+      if (isBinary(pair.key as Node, reading) && binaryText(key) === undefined) {
         reading.problem(pair.key as Node, path, '!!binary key is not base64 of UTF-8 text');
         continue;
       }
@@ -188,15 +192,15 @@ export function object<F extends Fields>(
     expected: 'a mapping',
     fields,
     read(node, path, reading) {
-      const isEmpty = isScalar(node) && node.value === null;
-      if (!isMap(node) && !isEmpty) {
-        reading.problem(node, path, `expected a mapping, got ${describe(node)}`);
+      const isEmpty = reading.kinds.isScalar(node) && node.value === null;
+      if (!reading.kinds.isMap(node) && !isEmpty) {
+        reading.problem(node, path, `expected a mapping, got ${describe(node, reading)}`);
         return undefined;
       }
       const found = new Map<string, { key: Node; value: Node | null | undefined }>();
-      if (isMap(node)) {
+      if (reading.kinds.isMap(node)) {
         for (const pair of node.items) {
-          const key = keyOf(pair.key);
+          const key = keyOf(pair.key, reading);
           if (key === '<<') continue;
           if (!Object.hasOwn(fields, key)) {
             const hint = nearest(key, Object.keys(fields));
@@ -216,7 +220,7 @@ export function object<F extends Fields>(
       for (const [name, schema] of Object.entries(fields)) {
         const entry = found.get(name);
         const child = entry?.value;
-        const absent = !child || (isScalar(child) && child.value === null && schema.expected !== 'text');
+        const absent = !child || (reading.kinds.isScalar(child) && child.value === null && schema.expected !== 'text');
         if (!absent) {
           const value = schema.read(child, joinPath(path, name), reading);
           if (value === undefined) complete = false;
@@ -294,15 +298,15 @@ export const anything = (): Schema<unknown> => ({
   read: (node) => node.toJSON() as unknown,
 });
 
-export function describe(node: Node | null | undefined): string {
-  if (isMap(node)) return 'a mapping';
-  if (isSeq(node)) return 'a list';
-  if (isAlias(node)) return `alias ${node.source}`;
-  if (!isScalar(node) || node.value === null) return 'nothing';
+export function describe(node: Node | null | undefined, { kinds }: Reading): string {
+  if (kinds.isMap(node)) return 'a mapping';
+  if (kinds.isSeq(node)) return 'a list';
+  if (kinds.isAlias(node)) return `alias ${node.source}`;
+  if (!kinds.isScalar(node) || node.value === null) return 'nothing';
   const text = typeof node.source === 'string' ? node.source : String(node.value);
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }
 
-const keyOf = (key: unknown): string =>
-  isScalar(key) ? (typeof key.source === 'string' ? key.source : String(key.value)) : String(key);
+const keyOf = (key: unknown, { kinds }: Reading): string =>
+  kinds.isScalar(key) ? (typeof key.source === 'string' ? key.source : String(key.value)) : String(key);
 const joinPath = (path: string, field: string): string => (path === '' ? field : `${path}.${field}`);

@@ -2,8 +2,9 @@
 // reduced to what needs no engine (literal, set of literals, prefix, suffix, contains); only the rest runs in RE2JS, whose time is linear
 // in its input, so that no pattern can hang the program.
 
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import { UserError } from '../errors.ts';
+import { re2 } from './engine.ts';
 import { type Glob, globsOf, literalOf, matchesGlob, prefixOf } from './globs.ts';
 
 export interface Regex {
@@ -55,6 +56,7 @@ class Compiled implements Regex {
   }
 
   match(text: string): readonly (string | undefined)[] | undefined {
+    if (this.pattern === ANYTHING) return [text, text];
     const matcher = this.engine.matcher(text);
     if (!matcher.matches()) return undefined;
     return Array.from({ length: matcher.groupCount() + 1 }, (_, group) => matcher.group(group) ?? undefined);
@@ -63,7 +65,7 @@ class Compiled implements Regex {
 
 function compileEngine(pattern: string): RE2JS {
   try {
-    return RE2JS.compile(`^(?s:${pattern})$`);
+    return re2().compile(`^(?s:${pattern})$`);
   } catch (error) {
     throw new UserError(
       `error parsing regexp: ${error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : error}`,
@@ -73,12 +75,15 @@ function compileEngine(pattern: string): RE2JS {
 
 type Reduced = { literals?: readonly string[]; prefix: string; test(text: string): boolean };
 
+/** The default of relabeling rules, which must not load the engine for nothing. */
+const ANYTHING = '(.*)';
 const PLAIN = '(?:[^\\\\.+*?()|\\[\\]{}^$]|\\\\[.+*?()|\\[\\]{}^$\\\\\\-/])*';
 const ALTERNATIVES = new RegExp(`^(?:\\((?:\\?:)?(${PLAIN}(?:\\|${PLAIN})*)\\)|(${PLAIN}(?:\\|${PLAIN})*))$`);
 const AFFIXES = new RegExp(`^(\\.[*+])?(${PLAIN})(\\.[*+])?$`);
 
 /** The engine-free form of a pattern, if it has one. */
 function reduce(pattern: string): Reduced | undefined {
+  if (pattern === ANYTHING) return { prefix: '', test: () => true };
   const alternatives = ALTERNATIVES.exec(pattern);
   if (alternatives) {
     const literals = [...new Set(splitAlternatives(alternatives[1] ?? alternatives[2] ?? ''))].map(unescapeLiteral);

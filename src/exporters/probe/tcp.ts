@@ -2,7 +2,7 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
-import { RE2JS } from 're2js';
+import { re2 } from '#base/regex/engine.ts';
 import type { TcpModule } from './modules.ts';
 import { addTls, type ProbeContext, resolveHost, tlsOptions } from './probe.ts';
 
@@ -48,7 +48,7 @@ async function converse(
   for (const step of module.query_response) {
     let send = step.send;
     if (step.expect !== '') {
-      const pattern = RE2JS.compile(step.expect);
+      const pattern = re2().compile(step.expect);
       for (;;) {
         const line = await lines.next();
         if (line === undefined) {
