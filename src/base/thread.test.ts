@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort } from 'node:worker_threads';
 import { sleep, systemClock } from './clock.ts';
 import { SimClock } from './clock-sim.ts';
 import { OperatingError, UserError } from './errors.ts';
 import { silentLogger } from './log.ts';
-import { serveApi, Thread, transferring } from './thread.ts';
+import { serveApi, Thread, threadData, transferring } from './thread.ts';
 import { ThreadOnDemand } from './thread-on-demand.ts';
 
 type Api = {
@@ -19,6 +19,7 @@ type Api = {
 };
 
 if (!isMainThread) {
+  const data = await threadData<{ value: number }>();
   const api: Api = {
     double: (values) => {
       const result = values.map((v) => v * 2);
@@ -36,7 +37,7 @@ if (!isMainThread) {
     die() {
       process.exit(7);
     },
-    started: () => (workerData as { value: number }).value,
+    started: () => data.value,
   };
   serveApi(parentPort!, api);
 } else {

@@ -2,7 +2,8 @@
 // gives a client whose calls are promises. Buffers named in `transferring(...)` move instead of being copied. A port that
 // closes fails what is still waiting; an aborted signal is passed on to the function that runs.
 
-import { type MessagePort, type Transferable, Worker } from 'node:worker_threads';
+import { type MessagePort, parentPort, type Transferable, Worker } from 'node:worker_threads';
+import { assert } from './assert.ts';
 import type { Clock, Timer } from './clock.ts';
 import { errorCode, errorText, OperatingError, UserError } from './errors.ts';
 import type { Logger } from './log.ts';
@@ -168,14 +169,22 @@ function fromPlain(plain: PlainError): Error {
 export type ThreadOptions = {
   readonly name: string;
   readonly entry: URL;
-  /** Plain data the thread starts with. */
+  /** Plain data the thread starts with; it takes it by `threadData`. */
   readonly data: unknown;
+  /** Its first worker, begun before anyone knew what it starts with. */
+  readonly begun?: Worker;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called each time the thread is up, first and after a restart, before other callers see the client. */
   readonly onUp: (client: Client<Api>, worker: Worker) => void | Promise<void>;
-  readonly maxOldSpaceMb?: number;
 };
+
+/** In a thread: what it starts with. Nothing else arrives before it is asked for, in the same turn that this resolves. */
+export function threadData<T>(): Promise<T> {
+  const port = parentPort;
+  assert(port, 'only a thread has thread data');
+  return new Promise((resolve) => port.once('message', resolve));
+}
 
 const RESTART_MIN_MS = 50;
 const RESTART_MAX_MS = 5000;
@@ -191,11 +200,13 @@ export class Thread<A extends Api> {
   #backoffMs = RESTART_MIN_MS;
   #timer: Timer | undefined;
   #stopping = false;
+  #begun: Worker | undefined;
   #startedAt = 0;
   restarts = 0;
 
   constructor(options: ThreadOptions) {
     this.#options = options;
+    this.#begun = options.begun;
     this.name = options.name;
   }
 
@@ -216,13 +227,9 @@ export class Thread<A extends Api> {
 
   async start(): Promise<void> {
     const { entry, data, logger, clock, name } = this.#options;
-    const worker = new Worker(entry, {
-      workerData: data,
-      name,
-      ...(this.#options.maxOldSpaceMb
-        ? { resourceLimits: { maxOldGenerationSizeMb: this.#options.maxOldSpaceMb } }
-        : {}),
-    });
+    const worker = this.#begun ?? new Worker(entry, { name });
+    this.#begun = undefined;
+    worker.postMessage(data);
     const connection = new Connection<A>(worker);
     this.#worker = worker;
     this.#startedAt = clock.monotonic();
@@ -256,7 +263,7 @@ export class Thread<A extends Api> {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#timer?.cancel();
-    await this.#worker?.terminate();
+    await (this.#worker ?? this.#begun)?.terminate();
   }
 
   #restart(reason: Error): void {

@@ -1,12 +1,12 @@
 // The thread of one shard of an agent: scraping and receiving as in the server, before a store that only numbers series. The
 // queues of the remotes are all that is kept.
 
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { assert } from '#base/assert.ts';
 import { every, systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
-import { type Client, Connection, serveApi } from '#base/thread.ts';
+import { type Client, Connection, serveApi, threadData } from '#base/thread.ts';
 import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
@@ -29,7 +29,7 @@ export type AgentShardData = {
   readonly log: { readonly 'log.level': string; readonly 'log.format': string };
 };
 
-const data = workerData as AgentShardData;
+const data = await threadData<AgentShardData>();
 const log = processLogger(data.log).with({ shard: data.shard });
 const registry = new Registry();
 const peers = new Map<number, Client<ShardApi>>();

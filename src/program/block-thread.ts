@@ -1,12 +1,12 @@
 // The thread that works on blocks: compaction, retention, deletion, snapshots, taking over a Prometheus folder. It may be
 // ended at any moment; the next start puts the folder in order.
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { assert } from '#base/assert.ts';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { systemRandom } from '#base/random.ts';
-import { serveApi } from '#base/thread.ts';
+import { serveApi, threadData } from '#base/thread.ts';
 import { blockWork } from '#store/compact/work.ts';
 import { processLogger } from './logger.ts';
 
@@ -15,7 +15,7 @@ export type BlockThreadData = {
   readonly log: { readonly 'log.level': string; readonly 'log.format': string };
 };
 
-const data = workerData as BlockThreadData;
+const data = await threadData<BlockThreadData>();
 assert(parentPort, 'program/block-thread.ts runs as a thread');
 serveApi(
   parentPort,

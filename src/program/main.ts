@@ -62,7 +62,7 @@ async function run(args: readonly string[]): Promise<number> {
   const command = role.ownHelp
     ? { flags: {}, operands: rest, given: new Set<string>() }
     : parseFlags(await flagsOf(role), rest);
-  const perform = await role.load();
+  const perform = await role.load(command);
   return perform(command);
 }
 

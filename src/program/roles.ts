@@ -1,8 +1,10 @@
 // The roles of the command and their flags: one table. A role's code is loaded only when it runs.
 
+import type { Worker } from 'node:worker_threads';
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
 import { ALERTMANAGER_FLAGS } from './alertmanager-flags.ts';
 import { AGENT_FLAGS, SERVER_FLAGS } from './flags.ts';
+import { beginShards } from './shard-threads.ts';
 import { UP_FLAGS } from './up-flags.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
@@ -17,20 +19,31 @@ export type Role = {
   readonly operands?: string;
   /** The role reads its whole command line itself: it has subcommands. */
   readonly ownHelp?: boolean;
-  readonly load: () => Promise<RunRole>;
+  // biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
+  readonly load: (command: ParsedCommand<any>) => Promise<RunRole>;
 };
+
+/** Begins the threads of the shards before the rest of the program is loaded: starting them takes longest. */
+const withShards =
+  // biome-ignore lint/suspicious/noExplicitAny: each role knows the type of its own flags
+    (load: () => Promise<(command: ParsedCommand<any>, begun: readonly Worker[]) => Promise<number>>): Role['load'] =>
+    async ({ flags }) => {
+      const begun = beginShards(Number(flags['storage.shards']));
+      const perform = await load();
+      return (command) => perform(command, begun);
+    };
 
 export const ROLES: Readonly<Record<string, Role>> = {
   up: {
     summary: 'Everything in one process; needs no configuration',
     help: 'Runs everything in one process. It needs no configuration: it stores in ./data, scrapes itself and this host, and serves its pages on http://localhost:9090.',
     flags: UP_FLAGS,
-    load: async () => (await import('./server.ts')).runUp,
+    load: withShards(async () => (await import('./server.ts')).runUp),
   },
   server: {
     summary: "Collects, stores, answers queries; takes Prometheus' configuration and flags",
     flags: SERVER_FLAGS,
-    load: async () => (await import('./server.ts')).runServer,
+    load: withShards(async () => (await import('./server.ts')).runServer),
   },
   agent: {
     summary: 'Collects and sends on by remote write, and stores nothing else',

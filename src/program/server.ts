@@ -3,6 +3,7 @@
 
 import os from 'node:os';
 import path from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText } from '#base/errors.ts';
@@ -34,16 +35,18 @@ import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { Querying } from './querying.ts';
 import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';
+import { SHARD_ENTRY } from './shard-threads.ts';
 import { processTracer } from './tracing.ts';
 import type { UP_FLAGS } from './up-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
 
-export const runServer = ({ flags }: ParsedCommand<typeof SERVER_FLAGS>): Promise<number> => run(flags);
+export const runServer = ({ flags }: ParsedCommand<typeof SERVER_FLAGS>, begun: readonly Worker[]): Promise<number> =>
+  run(flags, begun);
 
-export async function runUp({ flags }: ParsedCommand<typeof UP_FLAGS>): Promise<number> {
+export async function runUp({ flags }: ParsedCommand<typeof UP_FLAGS>, begun: readonly Worker[]): Promise<number> {
   const { boxJobs, openBox } = await import('./box.ts');
-  return run(flags, {
+  return run(flags, begun, {
     jobs: boxJobs,
     open: (url, logger, registry) => openBox(flags, flags['storage.tsdb.path'], url, logger, registry),
   });
@@ -58,14 +61,14 @@ type Extension = {
 /** The package's folder: what is built or shipped lies below it. */
 const PACKAGE = path.join(import.meta.dirname, '..', '..');
 
-async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
+async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Extension): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
   const registry = new Registry();
   const startedAt = clock.now();
   const external = externalUrl(flags, os.hostname());
   const listen = splitAddress(flags['web.listen-address'][0]!);
-  const shards = flags['storage.shards'] || os.availableParallelism();
+  const shards = begun.length;
   logger.info('starting Pharos', { version: VERSION, shards, node: process.versions.node });
   registerProcessMetrics(registry, startedAt);
 
@@ -106,7 +109,8 @@ async function run(flags: ServerFlags, extension?: Extension): Promise<number> {
   const boards = Array.from({ length: shards }, () => new ChangeBoard());
   const pool: ShardPool = new ShardPool({
     shards,
-    entry: new URL('./shard.ts', import.meta.url),
+    entry: SHARD_ENTRY,
+    begun,
     dataOf: (shard): ShardData => ({
       shard,
       shards,

@@ -1,12 +1,12 @@
 // The thread of one shard: builds what lives in it and answers calls from the main thread and from the other shards.
 
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { assert } from '#base/assert.ts';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
 import { KernelMemory } from '#base/kernel.ts';
-import { type Client, Connection, serveApi, transferring } from '#base/thread.ts';
+import { type Client, Connection, serveApi, threadData, transferring } from '#base/thread.ts';
 import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
@@ -40,7 +40,7 @@ export type ShardData = {
   readonly log: { readonly 'log.level': string; readonly 'log.format': string };
 };
 
-const data = workerData as ShardData;
+const data = await threadData<ShardData>();
 const logger = processLogger(data.log).with({ shard: data.shard });
 const registry = new Registry();
 const memory = new KernelMemory();

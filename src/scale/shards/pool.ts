@@ -1,7 +1,7 @@
 // The shards of a process: one supervised thread each, with lines between all of them. When a thread dies the others go
 // on; it is started again, recovers from its log, and the lines to it are laid anew.
 
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type Worker } from 'node:worker_threads';
 import type { Clock } from '#base/clock.ts';
 import { OperatingError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
@@ -12,6 +12,8 @@ import type { ShardApi } from './protocol.ts';
 export type ShardPoolOptions = {
   readonly shards: number;
   readonly entry: URL;
+  /** The first thread of each shard, where they were begun early. */
+  readonly begun?: readonly Worker[];
   /** What shard `i` starts with. */
   readonly dataOf: (shard: number) => unknown;
   /** Brings a shard that just came up to the state it should have: its targets, its options. */
@@ -33,6 +35,7 @@ export class ShardPool {
       return new Thread<ShardApi>({
         name: `shard-${shard}`,
         entry: options.entry,
+        ...(options.begun?.[shard] ? { begun: options.begun[shard] } : {}),
         data: options.dataOf(shard),
         clock: options.clock,
         logger: options.logger.with({ shard }),
