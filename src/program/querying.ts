@@ -19,6 +19,10 @@ import { ShardedSource } from '#scale/shards/source.ts';
 import type { Route } from '#serve/http.ts';
 import { queryRoutes } from '#serve/query.ts';
 import { EXCHANGE_FEATURES, type ServerFlags } from './flags.ts';
+import { type Specimens, warmUp } from './warm-up.ts';
+
+/** Metrics of a shard that are looked at to find a few small ones. */
+const MAX_SPECIMENS = 500;
 
 export class Querying {
   /** The own shards and the servers that are read from. */
@@ -95,5 +99,23 @@ export class Querying {
     count('pharos_query_cache_hits_total', 'Range queries of which steps came from the cache.', () => cache.hits);
     count('pharos_query_cache_misses_total', 'Range queries that the cache could have held.', () => cache.misses);
     this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, cache, clock, ready });
+  }
+  /** Makes queries fast before the first one comes. */
+  async warmUp(pool: ShardPool, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
+    const { own: source, desk } = this;
+    // Servers that are read from are left alone.
+    const engine = new QueryEngine({ source, clock, features: this.engine.features });
+    const specimens = async (): Promise<Specimens> => {
+      const parts = await Promise.all(pool.clients().map((client) => client.specimens(MAX_SPECIMENS)));
+      const series = new Map<string, number>();
+      for (const { metrics } of parts) {
+        for (const metric of metrics) series.set(metric.name, (series.get(metric.name) ?? 0) + metric.series);
+      }
+      return {
+        metrics: Array.from(series, ([name, count]) => ({ name, series: count })),
+        newest: Math.max(...parts.map(({ newest }) => newest)),
+      };
+    };
+    await warmUp({ engine, source, specimens, isBusy: () => desk.running > 0, clock, logger }, signal);
   }
 }

@@ -263,10 +263,14 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   isReady = true;
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
+  const ended = new AbortController();
+  const warming = querying.warmUp(pool, clock, logger, ended.signal);
   const why = await signals.ended;
+  ended.abort();
   logger.info('stopping', { reason: why });
   isReady = false;
   collecting.targets.stop();
+  await warming;
   await ruling.stop();
   await box?.stop();
   await web.stop();

@@ -12,7 +12,7 @@ import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
 import type { Appender, Metadata, SampleBatch } from '#model/batch.ts';
 import { ChangeBoard } from '#model/board.ts';
-import { compareLabels, compareText } from '#model/labels.ts';
+import { compareLabels, compareText, METRIC_NAME } from '#model/labels.ts';
 import type { Columns, RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardQueries } from '#query/shard/run.ts';
@@ -21,6 +21,7 @@ import type { ExchangeConfig, SeriesQuery, ShardApi } from '#scale/shards/protoc
 import { decodeChunk } from '#store/codec/chunk.ts';
 import { SampleColumns } from '#store/codec/samples.ts';
 import { shardSide } from '#store/compact/shard-side.ts';
+import { someValuesOf } from '#store/head/label-index.ts';
 import type { StoreOptions } from '#store/options.ts';
 import { openShardStore } from '#store/shard.ts';
 import { processLogger } from './logger.ts';
@@ -207,6 +208,10 @@ const api: ShardApi = {
     await store.ready();
     return store.changes.since(since);
   },
+  specimens: (limit: number) => ({
+    metrics: someValuesOf(store.head.table, METRIC_NAME, limit),
+    newest: store.headRange.max,
+  }),
   replayProgress: () => store.progress,
   metrics: () => {
     exchange.remotes.report();

@@ -87,6 +87,11 @@ export type ShardApi = ShardSide & {
   /** First time of which the store has samples; Infinity when it has none. */
   oldest(): Promise<number>;
   cardinality(limit: number): Cardinality;
+  /** Some of the metrics that there are, with how many series each has, and the time of the newest sample. */
+  specimens(limit: number): {
+    readonly metrics: readonly { readonly name: string; readonly series: number }[];
+    readonly newest: number;
+  };
   /** What has changed since a mark that an earlier call returned. */
   changes(since: number): Promise<Changes>;
   /** How far the log has been read: bytes. */

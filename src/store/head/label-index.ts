@@ -18,6 +18,18 @@ export function labelNamesOf(table: SeriesTable, matchers: readonly Matcher[]): 
   return [...names].sort(compareText);
 }
 
+/** Some values of a label, the latest first, with how many series have each. */
+export function someValuesOf(table: SeriesTable, name: string, limit: number): { name: string; series: number }[] {
+  const address = table.findName(name);
+  const found: { name: string; series: number }[] = [];
+  if (address === 0) return found;
+  for (const pair of table.pairsOf(address)) {
+    if (found.length >= limit) break;
+    found.push({ name: table.valueOf(pair), series: table.seriesOfPair(pair) });
+  }
+  return found;
+}
+
 export function labelValuesOf(table: SeriesTable, name: string, matchers: readonly Matcher[]): string[] {
   const address = table.findName(name);
   if (address === 0) return [];
