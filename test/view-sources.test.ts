@@ -14,6 +14,7 @@ import { createHttpClient } from '#clients/http/client.ts';
 import type { Frame } from '#view/frame.ts';
 import { askMysql, askPostgres } from '#view/sources/databases.ts';
 import { askClickhouse, askElasticsearch, askJson, passToPrometheus } from '#view/sources/http.ts';
+import { editable, probe, withKeptSecrets } from '#view/sources/probe.ts';
 import { readSource, type Source, type SourceQuery, Sources } from '#view/sources/source.ts';
 import { peer } from './peers.ts';
 
@@ -112,6 +113,8 @@ test('MariaDB: series and tables, read only', { skip: mariadb.skip }, async () =
     ['city', 'string', 'a', 'b'],
     ['n', 'number', 2, 1],
   ]);
+  await tried(source, { mysql: ask });
+  await assert.rejects(tried({ ...source, database: 'nowhere' }, { mysql: ask }), /Unknown database 'nowhere'/);
   await assert.rejects(ask(source, query('select * from mysql.user')), /table "mysql.user" is not among/);
   await assert.rejects(
     ask(source, query('select nothing from orders')),
@@ -169,6 +172,8 @@ test('PostgreSQL: series and tables, read only', { skip: postgres.skip }, async 
     ['name', 'string', 'x'],
     ['v', 'number', 2.5],
   ]);
+  await tried(source, { postgres: ask });
+  await assert.rejects(tried({ ...source, database: 'nowhere' }, { postgres: ask }), /"nowhere" does not exist/);
   await assert.rejects(
     ask(source, query("with x as (select 1) select nextval('s') from x")),
     /cannot ask data source "PG"/,
@@ -206,6 +211,10 @@ const source = (kind: Source['kind'], url: string, more: Partial<Source> = {}): 
   ...more,
 });
 
+/** What the button "Test" of the form does. */
+const tried = (one: Source, ask: Parameters<typeof probe>[1] = {}) =>
+  probe(one, ask, context, 1_000_000, new AbortController().signal);
+
 test('ClickHouse: read only over HTTP', async () => {
   const seen: string[] = [];
   const url = await serve((request, body) => {
@@ -229,6 +238,7 @@ test('ClickHouse: read only over HTTP', async () => {
     [frame!.fields[0]!.values, frame!.fields[1]!.values, frame!.fields[1]!.labels],
     [[Date.UTC(2026, 0, 1)], [7], { k: 'a' }],
   );
+  await tried(source('clickhouse', url, { allow: ['t'] }), { clickhouse: askClickhouse(context) });
   assert.match(seen[0]!, /readonly=1.*BETWEEN toDateTime\(0\) AND toDateTime\(2000000000\)/s);
   await assert.rejects(
     askClickhouse(context)(source('clickhouse', url), query('INSERT INTO t VALUES (1)')),
@@ -296,6 +306,8 @@ test('JSON: rows below a path, with the credentials of the server', async () => 
     ['at.city', 'string', 'x'],
   ]);
   assert.deepEqual(seen, ['/sales/today', 'Bearer hush']);
+  await tried(secret, { json: askJson(context) });
+  assert.equal(seen.at(-2), '/sales');
   await assert.rejects(askJson(context)(secret, query('/secrets')), /not among/);
 });
 
@@ -311,6 +323,21 @@ test('any Prometheus: reading paths only', async () => {
   assert.equal((await pass('GET', 'api/v1/query')).body.toString(), '{"path":"/api/v1/query?query=up"}');
   await assert.rejects(pass('POST', 'api/v1/admin/tsdb/delete_series'), /not among the reading paths/);
   await assert.rejects(pass('POST', '-/reload'), /not among the reading paths/);
+  await assert.rejects(tried(source('prometheus', url)), /cannot ask data source "prometheus": it answered 200/);
+  await tried(source('prometheus', await serve(() => ({ json: { status: 'success', data: {} } }))));
+});
+
+test('a form gets no secret, and leaves the one that is kept where it belongs', () => {
+  const kept = source('json', 'http://a', { password: 'p4ss', headers: { 'X-Key': 'k3y', 'X-Team': 'web' } });
+  const shown = editable(kept);
+  assert.doesNotMatch(JSON.stringify(shown), /p4ss|k3y/);
+  const { hasPassword, ...sent } = shown;
+  assert.equal(hasPassword, true);
+  assert.deepEqual(withKeptSecrets({ ...sent, name: 'new' }, kept), { ...kept, name: 'new' });
+  assert.deepEqual(withKeptSecrets({ ...sent, headers: { 'X-Team': 'db' } }, kept).headers, { 'X-Team': 'db' });
+  assert.equal(withKeptSecrets({ ...sent, password: 'other' }, kept).password, 'other');
+  assert.throws(() => withKeptSecrets({ ...sent, url: 'http://b' }, kept), /its address changed, so give it again/);
+  assert.deepEqual(withKeptSecrets(kept, undefined), kept);
 });
 
 test('what a browser may know of sources holds no secret', () => {

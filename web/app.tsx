@@ -30,6 +30,7 @@ const SERVER_PAGES: Pages = {
   '/': page(home, 'HomePage'),
   '/d': page(home, 'DashboardPage'),
   '/dashboards': page(() => import('./dashboards/browse.tsx'), 'BrowsePage'),
+  '/data-sources': page(() => import('./dashboards/sources.tsx'), 'SourcesPage'),
   '/query': page(() => import('./explore/page.tsx'), 'ExplorePage'),
   '/metric-browser': page(() => import('./explore/metrics.tsx'), 'MetricsPage'),
   '/alerts': page(() => import('./alerting/alerts.tsx'), 'AlertsPage'),

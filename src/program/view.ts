@@ -48,7 +48,7 @@ export function pageRoutes({ packageFolder, folder, provisioned, disk, clock, lo
     json: askJson(http),
   };
   return [
-    ...viewRoutes({ library, sources, http, ask }),
+    ...viewRoutes({ library, sources, http, ask, clock }),
     ...grafanaRoutes({ library, sources, version: VERSION }),
     ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk, role: 'server' }),
   ];

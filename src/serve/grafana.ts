@@ -2,13 +2,14 @@
 // Grafana's `{message}`; who may call is decided by the server's own users, so basic auth works as there.
 
 import { errorText } from '#base/errors.ts';
-import { importDashboard, toUid } from '#view/grafana/import.ts';
+import { importDashboard } from '#view/grafana/import.ts';
 import { SOURCE_KINDS } from '#view/grafana/queries.ts';
 import type { Library } from '#view/library.ts';
 import type { Dashboard, Text } from '#view/model.ts';
 import { readSource, SELF, type Source, type Sources } from '#view/sources/source.ts';
+import { toUid } from '#view/uid.ts';
 import { type HttpRequest, type HttpResponse, json, type Route } from './http.ts';
-import { readJson } from './view.ts';
+import { readJson } from './view-sources.ts';
 
 export type GrafanaOptions = { readonly library: Library; readonly sources: Sources; readonly version: string };
 

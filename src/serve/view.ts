@@ -1,48 +1,14 @@
-// The API of dashboards and data sources: what the pages use (/api/v1/view), where queries go to other sources with
-// their credentials added here, so that no secret reaches a browser.
+// The API of dashboards that the pages use (/api/v1/view): listed, read, saved in versions, deleted.
 
-import { errorText, OperatingError, UserError } from '#base/errors.ts';
+import { errorText } from '#base/errors.ts';
 import type { Library, Stored } from '#view/library.ts';
 import { readDashboard } from '#view/model.ts';
-import { type HttpSourceContext, passToPrometheus } from '#view/sources/http.ts';
-import { type Ask, readSource, type Source, type SourceKind, type Sources } from '#view/sources/source.ts';
-import { ApiError, type HttpRequest, type HttpResponse, type Route, success } from './http.ts';
+import { ApiError, type Route, success } from './http.ts';
+import { guarded, readJson, type SourcesApiOptions, sourceRoutes } from './view-sources.ts';
 
-export type ViewOptions = {
-  readonly library: Library;
-  readonly sources: Sources;
-  readonly http: HttpSourceContext;
-  readonly ask: Readonly<Partial<Record<SourceKind, Ask>>>;
-};
+export type ViewOptions = SourcesApiOptions & { readonly library: Library };
 
 const MAX_DASHBOARD_BYTES = 16 << 20;
-const MAX_QUERIES = 50;
-
-export async function readJson(request: HttpRequest): Promise<Record<string, unknown>> {
-  const text = (await request.body()).toString('utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new ApiError('bad_data', `cannot read the request: its body is not JSON: ${errorText(error)}`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ApiError('bad_data', 'cannot read the request: its body is not an object');
-  return value as Record<string, unknown>;
-}
-
-/** Mistakes of the user and of the sources as errors of the API. */
-async function guarded(action: () => HttpResponse | Promise<HttpResponse>): Promise<HttpResponse> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof ApiError) throw error;
-    if (error instanceof UserError) throw new ApiError('bad_data', error.message, { cause: error });
-    if (error instanceof OperatingError)
-      throw new ApiError(error.code === 'conflict' ? 'bad_data' : 'execution', error.message, { cause: error });
-    throw error;
-  }
-}
 
 const envelope = (stored: Stored) => ({
   dashboard: stored.dashboard,
@@ -50,7 +16,7 @@ const envelope = (stored: Stored) => ({
 });
 
 export function viewRoutes(options: ViewOptions): Route[] {
-  const { library, sources } = options;
+  const { library } = options;
   const notFound = (uid: string): never => {
     throw new ApiError('not_found', `there is no dashboard "${uid}"`);
   };
@@ -107,51 +73,7 @@ export function viewRoutes(options: ViewOptions): Route[] {
           ),
         ),
     },
-    { methods: ['GET'], pattern: '/api/v1/view/sources', handler: () => success(sources.list()) },
-    {
-      methods: ['PUT'],
-      pattern: '/api/v1/view/sources/:uid',
-      role: 'admin',
-      handler: (request) =>
-        guarded(async () => {
-          const source = readSource({ ...(await readJson(request)), uid: request.params.uid });
-          sources.put(source);
-          return success({ uid: source.uid });
-        }),
-    },
-    {
-      methods: ['DELETE'],
-      pattern: '/api/v1/view/sources/:uid',
-      role: 'admin',
-      handler: ({ params }) => {
-        if (!sources.delete(params.uid!)) throw new ApiError('not_found', `there is no data source "${params.uid}"`);
-        return success({ uid: params.uid });
-      },
-    },
-    {
-      methods: ['POST'],
-      pattern: '/api/v1/view/sources/:uid/query',
-      handler: (request) => guarded(() => answer(options, request)),
-    },
-    {
-      methods: ['GET', 'POST'],
-      pattern: '/api/v1/view/sources/:uid/proxy/*path',
-      handler: (request) =>
-        guarded(async () => {
-          const source = sourceOf(sources, request.params.uid!);
-          const reply = await passToPrometheus(options.http, source, {
-            method: request.method === 'HEAD' ? 'GET' : request.method,
-            path: request.params.path!,
-            query: request.query,
-            signal: request.signal,
-          });
-          return {
-            status: reply.status,
-            headers: { 'content-type': reply.headers.get('content-type') ?? 'application/json' },
-            body: reply.body,
-          };
-        }),
-    },
+    ...sourceRoutes(options),
   ];
 }
 
@@ -161,47 +83,4 @@ function parsed(value: unknown): ReturnType<typeof readDashboard> {
   } catch (error) {
     throw new ApiError('bad_data', errorText(error));
   }
-}
-
-function sourceOf(sources: Sources, uid: string): Source {
-  const source = sources.find(uid);
-  if (!source) throw new ApiError('not_found', `there is no data source "${uid}"`);
-  return source;
-}
-
-/** Several queries to one source; each answers with frames or its own error. */
-async function answer({ sources, ask }: ViewOptions, request: HttpRequest): Promise<HttpResponse> {
-  const source = sourceOf(sources, request.params.uid!);
-  const asking = ask[source.kind];
-  if (!asking) throw new ApiError('bad_data', `data source "${source.name}" is asked through its proxy path`);
-  const body = await readJson(request);
-  const queries = Array.isArray(body.queries) ? (body.queries as Record<string, unknown>[]) : [];
-  if (queries.length > MAX_QUERIES)
-    throw new ApiError('bad_data', `cannot answer ${queries.length} queries at once; ${MAX_QUERIES} are allowed`);
-  const [fromMs, toMs] = [Number(body.fromMs), Number(body.toMs)];
-  if (!Number.isFinite(fromMs) || !Number.isFinite(toMs))
-    throw new ApiError('bad_data', 'cannot answer: "fromMs" and "toMs" must be numbers');
-  const results = await Promise.all(
-    queries.map(async (query) => {
-      const ref = String(query.ref ?? 'A');
-      try {
-        const frames = await asking(source, {
-          ref,
-          expr: String(query.expr ?? ''),
-          format: query.format === 'table' ? 'table' : 'series',
-          extra: (query.extra ?? {}) as Record<string, unknown>,
-          fromMs,
-          toMs,
-          intervalMs: Number(body.intervalMs) || 60_000,
-          signal: request.signal,
-        });
-        return { ref, frames };
-      } catch (error) {
-        if (error instanceof UserError || error instanceof OperatingError)
-          return { ref, frames: [], error: error.message };
-        throw error;
-      }
-    }),
-  );
-  return success(results);
 }

@@ -131,3 +131,14 @@ export function calculationOf(name: string | undefined): Calculation | undefined
   const known = OLD_NAMES[name] ?? name;
   return known in CALCULATIONS ? (known as Calculation) : undefined;
 }
+
+/** The least and the greatest; nothing is spread over arguments, so any number of values will do. */
+export function extentOf(values: readonly number[]): { low: number; high: number } {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return { low, high };
+}

@@ -57,6 +57,9 @@ export function changeQuery(change: Readonly<Record<string, string | undefined>>
   navigate(text ? `${path}?${text}` : path, options);
 }
 
+/** An address that came with data: paths are those below the prefix, anything else is left as it is. */
+export const hrefOf = (url: string): string => (/^\/(?!\/)/.test(url) ? PREFIX + url : url);
+
 /** An anchor that stays inside the application; modified clicks open new tabs as usual. */
 export function Link({ to, onClick, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement> & { to: string }) {
   const click = (event: MouseEvent<HTMLAnchorElement>) => {

@@ -7,7 +7,7 @@ import { frameLength } from '../../src/view/frame.ts';
 import { interpolate, type Scope } from '../../src/view/interpolate.ts';
 import type { Panel } from '../../src/view/model.ts';
 import type { RuleDraft } from '../alerting/rule-form.tsx';
-import { linkTo, navigate, PREFIX } from '../base/router.tsx';
+import { hrefOf, linkTo, navigate, PREFIX } from '../base/router.tsx';
 import { localized, useText } from '../base/text.ts';
 import { exploreLink } from '../explore/state.ts';
 import { Boundary } from '../shell/boundary.tsx';
@@ -53,6 +53,7 @@ export function PanelFrame({
   const [size, setSize] = useState({ width: 0, height: 0 });
   const [near, setNear] = useState(false);
   const [inspecting, setInspecting] = useState(false);
+  const [pictureError, setPictureError] = useState('');
   const [rule, setRule] = useState<RuleDraft | undefined>();
 
   useLayoutEffect(() => {
@@ -80,6 +81,7 @@ export function PanelFrame({
   const all = withBuiltIns(scope, context.span, data?.stepMs ?? 15_000, 15_000, context.dashboard);
   const title = interpolate(localized(panel.title), all);
   const description = interpolate(localized(panel.description), all);
+  const problems = [...(data?.errors ?? []), ...(pictureError ? [pictureError] : [])];
   const explore = (data?.asked ?? []).filter((one) => one.source.uid === SELF_UID).map((one) => one.expr);
   return (
     <section
@@ -96,9 +98,9 @@ export function PanelFrame({
             </span>
           </Tooltip>
         )}
-        {data && data.errors.length > 0 && (
-          <Tooltip label={data.errors.join('\n')} multiline maw={460}>
-            <span style={{ color: 'var(--bad)' }} role="img" aria-label={data.errors.join('; ')}>
+        {problems.length > 0 && (
+          <Tooltip label={problems.join('\n')} multiline maw={460}>
+            <span style={{ color: 'var(--bad)' }} role="img" aria-label={problems.join('; ')}>
               <Icon name="warning" size={15} />
             </span>
           </Tooltip>
@@ -143,7 +145,12 @@ export function PanelFrame({
             )}
             <Menu.Item
               leftSection={<Icon name="camera" size={15} />}
-              onClick={() => holder.current && panelPicture(holder.current, title || 'panel')}
+              onClick={() => {
+                setPictureError('');
+                panelPicture(holder.current!, title || 'panel').catch((error: unknown) =>
+                  setPictureError(String(error)),
+                );
+              }}
             >
               {t('Save as PNG')}
             </Menu.Item>
@@ -184,7 +191,7 @@ export function PanelFrame({
                 key={localized(link.title)}
                 component="a"
                 leftSection={<Icon name="link" size={15} />}
-                href={interpolate(link.url ?? '', all)}
+                href={hrefOf(interpolate(link.url ?? '', all))}
               >
                 {localized(link.title)}
               </Menu.Item>

@@ -45,6 +45,7 @@ const SERVER_SECTIONS: readonly Section[] = [
       { to: '/cardinality', text: 'Cardinality', icon: 'tags' },
       { to: '/queries', text: 'Queries', icon: 'speed' },
       { to: '/push-groups', text: 'Push groups', icon: 'push' },
+      { to: '/data-sources', text: 'Data sources', icon: 'table' },
       { to: '/shards', text: 'Shards', icon: 'shards' },
     ],
   },

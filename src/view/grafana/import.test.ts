@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readDashboard } from '../model.ts';
-import { importDashboard, toUid } from './import.ts';
+import { toUid } from '../uid.ts';
+import { importDashboard } from './import.ts';
 
 test('a dashboard of rows with spans becomes a grid, old panels what replaced them', () => {
   const { dashboard, problems } = importDashboard({

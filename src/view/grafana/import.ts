@@ -2,27 +2,12 @@
 // of all that could not be taken over. Nothing is dropped without a line in that list.
 
 import { type Dashboard, readDashboard, SCHEMA } from '../model.ts';
+import { toUid } from '../uid.ts';
 import { importClassic } from './classic.ts';
 import { isObject, type Json, object, Problems, string } from './json.ts';
 import { importV2 } from './v2.ts';
 
 export type Imported = { readonly dashboard: Dashboard; readonly problems: readonly string[] };
-
-/** Names as addresses: letters, digits, dashes. */
-export function toUid(text: string): string {
-  const plain = text
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 60);
-  return plain === '' ? `dashboard-${hash(text)}` : plain;
-}
-
-function hash(text: string): string {
-  let sum = 2166136261;
-  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 16777619) >>> 0;
-  return sum.toString(36);
-}
 
 export function importDashboard(value: unknown): Imported {
   if (!isObject(value)) throw new Error('cannot import the dashboard: it is not a JSON object');

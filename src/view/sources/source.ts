@@ -5,7 +5,7 @@ import type { Disk } from '#base/disk/disk.ts';
 import { replaceFile } from '#base/disk/durable.ts';
 import { UserError } from '#base/errors.ts';
 import type { Frame } from '../frame.ts';
-import { toUid } from '../grafana/import.ts';
+import { toUid } from '../uid.ts';
 
 export const KINDS = ['prometheus', 'mysql', 'postgres', 'clickhouse', 'elasticsearch', 'json'] as const;
 export type SourceKind = (typeof KINDS)[number];
@@ -75,7 +75,11 @@ export class Sources {
 
   /** By uid or by name. */
   find(id: string): Source | undefined {
-    return this.#list.find((source) => source.uid === id) ?? this.#list.find((source) => source.name === id);
+    return this.byUid(id) ?? this.#list.find((source) => source.name === id);
+  }
+
+  byUid(uid: string): Source | undefined {
+    return this.#list.find((source) => source.uid === uid);
   }
 
   /** The complete list, for who may change it. */

@@ -16,6 +16,7 @@ import * as echarts from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useMemo, useRef } from 'react';
 import world from 'world-atlas/countries-110m.json';
+import { extentOf } from '../../../src/view/calculate.ts';
 import { type Frame, fieldName } from '../../../src/view/frame.ts';
 import type { Panel } from '../../../src/view/model.ts';
 import { formatText } from '../../../src/view/units.ts';
@@ -113,6 +114,8 @@ const tooltip = (look: Look, extra: Option = {}): Option => ({
   borderColor: look.line,
   textStyle: { color: look.ink, fontSize: 12 },
   confine: true,
+  // Pictures of the panel leave it out.
+  className: 'no-print',
   ...extra,
 });
 const legend = (panel: Panel, look: Look): Option | undefined =>
@@ -143,11 +146,13 @@ const pie: Build = (panel, frames, look) => {
     series: [
       {
         type: 'pie',
-        radius: panel.options?.donut ? ['44%', '72%'] : '72%',
+        radius: panel.options?.donut ? ['40%', '64%'] : '64%',
         center: ['50%', '46%'],
+        labelLine: { length: 6, length2: 6 },
         itemStyle: { borderColor: look.surface, borderWidth: 2, borderRadius: 4 },
         label: {
           color: look.ink,
+          overflow: 'none',
           formatter: ({ name, percent, value }: { name: string; percent: number; value: number }) =>
             [
               shows.includes('name') && name,
@@ -230,8 +235,7 @@ const histogram: Build = (panel, frames, look) => {
       ),
   );
   if (values.length === 0) return undefined;
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const { low, high } = extentOf(values);
   const wanted = panel.options?.buckets ?? Math.min(40, Math.max(8, Math.ceil(Math.sqrt(values.length))));
   const size = panel.options?.bucketSize ?? niceSize((high - low || 1) / wanted);
   const first = Math.floor(low / size);
@@ -428,8 +432,8 @@ const windrose: Build = (_panel, frames, look) => {
   const step = top / classes;
   return {
     tooltip: tooltip(look),
-    legend: { bottom: 0, textStyle: { color: look.ink } },
-    polar: { radius: '68%', center: ['50%', '46%'] },
+    legend: { type: 'scroll', bottom: 0, textStyle: { color: look.ink }, pageTextStyle: { color: look.ink } },
+    polar: { radius: '62%', center: ['50%', '45%'] },
     angleAxis: { type: 'category', data: DIRECTIONS, boundaryGap: true, startAngle: 101.25, ...axis(look) },
     radiusAxis: { ...axis(look), axisLabel: { color: look.ink, fontSize: 10 } },
     series: counts.map((row, index) => ({

@@ -2,6 +2,7 @@
 // lists, quotes, tables, code, emphasis, links; pictures only from this server or inline.
 
 import { createElement, type ReactNode } from 'react';
+import { hrefOf } from '../../base/router.tsx';
 
 const SAFE_LINK = /^(https?:|mailto:|\/|#|\?|\.)/i;
 const SAFE_IMAGE = /^(data:image\/(png|jpeg|gif|svg\+xml|webp);|\/(?!\/)|\.)/i;
@@ -146,7 +147,7 @@ function inline(text: string): ReactNode[] {
     else if (match[4] !== undefined)
       out.push(
         SAFE_IMAGE.test(match[4]) ? (
-          <img key={key} src={match[4]} alt={match[3] ?? ''} style={{ maxWidth: '100%' }} />
+          <img key={key} src={hrefOf(match[4])} alt={match[3] ?? ''} style={{ maxWidth: '100%' }} />
         ) : (
           (match[3] ?? '')
         ),
@@ -154,7 +155,7 @@ function inline(text: string): ReactNode[] {
     else if (match[6] !== undefined) {
       out.push(
         SAFE_LINK.test(match[6]) ? (
-          <a key={key} href={match[6]} rel="noreferrer">
+          <a key={key} href={hrefOf(match[6])} rel="noreferrer">
             {inline(match[5]!)}
           </a>
         ) : (

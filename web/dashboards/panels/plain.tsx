@@ -165,8 +165,8 @@ export function LinksPanel({ panel, height }: { panel: Panel; height: number }) 
     <div style={{ height, overflow: 'auto' }} tabIndex={0} role="region" aria-label={t('Dashboards')}>
       {shown.length === 0 && <Empty title={t('No dashboard matches')} />}
       {shown.map((entry) => (
-        <Link key={entry.uid} to={`/d/${entry.uid}`} className="item">
-          {localized(entry.title)}
+        <Link key={entry.uid} to={`/d/${entry.uid}`} className="item" title={localized(entry.title)}>
+          <span className="cut">{localized(entry.title)}</span>
         </Link>
       ))}
     </div>

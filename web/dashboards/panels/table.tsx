@@ -2,9 +2,11 @@
 
 import { Anchor, useComputedColorScheme } from '@mantine/core';
 import { useMemo, useState } from 'react';
+import { extentOf } from '../../../src/view/calculate.ts';
 import { shareOf, showValue } from '../../../src/view/display.ts';
 import { type Cell, type Field, type Frame, fieldName, frameLength } from '../../../src/view/frame.ts';
 import { interpolate } from '../../../src/view/interpolate.ts';
+import { hrefOf } from '../../base/router.tsx';
 import { localized, useText } from '../../base/text.ts';
 import { formatInstant } from '../../base/time.ts';
 import { namedColor, withAlpha } from '../../chart/palette.ts';
@@ -84,7 +86,7 @@ export function TablePanel({ panel, data, scope, height }: PanelProps) {
           const numbers = field.values.filter(
             (value): value is number => typeof value === 'number' && Number.isFinite(value),
           );
-          return [field, { low: Math.min(...numbers), high: Math.max(...numbers) }];
+          return [field, extentOf(numbers)];
         }),
       ),
     [columns],
@@ -219,14 +221,14 @@ function TableCell({
     ...(options.cell === 'text' && color ? { color, fontWeight: 600 } : {}),
   };
   const content = link ? (
-    <Anchor href={link.url} inherit {...(link.newTab ? { target: '_blank', rel: 'noreferrer' } : {})}>
+    <Anchor href={hrefOf(link.url)} inherit {...(link.newTab ? { target: '_blank', rel: 'noreferrer' } : {})}>
       {text}
     </Anchor>
   ) : (
     text
   );
   return (
-    <td className={numeric ? 'num' : 'wrap'} style={style}>
+    <td className={numeric ? 'num' : isTime ? 'once' : 'wrap'} style={style}>
       {options.cell === 'bar' && typeof value === 'number' ? (
         <span style={{ display: 'grid', gridTemplateColumns: '1fr auto', gap: 8, alignItems: 'center', minWidth: 110 }}>
           <span className="bar" style={{ height: 8 }}>

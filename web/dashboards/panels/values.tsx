@@ -2,7 +2,7 @@
 
 import { useComputedColorScheme } from '@mantine/core';
 import { useId, useMemo } from 'react';
-import { CALCULATIONS, calculationOf } from '../../../src/view/calculate.ts';
+import { CALCULATIONS, calculationOf, extentOf } from '../../../src/view/calculate.ts';
 import { type Shown, shareOf, showValue } from '../../../src/view/display.ts';
 import { type Cell, type Frame, fieldName, frameLength } from '../../../src/view/frame.ts';
 import type { FieldOptions, Panel } from '../../../src/view/model.ts';
@@ -59,8 +59,7 @@ export function readingsOf(panel: Panel, frames: readonly Frame[], dark: boolean
     }
   }
   const values = raw.flatMap(({ value }) => (typeof value === 'number' && Number.isFinite(value) ? [value] : []));
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const { low, high } = extentOf(values);
   return raw.map(({ name, value, options, history }, index): Reading => {
     const shown = showValue(value, options, { low, high, nowMs: Date.now() });
     const share = typeof value === 'number' ? shareOf(value, options, low, high) : 0;
@@ -199,8 +198,7 @@ function Spark({
 }) {
   const id = useId();
   const present = values.filter((value): value is number => value !== null && Number.isFinite(value));
-  const low = Math.min(...present);
-  const high = Math.max(...present);
+  const { low, high } = extentOf(present);
   const y = (value: number) => height - 2 - (high === low ? 0.3 : (value - low) / (high - low)) * (height - 6);
   let path = '';
   let started = false;
