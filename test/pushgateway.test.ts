@@ -6,6 +6,11 @@ import http from 'node:http';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
+import { crc32c } from '#base/crc32c.ts';
+import { parsePushProtobuf } from '#collect/push/protobuf.ts';
+import type { Histogram } from '#model/histogram.ts';
+import { writeProtobuf } from '#wire/exposition/protobuf-write.ts';
+import { snappyEncode } from '#wire/snappy.ts';
 import { peer } from './peers.ts';
 import { answers, freePort, PHAROS, start, temporaryFolder } from './programs.ts';
 
@@ -159,6 +164,112 @@ test('what was persisted survives a crash; a damaged file is put aside', async (
   assert.equal(fs.statSync(`${file}.unreadable`).size, 60);
 });
 
+/** Snappy's framing of one block. */
+function snappyFramed(content: Uint8Array): Buffer {
+  const sum = crc32c(content);
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32LE((((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0);
+  const chunk = Buffer.concat([checksum, snappyEncode(content)]);
+  const head = Buffer.from([0, chunk.length & 255, chunk.length >> 8, chunk.length >> 16]);
+  return Buffer.concat([Buffer.from('ff060000734e61507059', 'hex'), head, chunk]);
+}
+
+const PROTOBUF = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+
+test('native histograms come as protobuf under every encoding, go out as protobuf, and survive a crash', async (t) => {
+  const file = path.join(temporaryFolder(t), 'push');
+  const flags = [`--persistence.file=${file}`, '--persistence.interval=1ms'];
+  const first = await startOurs(t, ...flags);
+  const histogram: Histogram = {
+    integer: true,
+    schema: 3,
+    zeroThreshold: 2.938735877055719e-39,
+    zeroCount: 1,
+    count: 8,
+    sum: 18.5,
+    positiveSpans: [
+      { offset: -2, length: 1 },
+      { offset: 3, length: 2 },
+    ],
+    negativeSpans: [{ offset: 0, length: 1 }],
+    positiveBuckets: Float64Array.of(1, 2, 3),
+    negativeBuckets: Float64Array.of(1),
+    counterReset: 'unknown',
+  };
+  const encodings: Record<string, (body: Uint8Array) => Uint8Array> = {
+    identity: (body) => body,
+    gzip: zlib.gzipSync,
+    deflate: zlib.deflateSync,
+    zstd: zlib.zstdCompressSync,
+    snappy: snappyFramed,
+  };
+  for (const [encoding, encode] of Object.entries(encodings)) {
+    const body = writeProtobuf(
+      [
+        {
+          name: 'latency_seconds',
+          type: 'histogram',
+          help: 'Latency.',
+          samples: [{ suffix: '', labels: ['by', encoding], value: Number.NaN, histogram }],
+        },
+      ],
+      'allow-utf-8',
+    );
+    const headers = { 'content-type': PROTOBUF, ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }) };
+    const reply = await send(`${first.url}/metrics/job/${encoding}`, 'POST', Buffer.from(encode(body)), headers);
+    assert.equal(reply.status, 200, `${encoding}: ${reply.text}`);
+  }
+  for (const [encoding, status] of [
+    ['gzip', 400],
+    ['zstd', 400],
+    ['snappy', 400],
+    ['brotli-ish', 400],
+  ] as const) {
+    const reply = await send(`${first.url}/metrics/job/broken`, 'POST', 'x 1\n', { 'content-encoding': encoding });
+    assert.equal(reply.status, status, `${encoding}: ${reply.text}`);
+  }
+  const shown = async (url: string) => {
+    const page = await fetch(`${url}/metrics`, { headers: { accept: PROTOBUF } });
+    const { families } = parsePushProtobuf(new Uint8Array(await page.arrayBuffer()));
+    return families.find((family) => family.name === 'latency_seconds')?.metrics ?? [];
+  };
+  while (!fs.existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await first.stop('SIGTERM');
+  const second = await startOurs(t, ...flags);
+  const metrics = await shown(second.url);
+  assert.equal(metrics.length, Object.keys(encodings).length);
+  for (const { labels, value } of metrics) {
+    assert.equal(labels[labels.indexOf('by') + 1], labels[labels.indexOf('job') + 1]);
+    assert.deepEqual(value.kind === 'histogram' && value.native, histogram);
+  }
+});
+
+test("Pushgateway's own file is taken over at the first start", { skip: upstream.skip }, async (t) => {
+  const file = path.join(temporaryFolder(t), 'push');
+  const theirs = `http://127.0.0.1:${await freePort()}`;
+  const running = await start(
+    t,
+    upstream.path,
+    [`--web.listen-address=${theirs.slice(7)}`, `--persistence.file=${file}`, '--persistence.interval=1ms'],
+    answers(`${theirs}/-/ready`),
+  );
+  await run(theirs);
+  const before = await (await fetch(`${theirs}/metrics`)).text();
+  await running.stop();
+  const flags = [`--persistence.file=${file}`];
+  const first = await startOurs(t, ...flags);
+  const isPushed = (line: string) => /^(push_|x|y|z|w|h|s|k|t|p1|p2|e1|gz)[^#]*\{/.test(line);
+  const linesOf = (page: string) => page.split('\n').filter(isPushed).sort();
+  const after = await (await fetch(`${first.url}/metrics`)).text();
+  assert.ok(linesOf(before).length > 20, before);
+  const numbers = (lines: string[]) => lines.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]);
+  assert.deepEqual(numbers(linesOf(after)), numbers(linesOf(before)), 'times of pushes included');
+  assert.match(fs.readFileSync(`${file}.pushgateway`, 'latin1'), /MetricGroup/, 'the way back stays open');
+  await first.stop('SIGKILL');
+  const second = await startOurs(t, ...flags);
+  assert.deepEqual(linesOf(await (await fetch(`${second.url}/metrics`)).text()), linesOf(after));
+});
+
 test('the page for people shows groups and escapes what was pushed', async (t) => {
   const { url } = await startOurs(t);
   await fetch(`${url}/metrics/job/a/evil@base64/${Buffer.from('<script>').toString('base64url')}`, {
@@ -226,6 +337,16 @@ test('replicas share every push through etcd', { skip: etcd.skip }, async (t) =>
   assert.equal(await total(b.url), '20');
   const late = await startOurs(t, ...flags);
   assert.equal(await total(late.url), '20');
+  // What a reader has got from one replica it does not get from another; another reader does.
+  await fetch(`${b.url}/metrics/job/once?pull=clear`, { method: 'PUT', body: 'once 1\n' });
+  const has = async (url: string, reader: string) =>
+    /^once\{/m.test(await (await fetch(`${url}/metrics?reader=${reader}`)).text());
+  while (!(await has(late.url, ''))) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await has(b.url, 'prometheus'), true);
+  while (await has(late.url, 'prometheus')) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await has(late.url, 'other'), true);
+  const latest = await startOurs(t, ...flags);
+  assert.equal(await has(latest.url, 'prometheus'), false, 'progress is known to a replica that starts later');
   await fetch(`${late.url}/metrics/job/sum`, { method: 'DELETE' });
   while ((await total(b.url)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
 });

@@ -274,10 +274,16 @@ export class Gateway {
 
   #restore(path: string): void {
     try {
-      const restored = readPushFile(this.#disk, path);
+      const restored = readPushFile(this.#disk, path, this.#options.defaults);
       for (const [key, group] of restored?.groups ?? []) this.#setGroup(key, group);
       for (const [name, table] of restored?.tables ?? []) this.#setTable(name, table);
       for (const [name, reader] of restored?.readers ?? []) this.#readers.set(name, reader);
+      this.#isDirty = false;
+      if (restored?.takenOver === undefined) return;
+      this.#log.info("took over Pushgateway's persisted metrics", { file: path, kept_as: restored.takenOver });
+      // From here on the file is ours.
+      this.#isDirty = true;
+      this.#persist();
     } catch (error) {
       if (!(error instanceof OperatingError)) throw error;
       // Nothing is lost: the file is put aside, and the next write makes a new one.
@@ -286,7 +292,6 @@ export class Gateway {
       this.#disk.rename(path, aside);
       this.#log.error('could not load persisted metrics', { err: errorText(error), kept_as: aside });
     }
-    this.#isDirty = false;
   }
 
   #persist(): void {

@@ -7,8 +7,9 @@ import type { Disk } from '#base/disk/disk.ts';
 import { replaceFile } from '#base/disk/durable.ts';
 import { OperatingError } from '#base/errors.ts';
 import { decodeGroup, decodeReader, decodeTable, encodeGroup, encodeReader, encodeTable } from './codec.ts';
-import type { Group, PushState, Reader, Table } from './state.ts';
+import type { Group, GroupOptions, PushState, Reader, Table } from './state.ts';
 import { groupKey } from './state.ts';
+import { readPushgatewayFile } from './takeover.ts';
 
 const MAGIC = 'pharos-push';
 const VERSION = 1;
@@ -29,21 +30,26 @@ export type Restored = {
   readonly groups: Map<string, Group>;
   readonly tables: Map<string, Table>;
   readonly readers: Map<string, Reader>;
+  /** Where Pushgateway's file is kept, if this was one. */
+  readonly takenOver: string | undefined;
 };
 
-/** Undefined when there is no file. Throws an operating error when it is damaged or foreign. */
-export function readPushFile(disk: Disk, path: string): Restored | undefined {
+/**
+ * Undefined when there is no file. Throws an operating error when it is damaged or foreign. Pushgateway's own file is taken over:
+ * its groups get the options given, and a copy of the file stays beside it for the way back.
+ */
+export function readPushFile(disk: Disk, path: string, options: GroupOptions): Restored | undefined {
   if (!disk.exists(path)) return undefined;
   const bytes = Buffer.from(disk.readFile(path));
   const end = bytes.indexOf(10);
   const header = /^pharos-push (\d+) ([0-9a-f]{8})$/.exec(bytes.toString('latin1', 0, Math.max(0, Math.min(end, 64))));
-  if (!header) throw new OperatingError('foreign', `cannot read ${path}: it was not written by this program`);
+  if (!header) return takeOver(disk, path, bytes, options);
   if (Number(header[1]) !== VERSION)
     throw new OperatingError('foreign', `cannot read ${path}: its version is ${header[1]}, expected ${VERSION}`);
   const body = bytes.subarray(end + 1);
   if (crc32c(body).toString(16).padStart(8, '0') !== header[2])
     throw new OperatingError('corrupt', `cannot read ${path}: its checksum does not match`);
-  const restored: Restored = { groups: new Map(), tables: new Map(), readers: new Map() };
+  const restored: Restored = { groups: new Map(), tables: new Map(), readers: new Map(), takenOver: undefined };
   for (const line of body.toString('utf8').split('\n')) {
     const at = line.indexOf(' ');
     const rest = line.slice(at + 1);
@@ -66,4 +72,18 @@ export function readPushFile(disk: Disk, path: string): Restored | undefined {
     }
   }
   return restored;
+}
+
+function takeOver(disk: Disk, path: string, bytes: Uint8Array, options: GroupOptions): Restored {
+  let groups: Map<string, Group>;
+  try {
+    groups = readPushgatewayFile(bytes, options);
+  } catch (error) {
+    throw new OperatingError('foreign', `cannot read ${path}: it is neither this program's nor Pushgateway's`, {
+      cause: error,
+    });
+  }
+  const kept = `${path}.pushgateway`;
+  replaceFile(disk, kept, bytes);
+  return { groups, tables: new Map(), readers: new Map(), takenOver: kept };
 }

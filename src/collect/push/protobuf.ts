@@ -23,6 +23,9 @@ export function parsePushProtobuf(bytes: Uint8Array): ParsedPage {
   return { families: [...families.values()], hasTimestamps };
 }
 
+/** One message by itself, without a length before it. */
+export const parseFamilyProtobuf = (bytes: Uint8Array): PushedFamily => readFamily(new ProtoReader(bytes), () => {});
+
 function readFamily(reader: ProtoReader, timestamped: () => void): PushedFamily {
   let [name, help] = ['', ''];
   let type: PushType = 'counter';
