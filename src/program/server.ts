@@ -21,21 +21,21 @@ import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
-import { DEFAULT_STORE_OPTIONS, type StoreOptions } from '#store/options.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
-import { limitsOf } from './limits.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { Querying } from './querying.ts';
+import { Reloading } from './reloading.ts';
 import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';
 import { SHARD_ENTRY } from './shard-threads.ts';
+import { storeOptionsOf } from './store-options.ts';
 import { processTracer } from './tracing.ts';
 import type { UP_FLAGS } from './up-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
@@ -79,33 +79,14 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
     const text = defaultConfig(address, external.prefix, extension?.jobs(address, external.prefix) ?? '');
     return parseServerConfig(text, 'built in', nodeDisk, process.env, {});
   };
-  let config = load();
-  const reloads = { at: clock.now(), isGood: true };
-  const reloadGauges = {
-    good: registry.gauge(
-      'prometheus_config_last_reload_successful',
-      'Whether the last configuration reload attempt was successful.',
-    ),
-    at: registry.gauge(
-      'prometheus_config_last_reload_success_timestamp_seconds',
-      'Timestamp of the last successful configuration reload.',
-    ),
-  };
+  const reloading = new Reloading(load, clock, registry);
 
   let isReady = false;
-  const offsetSeed = offsetSeedOf(config.global.external_labels);
+  const offsetSeed = offsetSeedOf(reloading.config.global.external_labels);
   const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
-  const blocks = new ServerBlocks(flags, config, () => pool, clock, logger, registry);
-  const exchange = new Exchange(flags, config, shards, () => pool, logger);
+  const blocks = new ServerBlocks(flags, reloading.config, () => pool, clock, logger, registry);
+  const exchange = new Exchange(flags, reloading.config, shards, () => pool, logger);
   const exchangeFixed = exchangeOptions(flags, flags['query.lookback-delta']);
-  const storeOptions = (config: ServerConfig): StoreOptions => ({
-    ...DEFAULT_STORE_OPTIONS,
-    chunkRangeMs: flags['storage.tsdb.min-block-duration'],
-    outOfOrderWindowMs: config.storage?.tsdb?.out_of_order_time_window ?? 0,
-    maxExemplars: config.storage?.exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
-    fsyncIntervalMs: config.storage?.tsdb?.log_sync_interval ?? DEFAULT_STORE_OPTIONS.fsyncIntervalMs,
-    limits: limitsOf(config, shards),
-  });
   const boards = Array.from({ length: shards }, () => new ChangeBoard());
   const pool: ShardPool = new ShardPool({
     shards,
@@ -115,7 +96,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
       shard,
       shards,
       folder: flags['storage.tsdb.path'],
-      store: storeOptions(config),
+      store: storeOptionsOf(flags, reloading.config, shards),
       board: boards[shard]!.memory,
       exchange: exchangeFixed,
       offsetSeed,
@@ -130,31 +111,22 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   });
 
   const apply = async (next: ServerConfig) => {
+    await ruling.apply(next);
     blocks.configure(next);
     await exchange.apply(next);
-    await Promise.all(pool.upClients().map((client) => client.configureStore(storeOptions(next))));
+    const options = storeOptionsOf(flags, next, shards);
+    await Promise.all(pool.upClients().map((client) => client.configureStore(options)));
     collecting.targets.apply(next.jobs);
     querying.log.open(next.global.query_log_file);
     await tracer.apply(next.tracing);
     for (const note of next.notes) logger.warn('configuration', { note });
-    config = next;
-    reloads.at = clock.now();
-    reloads.isGood = true;
-    reloadGauges.good.set(1);
-    reloadGauges.at.set(reloads.at / 1000);
   };
   const reload = async () => {
-    try {
-      const next = load();
+    await reloading.again(async (next) => {
       box?.reload();
-      await ruling.apply(next);
       await apply(next);
-      logger.info('configuration loaded', { file: flags['config.file'] });
-    } catch (error) {
-      reloads.isGood = false;
-      reloadGauges.good.set(0);
-      throw error;
-    }
+    });
+    logger.info('configuration loaded', { file: flags['config.file'] });
   };
   const signals = handleSignals(logger, () => {
     reload().catch((error) =>
@@ -162,13 +134,13 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
     );
   });
 
-  const interval = () => config.global.evaluation_interval;
+  const interval = () => reloading.config.global.evaluation_interval;
   const tracer = processTracer(clock, logger, 'main');
   const querying = new Querying(
     flags,
     () => pool,
     boards,
-    () => config.reads,
+    () => reloading.config.reads,
     interval,
     () => isReady,
     clock,
@@ -211,11 +183,11 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
         workingFolder: process.cwd(),
         hostname: os.hostname(),
         now: clock.now(),
-        reloadedWell: reloads.isGood,
-        reloadedAt: reloads.at,
+        reloadedWell: reloading.last.isGood,
+        reloadedAt: reloading.last.at,
         corruptions: 0,
         threads: shards + 1,
-        retention: formatRetention(retentionOf(flags, config)),
+        retention: formatRetention(retentionOf(flags, reloading.config)),
         shards: pool.states(),
       }),
     }),
@@ -224,7 +196,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
       statuses: collecting.statuses,
       families: collecting.families,
       parseSelector,
-      configText: () => config.shown,
+      configText: () => reloading.config.shown,
       externalUrl: external.url.href.replace(/\/$/, ''),
       listenPort: listen.port,
     }),
@@ -255,8 +227,8 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   const taken = await blocks.prepare();
   await pool.start();
   if (taken) await handOver(taken, pool);
-  await ruling.apply(config);
-  await apply(config);
+  await apply(reloading.config);
+  reloading.applied(reloading.config);
   blocks.start();
   await ruling.start();
   await box?.start();

@@ -1,16 +1,31 @@
-// The limits of the store: as configured for the whole server, shared out over its shards.
+// What the store of each shard obeys: flags, configuration, and limits that are configured for the whole server and shared
+// out over its shards.
 
 import os from 'node:os';
 import type { HeadLimits } from '#store/head/limits.ts';
+import { DEFAULT_STORE_OPTIONS, type StoreOptions } from '#store/options.ts';
 import type { ServerConfig } from './config.ts';
+import type { ServerFlags } from './flags.ts';
 
 /** A shard's memory can have 4 GiB; what is above is room for queries. */
 const MAX_HEAD_BYTES = 3.25 * 1024 ** 3;
 /** Without a limit in the configuration: this share of the machine's memory, or of what the process may have. */
 const MEMORY_SHARE = 0.7;
 
+export function storeOptionsOf(flags: ServerFlags, config: ServerConfig, shards: number): StoreOptions {
+  const { tsdb, exemplars } = config.storage ?? {};
+  return {
+    ...DEFAULT_STORE_OPTIONS,
+    chunkRangeMs: flags['storage.tsdb.min-block-duration'],
+    outOfOrderWindowMs: tsdb?.out_of_order_time_window ?? 0,
+    maxExemplars: exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
+    fsyncIntervalMs: tsdb?.log_sync_interval ?? DEFAULT_STORE_OPTIONS.fsyncIntervalMs,
+    limits: limitsOf(config, shards),
+  };
+}
+
 /** Series spread evenly, so each shard gets its share; one of few series may hit it a little early. */
-export function limitsOf(config: ServerConfig, shards: number): HeadLimits {
+function limitsOf(config: ServerConfig, shards: number): HeadLimits {
   const limits = config.storage?.limits;
   const share = (limit: number | undefined) => Math.ceil((limit ?? 0) / shards);
   const available = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
