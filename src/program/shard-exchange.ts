@@ -103,6 +103,7 @@ export class ShardExchange {
       clock,
       log,
       registry,
+      random: systemRandom,
       environment: process.env,
       flushMs: options.flushMs,
       tracer: this.tracer,

@@ -1,6 +1,7 @@
 // The `alerting` section of prometheus.yml: which Alertmanagers alerts are sent to, and what is done to their labels first.
 
-import { duration, list, map, object, oneOf, type Schema, string, withDefault } from '#base/config/schema.ts';
+import { duration, list, map, object, oneOf, optional, type Schema, string, withDefault } from '#base/config/schema.ts';
+import { sigv4From, sigv4Section } from '#clients/cloud/config.ts';
 import {
   checkHttpClient,
   type HttpClientConfig,
@@ -39,6 +40,7 @@ const ownFields = {
   api_version: withDefault(oneOf('v2'), 'v2'),
   relabel_configs: relabelConfigs,
   alert_relabel_configs: relabelConfigs,
+  sigv4: optional(sigv4Section),
   ...httpClientFields,
 };
 const plain = object(ownFields);
@@ -57,7 +59,10 @@ function alertmanagerSection(resolve: ResolvePath): Schema<AlertmanagerConfig> {
       relabelRules: raw.relabel_configs,
       alertRelabelRules: raw.alert_relabel_configs,
       discoveries: discoveriesOf(value),
-      http: httpClientFrom(raw as unknown as RawHttpClient, resolve),
+      http: {
+        ...httpClientFrom(raw as unknown as RawHttpClient, resolve),
+        ...(raw.sigv4 && { cloud: sigv4From(raw.sigv4) }),
+      },
     };
   });
 }

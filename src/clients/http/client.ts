@@ -1,10 +1,13 @@
 // The program's HTTP client. Plain HTTP goes over small raw connections; TLS, proxies and streams go through undici. What
 // the configuration asks for (credentials, headers, redirects, proxies) is the same on both ways. Every reply has a limit.
 
+import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorCode, errorText, OperatingError } from '#base/errors.ts';
+import type { CloudAuth } from '../cloud/config.ts';
+import type { CloudCall, CloudSigner, SignedRequest } from '../cloud/signer.ts';
 import { configuredHeaders, hasSecretFiles, TokenSource } from './auth.ts';
 import { DEFAULT_HTTP_CLIENT, type HttpClientConfig } from './config.ts';
 import { proxyFor } from './proxy.ts';
@@ -63,6 +66,8 @@ export type HttpEnvironment = {
   readonly disk: Disk;
   /** Shared by the clients of a thread. */
   readonly buffers?: RawBuffers;
+  /** How names of servers become addresses, in place of the system's way. */
+  readonly lookup?: LookupFunction;
   /** For proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 };
@@ -85,6 +90,7 @@ class Client implements HttpClient {
   readonly #buffers: RawBuffers;
   readonly #tokens: TokenSource | undefined;
   #tokenClient: Client | undefined;
+  #signer: Promise<CloudSigner> | undefined;
   #closed = false;
 
   constructor(config: HttpClientConfig, environment: HttpEnvironment) {
@@ -130,13 +136,13 @@ class Client implements HttpClient {
     try {
       url = parseUrl(call.url);
       const isPlain = url.protocol === 'http:' && this.#proxy(url) === undefined && !call.signal;
-      if (!isPlain || this.#tokens || hasSecretFiles(this.#config)) return undefined;
+      if (!isPlain || this.#tokens || this.#config.cloud || hasSecretFiles(this.#config)) return undefined;
       const headers = { 'user-agent': USER_AGENT, ...call.headers, ...this.#fixedCredentials(url) };
       request = requestBytes(url, { ...call, headers }, call.body);
     } catch {
       return undefined;
     }
-    const line = lineOf(url, call);
+    const line = lineOf(url, call, this.#environment.lookup);
     return {
       begin: (done) => {
         this.#beginRaw(line, request, (error, reply) => {
@@ -191,7 +197,11 @@ class Client implements HttpClient {
     for (let hop = 0; ; hop++) {
       const headers: Record<string, string> = { 'user-agent': USER_AGENT, ...call.headers };
       // Credentials are for the configured origin, not for wherever it sends us.
-      if (url.origin === origin) Object.assign(headers, await this.#credentials(url));
+      if (url.origin === origin) {
+        Object.assign(headers, await this.#credentials(url));
+        if (this.#config.cloud)
+          Object.assign(headers, await this.#signed({ method, url, headers, body }, this.#config.cloud));
+      }
       const reply = await send(url, method, headers, body);
       const location = redirectOf(reply);
       if (location === undefined || !this.#config.followRedirects) return reply;
@@ -208,6 +218,17 @@ class Client implements HttpClient {
     const headers = this.#fixedCredentials(url);
     if (this.#tokens) headers['authorization'] = await this.#tokens.authorization();
     return headers;
+  }
+
+  async #signed(request: SignedRequest, cloud: CloudAuth): Promise<Record<string, string>> {
+    const { clock, disk, environment = {} } = this.#environment;
+    this.#signer ??= import('../cloud/signer.ts').then(({ createSigner }) => {
+      this.#tokenClient ??= new Client(DEFAULT_HTTP_CLIENT, this.#environment);
+      const call: CloudCall = (url, options) =>
+        this.#tokenClient!.call({ ...options, url, timeoutMs: 30_000, maxBodyBytes: TOKEN_REPLY_BYTES });
+      return createSigner(cloud, { clock, disk, environment, call });
+    });
+    return (await this.#signer).headers(request);
   }
 
   /** Those that need no asking. */
@@ -227,7 +248,9 @@ class Client implements HttpClient {
   #raw(url: URL, call: HttpCall, body: string | Uint8Array | undefined): Promise<HttpReply> {
     const request = requestBytes(url, call, body);
     return new Promise((resolve, reject) => {
-      this.#beginRaw(lineOf(url, call), request, (error, reply) => (reply ? resolve(reply) : reject(error)));
+      this.#beginRaw(lineOf(url, call, this.#environment.lookup), request, (error, reply) =>
+        reply ? resolve(reply) : reject(error),
+      );
     });
   }
 
@@ -311,13 +334,17 @@ class Client implements HttpClient {
     const known = this.#dispatchers.get(key);
     if (known?.secrets === secrets) return known.dispatcher;
     known?.dispatcher.close().catch(() => {});
+    const { lookup } = this.#environment;
     const common = { allowH2: this.#config.enableHttp2, connections: null };
     const connectHeaders = Object.fromEntries(
       Object.entries(this.#config.proxy.connectHeaders).map(([name, values]) => [name, values.join(', ')]),
     );
     const dispatcher =
       proxy === undefined
-        ? new undici.Agent({ ...common, connect: { ...tls, ...(socketPath ? { socketPath } : {}) } })
+        ? new undici.Agent({
+            ...common,
+            connect: { ...tls, ...(socketPath ? { socketPath } : {}), ...(lookup ? { lookup } : {}) },
+          })
         : new undici.ProxyAgent({ ...common, uri: proxy, requestTls: tls, proxyTls: tls, headers: connectHeaders });
     this.#dispatchers.set(key, { secrets, dispatcher });
     return dispatcher;
@@ -327,13 +354,13 @@ class Client implements HttpClient {
 /** Where a plain call goes, and what it may take. */
 type Line = { readonly key: string; readonly origin: RawOrigin; readonly limits: RawLimits };
 
-function lineOf(url: URL, call: HttpCall): Line {
+function lineOf(url: URL, call: HttpCall, lookup: LookupFunction | undefined): Line {
   const port = url.port === '' ? 80 : Number(url.port);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const { timeoutMs, maxBodyBytes, socketPath } = call;
   return {
     key: socketPath ?? `${host}:${port}`,
-    origin: { host, port, ...(socketPath ? { socketPath } : {}) },
+    origin: { host, port, ...(socketPath ? { socketPath } : {}), lookup },
     limits: { timeoutMs, maxBodyBytes, isHead: call.method === 'HEAD' },
   };
 }

@@ -13,6 +13,7 @@ import {
   string,
   withDefault,
 } from '#base/config/schema.ts';
+import type { CloudAuth } from '../cloud/config.ts';
 
 export type TlsConfig = {
   readonly ca?: string;
@@ -60,6 +61,8 @@ export type HttpClientConfig = {
   readonly basicAuth?: { readonly username: Secret; readonly password: Secret | undefined };
   readonly authorization?: { readonly type: string; readonly credentials: Secret | undefined };
   readonly oauth2?: OAuth2Config;
+  /** A cloud provider's own way to say who asks. */
+  readonly cloud?: CloudAuth;
   readonly tls?: TlsConfig;
   readonly proxy: ProxyConfig;
   readonly followRedirects: boolean;

@@ -7,7 +7,13 @@ import type { Clock, Timer } from '#base/clock.ts';
 import { OperatingError } from '#base/errors.ts';
 import { type RawBuffers, type RawReply, ReplyParser } from './reply.ts';
 
-export type RawOrigin = { readonly host: string; readonly port: number; readonly socketPath?: string };
+export type RawOrigin = {
+  readonly host: string;
+  readonly port: number;
+  readonly socketPath?: string;
+  /** In place of the system's. */
+  readonly lookup?: net.LookupFunction | undefined;
+};
 
 /** Answers a request: either a reply or an error. */
 export type RawDone = (error: Error | undefined, reply: RawReply | undefined) => void;
@@ -73,7 +79,7 @@ export class RawConnection {
   }
 
   #connect(): net.Socket {
-    const { host, port, socketPath } = this.#origin;
+    const { host, port, socketPath, lookup } = this.#origin;
     // What is read is taken before the call returns, so that one buffer serves all sockets of the thread.
     const onread = {
       buffer: this.#buffers.read,
@@ -84,7 +90,7 @@ export class RawConnection {
     };
     const socket: net.Socket = socketPath
       ? net.connect({ path: socketPath, onread })
-      : net.connect({ host, port, noDelay: true, onread });
+      : net.connect({ host, port, noDelay: true, onread, ...(lookup ? { lookup } : {}) });
     this.#socket = socket;
     socket.unref();
     socket.on('error', (error) => {

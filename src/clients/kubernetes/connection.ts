@@ -6,6 +6,7 @@ import { loadYaml } from '#base/config/load.ts';
 import { anything } from '#base/config/schema.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { OperatingError } from '#base/errors.ts';
+import type { ExecConfig } from '../cloud/config.ts';
 import { DEFAULT_HTTP_CLIENT, type HttpClientConfig, type Secret, type TlsConfig } from '../http/config.ts';
 
 export type KubernetesConnection = { readonly server: string; readonly http: HttpClientConfig };
@@ -58,8 +59,7 @@ export function kubeConfigConnection(file: string, disk: Disk): KubernetesConnec
   const cluster = config.clusters?.find(({ name }) => name === context.cluster)?.cluster;
   if (!cluster) throw wrong(`cluster ${JSON.stringify(context.cluster)} does not exist`);
   const user = config.users?.find(({ name }) => name === context.user)?.user ?? {};
-  if (user['exec'] || user['auth-provider'])
-    throw wrong('credentials from programs are not supported, use a token or a certificate');
+  if (user['auth-provider']) throw wrong('auth-provider is no longer supported by Kubernetes, use exec');
   const folder = path.dirname(file);
   const text = (from: Record<string, unknown>, key: string) =>
     typeof from[key] === 'string' && from[key] !== '' ? (from[key] as string) : undefined;
@@ -86,6 +86,7 @@ export function kubeConfigConnection(file: string, disk: Disk): KubernetesConnec
   const token = text(user, 'token');
   const tokenFile = fileOf(user, 'tokenFile');
   const credentials: Secret | undefined = tokenFile ? { file: tokenFile } : token ? { text: token } : undefined;
+  const exec = user['exec'] ? execOf(user['exec'] as Record<string, unknown>, cluster, folder, wrong) : undefined;
   const username = text(user, 'username');
   const proxyUrl = text(cluster, 'proxy-url');
   return {
@@ -93,12 +94,48 @@ export function kubeConfigConnection(file: string, disk: Disk): KubernetesConnec
     http: {
       ...DEFAULT_HTTP_CLIENT,
       tls,
+      ...(exec && !credentials ? { cloud: exec } : {}),
       ...(credentials ? { authorization: { type: 'Bearer', credentials } } : {}),
       ...(username && !credentials
         ? { basicAuth: { username: { text: username }, password: { text: text(user, 'password') ?? '' } } }
         : {}),
       ...(proxyUrl ? { proxy: { ...DEFAULT_HTTP_CLIENT.proxy, url: proxyUrl } } : {}),
     },
+  };
+}
+
+const EXEC_VERSIONS = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
+
+/** A program that gives tokens; one with a slash in its name lies relative to the file. */
+function execOf(
+  exec: Record<string, unknown>,
+  cluster: Record<string, unknown>,
+  folder: string,
+  wrong: (what: string) => OperatingError,
+): ExecConfig {
+  const command = typeof exec['command'] === 'string' ? exec['command'] : '';
+  if (command === '') throw wrong('exec has no command');
+  const version = String(exec['apiVersion'] ?? '');
+  if (!EXEC_VERSIONS.includes(version)) throw wrong(`exec plugin: invalid apiVersion ${JSON.stringify(version)}`);
+  if (exec['interactiveMode'] === 'Always') throw wrong('exec plugin: a program that asks people cannot be used here');
+  const env = (exec['env'] ?? []) as readonly { readonly name: string; readonly value: string }[];
+  return {
+    kind: 'exec',
+    apiVersion: version,
+    command: command.includes('/') ? path.resolve(folder, command) : command,
+    args: ((exec['args'] ?? []) as readonly unknown[]).map(String),
+    env: Object.fromEntries(env.map(({ name, value }) => [name, String(value)])),
+    installHint: String(exec['installHint'] ?? ''),
+    ...(exec['provideClusterInfo'] === true
+      ? {
+          cluster: definedOnly({
+            server: cluster['server'],
+            'tls-server-name': cluster['tls-server-name'],
+            'insecure-skip-tls-verify': cluster['insecure-skip-tls-verify'],
+            'certificate-authority-data': cluster['certificate-authority-data'],
+          }),
+        }
+      : {}),
   };
 }
 

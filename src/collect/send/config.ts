@@ -1,8 +1,6 @@
-// The remote_write section of prometheus.yml, every field of 3.14, and the plain data that a remote is made from. The cloud
-// providers' own ways to sign requests are refused by name: they need their software kits.
+// The remote_write section of prometheus.yml, every field of 3.14, and the plain data that a remote is made from.
 
 import {
-  anything,
   boolean,
   duration,
   integer,
@@ -16,6 +14,7 @@ import {
   string,
   withDefault,
 } from '#base/config/schema.ts';
+import { azureFrom, azureSection, googleFrom, googleSection, sigv4From, sigv4Section } from '#clients/cloud/config.ts';
 import {
   checkHttpClient,
   type HttpClientConfig,
@@ -62,8 +61,7 @@ const metadataFields = object({
   max_samples_per_send_bytes: optional(size()),
 });
 
-const CLOUD = (name: string) =>
-  `${name} is not supported: sign requests with a proxy of the provider and give its address as url`;
+const CLOUD_WAYS = new Set<string>(['sigv4', 'azuread', 'google_iam']);
 
 export const remoteWriteSection = object(
   {
@@ -82,22 +80,20 @@ export const remoteWriteSection = object(
     failed_request_logging: withDefault(boolean(), false),
     queue_config: optional(queueFields),
     metadata_config: optional(metadataFields),
-    sigv4: optional(anything()),
-    azuread: optional(anything()),
-    google_iam: optional(anything()),
+    sigv4: optional(sigv4Section),
+    azuread: optional(azureSection),
+    google_iam: optional(googleSection),
     ...httpClientFields,
   },
   (value, report) => {
     checkHttpClient(value as unknown as RawHttpClient, report as (field: string, message: string) => void);
     checkHeaders(value.headers, (message) => report('headers', message));
-    if (value.failed_request_logging) report('failed_request_logging', 'logging of failed requests is not offered');
-    if (value.sigv4 !== undefined) report('sigv4', CLOUD('sigv4'));
-    if (value.azuread !== undefined) report('azuread', CLOUD('azuread'));
-    if (value.google_iam !== undefined) report('google_iam', CLOUD('google_iam'));
-    if (value.round_robin_dns) {
+    const ways = ['basic_auth', 'authorization', 'oauth2', 'sigv4', 'azuread', 'google_iam'] as const;
+    const given = ways.filter((way) => (value as Readonly<Record<string, unknown>>)[way] !== undefined);
+    if (given.length > 1 && given.some((way) => CLOUD_WAYS.has(way))) {
       report(
-        'round_robin_dns',
-        'round_robin_dns is not supported: connections follow the addresses that DNS gives first',
+        given.at(-1)! as 'sigv4',
+        `at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be configured. Currently configured: [${given.join(' ')}]`,
       );
     }
   },
@@ -131,6 +127,10 @@ export type RemoteConfig = {
     readonly maxDiskBytes: number;
   };
   readonly metadata: { readonly send: boolean; readonly intervalMs: number; readonly maxPerSend: number };
+  /** Each new connection goes to the next address that the name has. */
+  readonly roundRobinDns: boolean;
+  /** At level debug, with what was in them; for version 2.0. */
+  readonly logFailedRequests: boolean;
   readonly http: HttpClientConfig;
 };
 
@@ -189,6 +189,13 @@ function remoteConfig(section: RemoteWriteSection, resolve: (file: string) => st
       intervalMs: section.metadata_config?.send_interval ?? 60_000,
       maxPerSend: section.metadata_config?.max_samples_per_send ?? 2000,
     },
-    http: httpClientFrom(section as unknown as RawHttpClient, resolve),
+    roundRobinDns: section.round_robin_dns,
+    logFailedRequests: section.failed_request_logging,
+    http: {
+      ...httpClientFrom(section as unknown as RawHttpClient, resolve),
+      ...(section.sigv4 && { cloud: sigv4From(section.sigv4) }),
+      ...(section.azuread && { cloud: azureFrom(section.azuread, resolve) }),
+      ...(section.google_iam && { cloud: googleFrom(section.google_iam, resolve) }),
+    },
   };
 }

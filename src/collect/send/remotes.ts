@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
+import type { Random } from '#base/random.ts';
 import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
+import { spreadingLookup } from '#clients/http/lookup.ts';
 import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
@@ -28,6 +30,7 @@ export type RemotesParts = {
   readonly clock: Clock;
   readonly log: Logger;
   readonly registry: Registry;
+  readonly random: Random;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** --storage.remote.flush-deadline */
   readonly flushMs: number;
@@ -106,7 +109,8 @@ export class Remotes {
     const log = this.#parts.log.with({ component: 'remote', remote_name: config.name });
     const maxBytes = Math.max(4 * SEGMENT_BYTES, Math.floor(config.queue.maxDiskBytes / shards));
     const queue = new DiskQueue(disk, folder, { maxBytes, segmentBytes: SEGMENT_BYTES }, log);
-    const client = createHttpClient(config.http, { clock, disk, environment });
+    const lookup = config.roundRobinDns ? { lookup: spreadingLookup(this.#parts.random) } : {};
+    const client = createHttpClient(config.http, { clock, disk, environment, ...lookup });
     const counters = this.#metrics.of(config.name, redacted(config.url));
     const sender = new Sender({ config, client, clock, log, counters, tracer: this.#parts.tracer }, queue);
     const outlet =

@@ -95,6 +95,7 @@ function startSending(folder: string, configs: readonly RemoteConfig[], external
     clock: systemClock,
     log: silentLogger,
     registry,
+    random: seeded(1),
     environment: {},
     flushMs: 2000,
   });
@@ -294,7 +295,11 @@ test('an agent numbers series, refuses what goes back in time and forgets what e
 test('mistakes in the section are told with their place', () => {
   assert.throws(() => configOf('remote_write: [{}]'), /url is required/);
   assert.throws(() => configOf('remote_write: [{url: x}]'), /expected a URL that begins with http/);
-  assert.throws(() => configOf('remote_write: [{url: "http://a", sigv4: {}}]'), /sigv4 is not supported/);
+  const two = 'sigv4: {region: r}, basic_auth: {username: a}';
+  assert.throws(
+    () => configOf(`remote_write: [{url: "http://a", ${two}}]`),
+    /at most one of basic_auth.*basic_auth sigv4/,
+  );
   assert.throws(() => configOf('remote_write: [{url: "http://a", headers: {Content-Type: x}}]'), /reserved header/);
   assert.throws(
     () => configOf('remote_write: [{url: "http://a", queue_config: {min_shards: 9, max_shards: 2}}]'),

@@ -8,6 +8,7 @@ import type { Logger } from '#base/log.ts';
 import type { HttpClient } from '#clients/http/client.ts';
 import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Metadata } from '#model/batch.ts';
+import { describeWriteV2 } from '#wire/remote/describe.ts';
 import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
 import { SnappyEncoder } from '#wire/snappy.ts';
 import { redacted } from './address.ts';
@@ -220,7 +221,11 @@ export class Sender {
   async #sendBatch(batch: Batch): Promise<void> {
     const { counters } = this.#parts;
     const body = this.#snappy.encode(batch.body).slice();
-    const outcome = await this.#deliver(body, () => addCounts(counters.retried, batch.counts));
+    const outcome = await this.#deliver(body, () => {
+      addCounts(counters.retried, batch.counts);
+      this.#logFailed(batch);
+    });
+    if (outcome === 'refused') this.#logFailed(batch);
     if (outcome === 'stopped') return;
     if (outcome === 'refused') addCounts(counters.failed, batch.counts);
     else {
@@ -228,6 +233,13 @@ export class Sender {
       counters.highestSent.set(Math.max(counters.highestSent.value, batch.highestTime / 1000));
     }
     addCounts(counters.sent, batch.counts);
+  }
+
+  /** With section `failed_request_logging`: what was in a request of version 2.0 that the remote did not take. */
+  #logFailed({ body, counts }: Batch): void {
+    const { config, log } = this.#parts;
+    if (!config.logFailedRequests || config.version !== 2) return;
+    log.debug('failed remote write request', { remote: config.name, ...counts, request: describeWriteV2(body) });
   }
 
   /** Delivers one request, trying again as long as there is hope. */
