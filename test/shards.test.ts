@@ -51,15 +51,14 @@ test('shards where nothing matches are not asked again until they get series', a
   await pool.start();
   t.after(() => pool.stop().catch(() => {}));
   const asked = [0, 0];
-  const counted = () =>
-    pool.clients().map((client, shard) => ({
-      ...client,
-      run: (...call: Parameters<typeof client.run>) => {
-        asked[shard]!++;
-        return client.run(...call);
-      },
-    }));
-  const source = new ShardedSource(counted, mergeColumns, boards);
+  const counted = pool.clients().map((client, shard) => ({
+    ...client,
+    run: (...call: Parameters<typeof client.run>) => {
+      asked[shard]!++;
+      return client.run(...call);
+    },
+  }));
+  const source = new ShardedSource(() => counted, mergeColumns, boards);
   const engine = new QueryEngine({ source, clock: systemClock });
   const now = Date.now();
   const append = (shard: number, series: readonly Labels[], time = now) =>

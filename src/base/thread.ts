@@ -16,7 +16,12 @@ type Plain = (argument: unknown) => unknown;
 export type Client<A extends Api> = {
   readonly [K in keyof A]: (
     argument: Parameters<A[K]>[0],
-    options?: { readonly transfer?: readonly Transferable[]; readonly signal?: AbortSignal },
+    options?: {
+      readonly transfer?: readonly Transferable[];
+      readonly signal?: AbortSignal;
+      /** Gets a result that comes although the signal has been aborted. */
+      readonly late?: (result: Awaited<ReturnType<A[K]>>) => void;
+    },
   ) => Promise<Awaited<ReturnType<A[K]>>>;
 };
 
@@ -25,6 +30,17 @@ const transfers = Symbol('transfers');
 /** A result whose buffers move to the caller's thread. */
 export function transferring<T extends object>(value: T, buffers: readonly Transferable[]): T {
   return Object.defineProperty(value, transfers, { value: buffers, enumerable: false });
+}
+
+const posting = Symbol('posting');
+type Posting = { readonly [posting]: (line: object) => unknown };
+
+/**
+ * A result that is made at the moment in which it is sent, so that what results on one line say about each other arrives in the
+ * order in which it was made. `line` is the same object for all calls that come over one port.
+ */
+export function whenPosted<T extends object>(make: (line: object) => T): T {
+  return { [posting]: make } as Posting as unknown as T;
 }
 
 type Call = { readonly id: number; readonly name: string; readonly argument: unknown };
@@ -60,7 +76,11 @@ export function serveApi<A extends Api>(port: Port, api: A): void {
       port.postMessage(answer, buffers as Transferable[]);
     };
     const fail = (error: unknown) => finish({ kind: 'failure', id: message.id, error: toPlain(error) });
-    const answer = (value: unknown) => {
+    const answer = (result: unknown) => {
+      const value =
+        typeof result === 'object' && result !== null && posting in result
+          ? (result as Posting)[posting](port)
+          : result;
       const buffers =
         typeof value === 'object' && value !== null && transfers in value ? (value[transfers] as Transferable[]) : [];
       finish({ kind: 'result', id: message.id, value }, buffers);
@@ -75,6 +95,11 @@ export function serveApi<A extends Api>(port: Port, api: A): void {
   });
 }
 
+type CallOptions = {
+  readonly transfer?: readonly Transferable[];
+  readonly signal?: AbortSignal;
+  readonly late?: (result: unknown) => void;
+};
 type Waiting = { resolve(value: unknown): void; reject(error: Error): void; done(): void };
 
 export class Connection<A extends Api> {
@@ -90,8 +115,7 @@ export class Connection<A extends Api> {
     this.client = new Proxy({} as Client<A>, {
       get: (_, name) =>
         typeof name === 'string' && name !== 'then'
-          ? (argument: unknown, options?: { transfer?: readonly Transferable[]; signal?: AbortSignal }) =>
-              this.#call(name, argument, options?.transfer ?? [], options?.signal)
+          ? (argument: unknown, options?: CallOptions) => this.#call(name, argument, options ?? {})
           : undefined,
     });
   }
@@ -111,19 +135,24 @@ export class Connection<A extends Api> {
     this.#waiting.clear();
   }
 
-  #call(name: string, argument: unknown, transfer: readonly Transferable[], signal?: AbortSignal): Promise<unknown> {
+  #call(name: string, argument: unknown, { transfer, signal, late }: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);
       if (signal?.aborted) return reject(signal.reason);
       const id = this.#nextId++;
       const cancel = () => {
         this.#port.postMessage({ kind: 'cancel', id } satisfies Message);
-        this.#waiting.delete(id);
+        // The other side answers all the same.
+        if (late) this.#waiting.set(id, { resolve: late, reject: () => {}, done: () => {} });
+        else this.#waiting.delete(id);
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', cancel, { once: true });
       this.#waiting.set(id, { resolve, reject, done: () => signal?.removeEventListener('abort', cancel) });
-      this.#port.postMessage({ kind: 'call', id, name, argument } satisfies Message, transfer as Transferable[]);
+      this.#port.postMessage(
+        { kind: 'call', id, name, argument } satisfies Message,
+        (transfer ?? []) as Transferable[],
+      );
     });
   }
 

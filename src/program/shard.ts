@@ -6,18 +6,19 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
 import { KernelMemory } from '#base/kernel.ts';
-import { type Client, Connection, serveApi, threadData, transferring } from '#base/thread.ts';
+import { type Client, Connection, serveApi, threadData, transferring, whenPosted } from '#base/thread.ts';
 import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
 import type { Appender, Metadata, SampleBatch } from '#model/batch.ts';
 import { ChangeBoard } from '#model/board.ts';
 import { compareLabels, compareText, METRIC_NAME } from '#model/labels.ts';
-import type { Columns, RawSeries } from '#model/query.ts';
+import type { RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardQueries } from '#query/shard/run.ts';
 import { batchBuffers, ShardedAppender } from '#scale/shards/append.ts';
-import type { ExchangeConfig, SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
+import { LabelPacker } from '#scale/shards/label-line.ts';
+import type { ExchangeConfig, PackedColumns, SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
 import { decodeChunk } from '#store/codec/chunk.ts';
 import { SampleColumns } from '#store/codec/samples.ts';
 import { shardSide } from '#store/compact/shard-side.ts';
@@ -135,6 +136,18 @@ const queries = new ShardQueries({
   decoder: chunkDecoder,
 });
 
+const MIN_MOVED_BYTES = 2048;
+const packers = new WeakMap<object, LabelPacker>();
+/** One for each line: only the other end of that one knows what has been sent. */
+function packerOf(line: object): LabelPacker {
+  let packer = packers.get(line);
+  if (!packer) {
+    packer = new LabelPacker();
+    packers.set(line, packer);
+  }
+  return packer;
+}
+
 const api: ShardApi = {
   connect({ shard, port }: { shard: number; port: MessagePort }): void {
     serveApi(port, api);
@@ -148,14 +161,19 @@ const api: ShardApi = {
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),
   targetFamilies: () => [...scrapes.families()],
-  async run({ fragment, limits, beside }: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<Columns> {
+  async run({ fragment, limits, beside }: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<PackedColumns> {
     await store.ready();
     const columns = await queries.run(fragment, limits, signal, beside);
-    const buffers = [columns.values, columns.present, columns.partial?.counts, columns.partial?.rests];
-    return transferring(
-      columns,
-      buffers.flatMap((buffer) => (buffer ? [buffer.buffer as ArrayBuffer] : [])),
-    );
+    return whenPosted((line) => {
+      const labels = packerOf(line).pack(columns.labels);
+      const { values, present, partial } = columns;
+      const buffers = [labels.numbers, values, present, partial?.counts, partial?.rests];
+      // Small ones are copied in less time than they are handed over.
+      const moved = buffers.flatMap((array) =>
+        array && array.byteLength >= MIN_MOVED_BYTES ? [array.buffer as ArrayBuffer] : [],
+      );
+      return transferring({ ...columns, labels }, moved);
+    });
   },
   async select(
     { select, limits, beside }: Parameters<ShardApi['select']>[0],
@@ -180,7 +198,12 @@ const api: ShardApi = {
   },
   series: async (query: SeriesQuery) => {
     await store.ready();
-    return united(query, (matchers) => [...store.series(matchers, query.range)].sort(compareLabels), compareLabels);
+    const found = united(
+      query,
+      (matchers) => [...store.series(matchers, query.range)].sort(compareLabels),
+      compareLabels,
+    );
+    return whenPosted((line) => packerOf(line).pack(found));
   },
   exemplars: async (query: SeriesQuery) => {
     await store.ready();

@@ -28,10 +28,15 @@ export function jsonTime(ms: number): string {
   return rest === 0 ? String(seconds) : `${seconds}.${String(Math.trunc(rest)).padStart(3, '0')}`;
 }
 
+const ODD = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+/** A text in quotes; most need nothing but them. */
+const jsonText = (text: string): string => (ODD.test(text) ? JSON.stringify(text) : `"${text}"`);
+
 export function jsonLabels(labels: Labels): string {
   let text = '{';
   for (let i = 0; i < labels.length; i += 2) {
-    text += `${i > 0 ? ',' : ''}${JSON.stringify(labels[i])}:${JSON.stringify(labels[i + 1])}`;
+    text += `${i > 0 ? ',' : ''}${jsonText(labels[i]!)}:${jsonText(labels[i + 1]!)}`;
   }
   return `${text}}`;
 }

@@ -19,6 +19,7 @@ import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRang
 import type { ShardSide } from '#store/compact/shard-side.ts';
 import type { Cardinality } from '#store/head/cardinality.ts';
 import type { StoreOptions } from '#store/options.ts';
+import type { PackedLabels } from './label-line.ts';
 
 export type SeriesQuery = {
   readonly matchers: readonly (readonly Matcher[])[];
@@ -44,6 +45,9 @@ export type ExchangeConfig = {
   readonly aggregate: readonly CompiledRule[];
 };
 
+/** Columns whose labels are on the way. */
+export type PackedColumns = Omit<Columns, 'labels'> & { readonly labels: PackedLabels };
+
 // A type alias, not an interface: it has to fit the index signature of Api.
 export type ShardApi = ShardSide & {
   /** Hands over a line to another shard; replaces the one there was. */
@@ -62,14 +66,14 @@ export type ShardApi = ShardSide & {
       readonly beside?: readonly RawSeries[];
     },
     signal: AbortSignal,
-  ): Promise<Columns>;
+  ): Promise<PackedColumns>;
   select(
     request: { readonly select: SelectRequest; readonly limits: QueryLimits; readonly beside?: readonly RawSeries[] },
     signal: AbortSignal,
   ): Promise<readonly RawSeries[]>;
   labelNames(query: SeriesQuery): Promise<readonly string[]>;
   labelValues(query: SeriesQuery & { readonly name: string }): Promise<readonly string[]>;
-  series(query: SeriesQuery): Promise<readonly Labels[]>;
+  series(query: SeriesQuery): Promise<PackedLabels>;
   exemplars(query: SeriesQuery): Promise<readonly { labels: Labels; exemplars: readonly Exemplar[] }[]>;
   metadata(query: {
     readonly metric: string | undefined;

@@ -17,6 +17,7 @@ import type {
   TimeRange,
 } from '#model/query.ts';
 import { timesOf } from '#query/shard/run.ts';
+import { LabelUnpacker } from './label-line.ts';
 import type { ShardApi } from './protocol.ts';
 
 type MatcherSets = readonly (readonly Matcher[])[];
@@ -29,6 +30,7 @@ export class ShardedSource implements FragmentSource {
   readonly #merge: (fragment: Fragment, parts: readonly Columns[]) => Columns;
   /** Where shards write down what has changed; they are asked where that does not say it. */
   readonly #boards: readonly ChangeBoard[];
+  readonly #unpackers = new WeakMap<Client<ShardApi>, LabelUnpacker>();
   /** By the matchers of a parsed query, which stay the same objects as long as its text is asked for again. */
   readonly #empty = new WeakMap<readonly Matcher[], (Empty | undefined)[]>();
 
@@ -51,7 +53,7 @@ export class ShardedSource implements FragmentSource {
     const clients = this.#clients();
     if (beside) {
       const others = this.#dealt(beside);
-      const parts = clients.map((client, i) => client.run({ fragment, limits, beside: others[i]! }, { signal }));
+      const parts = clients.map((client, i) => this.#run(client, { fragment, limits, beside: others[i]! }, signal));
       return this.#merge(fragment, await Promise.all(parts));
     }
     const { min } = timesOf(fragment);
@@ -60,11 +62,27 @@ export class ShardedSource implements FragmentSource {
     if (asked.length === 0) asked.push(0);
     const ask = async (shard: number) => {
       const mark = this.#boards[shard]?.mark ?? 0;
-      const columns = await clients[shard]!.run({ fragment, limits }, { signal });
+      const columns = await this.#run(clients[shard]!, { fragment, limits }, signal);
       empty[shard] = columns.nothingMatches ? { mark, from: min } : undefined;
       return columns;
     };
     return this.#merge(fragment, await Promise.all(asked.map(ask)));
+  }
+
+  async #run(client: Client<ShardApi>, request: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<Columns> {
+    const unpacker = this.#unpackerOf(client);
+    // What comes after the query was given up may have texts that later answers refer to.
+    const columns = await client.run(request, { signal, late: ({ labels }) => unpacker.unpack(labels) });
+    return { ...columns, labels: unpacker.unpack(columns.labels) };
+  }
+
+  #unpackerOf(client: Client<ShardApi>): LabelUnpacker {
+    let unpacker = this.#unpackers.get(client);
+    if (!unpacker) {
+      unpacker = new LabelUnpacker();
+      this.#unpackers.set(client, unpacker);
+    }
+    return unpacker;
   }
 
   /** What is known about shards in which nothing matches. */
@@ -116,7 +134,10 @@ export class ShardedSource implements FragmentSource {
   }
 
   async series(matchers: MatcherSets, range: TimeRange, limit: number): Promise<readonly Labels[]> {
-    const all = (await this.#all((client) => client.series({ matchers, range, limit }))).flat().sort(compareLabels);
+    const parts = await this.#all(async (client) =>
+      this.#unpackerOf(client).unpack(await client.series({ matchers, range, limit })),
+    );
+    const all = parts.flat().sort(compareLabels);
     return limit > 0 ? all.slice(0, limit) : all;
   }
 
