@@ -87,7 +87,7 @@ export type Acknowledgement = {
 };
 
 const HISTORY_LIMIT = 10_000;
-/** How often alerts that changed are written; a restart may see them this much older. */
+/** How often alerts are written that were only repeated; a restart may see them this much older. */
 const ALERTS_SAVE_MS = 5000;
 
 type Running = {
@@ -123,7 +123,7 @@ export class Alertmanager implements AlertSink {
   readonly #seenByGroups = new Set<string>();
   #running: Running | undefined;
   #resolving: Timer | undefined;
-  #unsaved = new Map<string, KnownAlert>();
+  readonly #unsaved = new Map<string, KnownAlert>();
   #historySequence = 0;
 
   constructor(options: AlertmanagerOptions) {
@@ -303,7 +303,9 @@ export class Alertmanager implements AlertSink {
     const endsAt = alert.endsAt === 0 ? now + (this.config?.global.resolve_timeout ?? 300_000) : alert.endsAt;
     const known = { ...alert, endsAt, updatedAt: now, timedOut };
     this.#metrics.received(endsAt <= now ? 'resolved' : 'firing').add();
-    if (!this.alerts.put(known, now)) this.#metrics.limited(alertName(alert)).add();
+    const stored = this.alerts.put(known, now);
+    if (!stored) this.#metrics.limited(alertName(alert)).add();
+    else if (this.#isNews(stored, now)) this.#save(stored);
     // Once for all alerts of a request.
     if (endsAt <= now) {
       this.#resolving ??= this.#options.clock.after(0, () => {
@@ -433,8 +435,18 @@ export class Alertmanager implements AlertSink {
 
   /** Writes alerts that changed. */
   save(): void {
-    for (const [key, alert] of this.#unsaved) this.#journals.alerts.set(key, alert);
-    this.#unsaved = new Map();
+    for (const alert of [...this.#unsaved.values()]) this.#save(alert);
+  }
+
+  #save(alert: KnownAlert): void {
+    this.#journals.alerts.set(alert.fingerprint, alert);
+    this.#unsaved.delete(alert.fingerprint);
+  }
+
+  /** Must be on disk before the sender hears that it was taken: it may never say it again. Mere repetitions may wait. */
+  #isNews(alert: KnownAlert, now: number): boolean {
+    const saved = this.#journals.alerts.get(alert.fingerprint);
+    return !saved || isResolved(saved, now) || isResolved(alert, now);
   }
 
   stop(): void {

@@ -69,12 +69,15 @@ export class AlertStore {
     return this.#alerts.size;
   }
 
-  /** False when the limit of its alertname refused a new alert. */
-  put(incoming: Alert & { readonly updatedAt: number; readonly timedOut: boolean }, now: number): boolean {
+  /** What is known from now on; undefined when the limit of its alertname refused a new alert. */
+  put(
+    incoming: Alert & { readonly updatedAt: number; readonly timedOut: boolean },
+    now: number,
+  ): KnownAlert | undefined {
     const key = fingerprint(incoming.labels);
     const alert: KnownAlert = { ...incoming, fingerprint: key };
     const known = this.#alerts.get(key);
-    if (!known && this.#limitPerName > 0 && this.#countOf(alert) >= this.#limitPerName) return false;
+    if (!known && this.#limitPerName > 0 && this.#countOf(alert) >= this.#limitPerName) return undefined;
     if (!known) this.#count(alert, 1);
     const overlaps =
       known &&
@@ -83,7 +86,7 @@ export class AlertStore {
     const merged = overlaps ? mergeAlerts(known, alert, now) : alert;
     this.#alerts.set(key, merged);
     for (const listener of this.#listeners) listener(merged);
-    return true;
+    return merged;
   }
 
   get(key: string): KnownAlert | undefined {
