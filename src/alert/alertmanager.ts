@@ -15,11 +15,10 @@ import type { Registry } from '#model/registry.ts';
 import { Inhibitor } from './inhibit/inhibit.ts';
 import { Journal } from './journal.ts';
 import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics } from './metrics.ts';
-import { DEFAULT_TEMPLATES } from './notify/default-templates.ts';
 import { type LogEntry, NotificationLog } from './notify/log.ts';
 import { type NotificationEvent, Pipeline } from './notify/pipeline.ts';
 import type { Notification, Receiver } from './notify/receiver.ts';
-import { renderer } from './notify/render.ts';
+import { notificationTemplates, renderer } from './notify/render.ts';
 import type { PushSettings } from './proxy/push.ts';
 import type { AlertReplicas } from './replicas.ts';
 import type { AlertmanagerConfig } from './route/config.ts';
@@ -27,8 +26,7 @@ import { type Flush, Groups, type GroupView } from './route/groups.ts';
 import { buildTree, type Route } from './route/tree.ts';
 import { type Silence, Silences, silenceState } from './silence/silences.ts';
 import { AlertStore, alertName, isResolved, type KnownAlert } from './store.ts';
-import { alertmanagerFunctions } from './template/alertmanager.ts';
-import { parseTemplates, type TemplateSet } from './template/template.ts';
+import type { TemplateSet } from './template/template.ts';
 
 export type AlertmanagerOptions = {
   readonly clock: Clock;
@@ -495,9 +493,7 @@ export class Alertmanager implements AlertSink {
         name: path.basename(file),
         text: new TextDecoder().decode(disk.readFile(file)),
       }));
-    return parseTemplates([{ name: 'default.tmpl', text: DEFAULT_TEMPLATES }, ...texts], {
-      functions: alertmanagerFunctions(clock),
-    });
+    return notificationTemplates(texts, clock);
   }
 
   #figures(): AlertmanagerFigures {

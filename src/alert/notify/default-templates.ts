@@ -23,19 +23,33 @@ Annotations:
 {{ range .Annotations.SortedPairs }}  - {{ .Name }} = {{ .Value }}
 {{ end }}
 Source: {{ .GeneratorURL }}
-{{ end }}{{ end }}
+{{ end }}
+{{ end }}
 
-{{ define "__text_by_state" }}{{ if gt (len .Alerts.Firing) 0 }}Alerts Firing:
-{{ template "__text_alert_list" .Alerts.Firing }}{{ end }}{{ if gt (len .Alerts.Resolved) 0 }}Alerts Resolved:
-{{ template "__text_alert_list" .Alerts.Resolved }}{{ end }}{{ end }}
+{{ define "__text_firing" }}{{ with .Alerts.Firing }}Alerts Firing:
+{{ template "__text_alert_list" . }}{{ end }}{{ end }}
+{{ define "__text_resolved" }}{{ with .Alerts.Resolved }}Alerts Resolved:
+{{ template "__text_alert_list" . }}{{ end }}{{ end }}
+{{ define "__text_by_state" }}{{ template "__text_firing" . }}
+{{ template "__text_resolved" . }}{{ end }}
+{{ define "__spaced_by_state" }}{{ if .Alerts.Firing }}
+{{ template "__text_firing" . }}
+{{ end }}
+{{ if .Alerts.Resolved }}
+{{ template "__text_resolved" . }}
+{{ end }}
+{{ end }}
 
-{{ define "__markdown_by_state" }}{{ if gt (len .Alerts.Firing) 0 }}
+{{ define "__markdown_by_state" }}
+{{ with .Alerts.Firing }}
 # Alerts Firing:
-{{ template "__text_alert_list_markdown" .Alerts.Firing }}
-{{ end }}{{ if gt (len .Alerts.Resolved) 0 }}
+{{ template "__text_alert_list_markdown" . }}
+{{ end }}
+{{ with .Alerts.Resolved }}
 # Alerts Resolved:
-{{ template "__text_alert_list_markdown" .Alerts.Resolved }}
-{{ end }}{{ end }}
+{{ template "__text_alert_list_markdown" . }}
+{{ end }}
+{{ end }}
 
 {{ define "slack.default.title" }}{{ template "__subject" . }}{{ end }}
 {{ define "slack.default.username" }}{{ template "__alertmanager" . }}{{ end }}
@@ -50,7 +64,7 @@ Source: {{ .GeneratorURL }}
 {{ define "slack.default.color" }}{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}{{ end }}
 
 {{ define "mattermost.default.username" }}{{ template "__alertmanager" . }}{{ end }}
-{{ define "mattermost.default.fallback" }}{{ template "__subject" . }}{{ end }}
+{{ define "mattermost.default.fallback" }}{{ template "__subject" . }} | {{ template "__alertmanagerURL" . }}{{ end }}
 {{ define "mattermost.default.title" }}{{ template "__subject" . }}{{ end }}
 {{ define "mattermost.default.titlelink" }}{{ template "__alertmanagerURL" . }}{{ end }}
 {{ define "mattermost.default.text" }}{{ template "__markdown_by_state" . }}{{ end }}
@@ -68,7 +82,8 @@ Source: {{ .GeneratorURL }}
 
 {{ define "wechat.default.message" }}{{ template "__subject" . }}
 {{ .CommonAnnotations.SortedPairs.Values | join " " }}
-{{ template "__text_by_state" . }}AlertmanagerUrl:
+{{ template "__text_by_state" . }}
+AlertmanagerUrl:
 {{ template "__alertmanagerURL" . }}{{ end }}
 {{ define "wechat.default.to_user" }}{{ end }}
 {{ define "wechat.default.to_party" }}{{ end }}
@@ -82,19 +97,21 @@ Source: {{ .GeneratorURL }}
 
 {{ define "pushover.default.title" }}{{ template "__subject" . }}{{ end }}
 {{ define "pushover.default.message" }}{{ .CommonAnnotations.SortedPairs.Values | join " " }}
-{{ template "__text_by_state" . }}{{ end }}
+{{ template "__spaced_by_state" . }}{{ end }}
 {{ define "pushover.default.url" }}{{ template "__alertmanagerURL" . }}{{ end }}
 
 {{ define "sns.default.subject" }}{{ template "__subject" . }}{{ end }}
 {{ define "sns.default.message" }}{{ .CommonAnnotations.SortedPairs.Values | join " " }}
-{{ template "__text_by_state" . }}{{ end }}
+{{ template "__spaced_by_state" . }}{{ end }}
 
-{{ define "telegram.default.message" }}{{ template "__text_by_state" . }}{{ end }}
+{{ define "telegram.default.message" }}
+{{ template "__spaced_by_state" . }}{{ end }}
 {{ define "discord.default.content" }}{{ end }}
 {{ define "discord.default.title" }}{{ template "__subject" . }}{{ end }}
-{{ define "discord.default.message" }}{{ template "__text_by_state" . }}{{ end }}
+{{ define "discord.default.message" }}
+{{ template "__spaced_by_state" . }}{{ end }}
 {{ define "webex.default.message" }}{{ .CommonAnnotations.SortedPairs.Values | join " " }}
-{{ template "__markdown_by_state" . }}{{ end }}
+{{ template "__spaced_by_state" . }}{{ end }}
 
 {{ define "msteams.default.summary" }}{{ template "__subject" . }}{{ end }}
 {{ define "msteams.default.title" }}{{ template "__subject" . }}{{ end }}
@@ -103,7 +120,7 @@ Source: {{ .GeneratorURL }}
 {{ define "msteamsv2.default.text" }}{{ template "__markdown_by_state" . }}{{ end }}
 
 {{ define "jira.default.summary" }}{{ template "__subject" . }}{{ end }}
-{{ define "jira.default.description" }}{{ template "__text_by_state" . }}{{ end }}
+{{ define "jira.default.description" }}{{ template "__markdown_by_state" . }}{{ end }}
 {{ define "jira.default.priority" }}{{ $priority := "" }}{{ range .Alerts.Firing }}{{ $severity := index .Labels "severity" }}{{ if eq $severity "critical" }}{{ $priority = "High" }}{{ else if and (eq $severity "warning") (ne $priority "High") }}{{ $priority = "Medium" }}{{ else if and (eq $severity "info") (eq $priority "") }}{{ $priority = "Low" }}{{ end }}{{ end }}{{ $priority }}{{ end }}
 
 {{ define "rocketchat.default.title" }}{{ template "__subject" . }}{{ end }}

@@ -86,7 +86,7 @@ export const email = receiverKind(
         if (config.threading?.enabled) {
           const day =
             config.threading.thread_by_date === 'daily' ? new Date(notification.now).toISOString().slice(0, 10) : '';
-          const thread = `<alert-${hash}${day && `-${day}`}@alertmanager>`;
+          const thread = `<alert-${hash.slice(0, 16)}-${day}@alertmanager>`;
           lines['References'] = thread;
           lines['In-Reply-To'] = thread;
         }
@@ -123,12 +123,8 @@ export const email = receiverKind(
           return { ok: true };
         } catch (error) {
           if (!(error instanceof SmtpError)) throw error;
-          return {
-            ok: false,
-            retry: error.code === 'smtp_temporary',
-            reason: error.reply >= 500 ? 'clientError' : 'other',
-            message: error.message,
-          };
+          // Whatever a mail server says may be different next time, as upstream sees it.
+          return { ok: false, retry: true, reason: 'other', message: error.message };
         }
       };
   },
@@ -173,8 +169,8 @@ function mimeMessage(
     if (body === '') continue;
     lines.push(
       `--${boundary}`,
-      `Content-Type: ${type}; charset=UTF-8`,
       'Content-Transfer-Encoding: quoted-printable',
+      `Content-Type: ${type}; charset=UTF-8`,
       '',
       quotedPrintable(body),
     );
@@ -183,19 +179,29 @@ function mimeMessage(
   return lines.join('\r\n');
 }
 
-/** Words beyond ASCII are encoded in Base64, at most 45 bytes each. */
-function encodeHeader(value: string): string {
-  if (/^[\x20-\x7e]*$/.test(value)) return value;
+/** What an encoded word may hold beside its frame. */
+const WORD_LENGTH = 75 - '=?utf-8?q??='.length;
+
+/** Beyond ASCII, words in the Q encoding of RFC 2047. */
+export function encodeHeader(value: string): string {
+  if (/^[\x20-\x7e\t]*$/.test(value)) return value;
   const words: string[] = [];
   let word = '';
   for (const point of value) {
-    if (Buffer.byteLength(word + point) > 45) {
+    const encoded = [...Buffer.from(point)].map(encodeByte).join('');
+    if (word.length + encoded.length > WORD_LENGTH) {
       words.push(word);
       word = '';
     }
-    word += point;
+    word += encoded;
   }
-  return [...words, word].map((w) => `=?utf-8?B?${Buffer.from(w).toString('base64')}?=`).join('\r\n ');
+  return [...words, word].map((text) => `=?utf-8?q?${text}?=`).join(' ');
+}
+
+function encodeByte(byte: number): string {
+  if (byte === 0x20) return '_';
+  if (byte >= 0x21 && byte <= 0x7e && !'=?_'.includes(String.fromCharCode(byte))) return String.fromCharCode(byte);
+  return `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 export function quotedPrintable(text: string): string {

@@ -18,6 +18,7 @@ import type { Logger } from '#base/log.ts';
 import type { HttpClient, HttpReply } from '#clients/http/client.ts';
 import { type HttpClientConfig, httpClientFrom, httpClientSection, type RawHttpClient } from '#clients/http/config.ts';
 import type { GlobalConfig } from '../route/global.ts';
+import { escapeJson } from '../template/json.ts';
 import type { FailureReason } from './metrics.ts';
 import type { Delivery, Integration, Notification } from './receiver.ts';
 import type { Rendered } from './render.ts';
@@ -117,7 +118,8 @@ export function postJson(
     url,
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
+    // As Go's encoder writes it, its line end included.
+    body: `${escapeJson(JSON.stringify(body))}\n`,
     timeoutMs,
     maxBodyBytes: REPLY_BYTES,
     signal,

@@ -60,10 +60,9 @@ export const pagerduty = receiverKind(
     return (context, http) =>
       async (notification, { text, view }, signal) => {
         const action = view.status === 'firing' ? 'trigger' : 'resolve';
-        const isTrigger = action === 'trigger';
         const shownDetails = render(details, text) as Record<string, unknown>;
         const summary = truncateRunes(text(config.description), SUMMARY_RUNES);
-        const client = isTrigger ? { client: text(config.client), client_url: text(config.client_url) } : {};
+        const client = { client: text(config.client), client_url: text(config.client_url) };
         const timeoutMs = config.timeout || undefined;
         if (isOld) {
           const key = text(secretOf(context, global, config.service_key, config.service_key_file));
@@ -74,7 +73,7 @@ export const pagerduty = receiverKind(
             incident_key: groupHash(notification),
             description: summary,
             details: custom,
-            ...client,
+            ...(action === 'trigger' ? client : {}),
           });
           return explained(
             await postJson(http, config.service_url, fitting(make, shownDetails), signal, {}, timeoutMs),
@@ -83,6 +82,10 @@ export const pagerduty = receiverKind(
         }
         const key = text(secretOf(context, global, config.routing_key, config.routing_key_file));
         if (key === '') throw new Error('routing key cannot be empty');
+        const images = config.images
+          .map((i) => ({ src: text(i.src), alt: text(i.alt), href: text(i.href) }))
+          .filter((i) => i.src);
+        const links = config.links.map((l) => ({ href: text(l.href), text: text(l.text) })).filter((l) => l.href);
         const make = (custom: Record<string, unknown>) => ({
           routing_key: key,
           dedup_key: groupHash(notification),
@@ -97,10 +100,8 @@ export const pagerduty = receiverKind(
             component: text(config.component),
             group: text(config.group),
           },
-          images: config.images
-            .map((i) => ({ src: text(i.src), alt: text(i.alt), href: text(i.href) }))
-            .filter((i) => i.src),
-          links: config.links.map((l) => ({ href: text(l.href), text: text(l.text) })).filter((l) => l.href),
+          ...(images.length > 0 ? { images } : {}),
+          ...(links.length > 0 ? { links } : {}),
         });
         const target = config.url ?? global.pagerduty_url;
         return explained(await postJson(http, target, fitting(make, shownDetails), signal, {}, timeoutMs), [429]);

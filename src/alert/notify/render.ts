@@ -1,9 +1,11 @@
 // From a notification to texts: the data that templates see, and the two ways to expand them.
 
+import type { Clock } from '#base/clock.ts';
 import type { Labels } from '#model/labels.ts';
 import { isResolved } from '../store.ts';
-import { commonPairs, notificationData } from '../template/alertmanager.ts';
-import type { TemplateSet } from '../template/template.ts';
+import { alertmanagerFunctions, commonPairs, notificationData } from '../template/alertmanager.ts';
+import { parseTemplates, type TemplateSet, type TemplateText } from '../template/template.ts';
+import { DEFAULT_TEMPLATES } from './default-templates.ts';
 import { RenderError } from './kind.ts';
 import type { Notification } from './receiver.ts';
 
@@ -28,6 +30,13 @@ export type AlertView = {
   readonly changed: boolean;
   readonly acknowledgement: { readonly by: string; readonly comment: string } | undefined;
 };
+
+/** The default templates and those of files, with upstream's functions; a label that is absent prints as nothing. */
+export const notificationTemplates = (texts: readonly TemplateText[], clock: Clock): TemplateSet =>
+  parseTemplates([{ name: 'default.tmpl', text: DEFAULT_TEMPLATES }, ...texts], {
+    functions: alertmanagerFunctions(clock),
+    missingKey: 'zero',
+  });
 
 type AcknowledgementOf = (fingerprint: string) => AlertView['acknowledgement'];
 

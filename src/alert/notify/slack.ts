@@ -92,46 +92,48 @@ export const slack = receiverKind(
           text: text(config.text),
           fallback: text(config.fallback),
           callback_id: text(config.callback_id),
-          image_url: text(config.image_url),
-          thumb_url: text(config.thumb_url),
-          footer: text(config.footer),
-          color: text(config.color),
-          mrkdwn_in: config.mrkdwn_in.length > 0 ? config.mrkdwn_in : ['fallback', 'pretext', 'text'],
           fields: config.fields.map((f) => ({
             title: text(f.title),
             value: text(f.value),
             short: f.short ?? config.short_fields,
           })),
-          actions: config.actions.map((a) => ({
-            type: text(a.type),
-            text: text(a.text),
-            url: text(a.url),
-            style: text(a.style),
-            name: text(a.name),
-            value: text(a.value),
-            ...(a.confirm
-              ? {
-                  confirm: {
-                    title: text(a.confirm.title),
-                    text: text(a.confirm.text),
-                    ok_text: text(a.confirm.ok_text),
-                    dismiss_text: text(a.confirm.dismiss_text),
-                  },
-                }
-              : {}),
-          })),
+          actions: config.actions.map((a) =>
+            withoutEmpty({
+              type: text(a.type),
+              text: text(a.text),
+              url: text(a.url),
+              style: text(a.style),
+              name: text(a.name),
+              value: text(a.value),
+              ...(a.confirm
+                ? {
+                    confirm: withoutEmpty({
+                      text: text(a.confirm.text),
+                      title: text(a.confirm.title),
+                      ok_text: text(a.confirm.ok_text),
+                      dismiss_text: text(a.confirm.dismiss_text),
+                    }),
+                  }
+                : {}),
+            }),
+          ),
+          image_url: text(config.image_url),
+          thumb_url: text(config.thumb_url),
+          footer: text(config.footer),
+          color: text(config.color),
+          mrkdwn_in: config.mrkdwn_in.length > 0 ? config.mrkdwn_in : ['fallback', 'pretext', 'text'],
         };
         const { threadTs, channelId } = notification.previous;
         const isUpdate = config.update_message && threadTs !== undefined && channelId !== undefined;
         const body = {
           channel: isUpdate ? channelId : text(config.channel),
+          ...(isUpdate ? { ts: threadTs } : {}),
           username: text(config.username),
           icon_emoji: text(config.icon_emoji),
           icon_url: text(config.icon_url),
-          link_names: config.link_names,
+          ...(config.link_names ? { link_names: true } : {}),
           ...(config.message_text ? { text: text(config.message_text) } : {}),
-          attachments: [withoutEmpty(attachment)],
-          ...(isUpdate ? { ts: threadTs } : {}),
+          attachments: [withoutEmpty(attachment, ALWAYS_SENT)],
         };
         const posted = usesToken
           ? (config.app_url ?? global.slack_app_url)
@@ -167,8 +169,12 @@ function readReply(contentType: string, body: string, channel: string): Delivery
     : { ok: true };
 }
 
+/** Of an attachment, even when empty. */
+const ALWAYS_SENT = ['text', 'fallback', 'callback_id', 'footer'];
+
 /** Empty texts and lists are left out, as Slack shows some of them. */
-function withoutEmpty<T extends object>(value: T): Partial<T> {
-  const isFull = ([, item]: [string, unknown]) => item !== '' && !(Array.isArray(item) && item.length === 0);
+function withoutEmpty<T extends object>(value: T, kept: readonly string[] = []): Partial<T> {
+  const isFull = ([name, item]: [string, unknown]) =>
+    kept.includes(name) || (item !== '' && !(Array.isArray(item) && item.length === 0));
   return Object.fromEntries(Object.entries(value).filter(isFull)) as Partial<T>;
 }

@@ -43,7 +43,7 @@ export const telegram = receiverKind(
         const body = {
           chat_id: String(chat),
           text: message,
-          disable_web_page_preview: true,
+          disable_web_page_preview: 'true',
           ...(config.disable_notifications ? { disable_notification: true } : {}),
           ...(config.message_thread_id ? { message_thread_id: config.message_thread_id } : {}),
           ...(config.parse_mode ? { parse_mode: config.parse_mode } : {}),

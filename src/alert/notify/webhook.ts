@@ -44,12 +44,15 @@ export function webhookBody(notification: Notification, { view }: Rendered, maxA
   };
 }
 
+/** Without zeros at the end of the fraction. */
+const goTime = (ms: number): string => new Date(ms).toISOString().replace(/\.?0+Z$/, 'Z');
+
 export const alertBody = (alert: AlertView): unknown => ({
   status: alert.status,
   labels: labelsToRecord(alert.labels),
   annotations: labelsToRecord(alert.annotations),
-  startsAt: new Date(alert.startsAt).toISOString(),
-  endsAt: alert.endsAt === 0 ? '0001-01-01T00:00:00Z' : new Date(alert.endsAt).toISOString(),
+  startsAt: goTime(alert.startsAt),
+  endsAt: alert.endsAt === 0 ? '0001-01-01T00:00:00Z' : goTime(alert.endsAt),
   generatorURL: alert.generatorUrl,
   fingerprint: alert.fingerprint,
 });

@@ -4,11 +4,12 @@
 import { GoMap, GoObject, GoSlice, GoStruct, isFunction, isNil, sortedKeys, type Value } from './value.ts';
 
 export function goJson(value: Value): string {
-  return JSON.stringify(plain(value)).replace(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeJson(JSON.stringify(plain(value)));
 }
+
+/** What Go's encoder escapes beyond what JSON asks for. */
+export const escapeJson = (json: string): string =>
+  json.replace(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 function plain(value: Value): unknown {
   if (isNil(value)) return null;

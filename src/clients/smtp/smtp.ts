@@ -14,7 +14,7 @@ export type SmtpOptions = {
   readonly tls: tls.ConnectionOptions;
   /** TLS from the first byte, as on port 465. */
   readonly implicitTls: boolean;
-  /** Refuse to send without encryption. */
+  /** Switch to TLS before anything else, or refuse to send. Without it nothing is encrypted, even if the server offers it. */
   readonly requireTls: boolean;
   readonly auth?: {
     readonly username: string;
@@ -41,17 +41,19 @@ export async function sendMail(options: SmtpOptions, { from, to, message }: Enve
   try {
     await connection.expect(220, 'greeting');
     let extensions = await connection.hello(options.hello);
-    if (!options.implicitTls && extensions.has('STARTTLS')) {
+    if (options.requireTls && !options.implicitTls) {
+      if (!extensions.has('STARTTLS')) {
+        throw new SmtpError(
+          500,
+          `'require_tls' is true (default) but "${options.host}:${options.port}" does not advertise the STARTTLS extension`,
+        );
+      }
       await connection.command('STARTTLS', 220);
       await connection.upgrade(options);
       extensions = await connection.hello(options.hello);
-    } else if (!options.implicitTls && options.requireTls) {
-      throw new SmtpError(
-        500,
-        `'require_tls' is true (default) but "${options.host}:${options.port}" does not advertise the STARTTLS extension`,
-      );
     }
-    if (options.auth) await authenticate(connection, extensions.get('AUTH'), options.auth);
+    const offered = extensions.get('AUTH');
+    if (options.auth && offered !== undefined) await authenticate(connection, offered, options.auth, options);
     await connection.command(`MAIL FROM:<${from}>`, 250);
     for (const address of to) await connection.command(`RCPT TO:<${address}>`, 250);
     await connection.command('DATA', 354);
@@ -64,10 +66,11 @@ export async function sendMail(options: SmtpOptions, { from, to, message }: Enve
 
 async function authenticate(
   connection: Connection,
-  offered: string | undefined,
+  offered: string,
   auth: NonNullable<SmtpOptions['auth']>,
+  { host, implicitTls, requireTls }: SmtpOptions,
 ): Promise<void> {
-  const mechanisms = (offered ?? '').toUpperCase().split(/\s+/);
+  const mechanisms = offered.toUpperCase().split(/\s+/);
   const encode = (text: string) => Buffer.from(text).toString('base64');
   for (const mechanism of mechanisms) {
     if (mechanism === 'CRAM-MD5' && auth.secret !== '') {
@@ -77,6 +80,9 @@ async function authenticate(
       return;
     }
     if (mechanism === 'PLAIN' && auth.password !== '') {
+      // As in Go: the password itself does not go over a network in the clear.
+      if (!implicitTls && !requireTls && !LOCAL_HOSTS.includes(host))
+        throw new SmtpError(500, 'PLAIN auth: unencrypted connection');
       await connection.command(`AUTH PLAIN ${encode(`${auth.identity}\0${auth.username}\0${auth.password}`)}`, 235);
       return;
     }
@@ -87,8 +93,10 @@ async function authenticate(
       return;
     }
   }
-  throw new SmtpError(500, `unknown auth mechanism: ${JSON.stringify(offered ?? '')}`);
+  throw new SmtpError(500, `no credentials for the auth mechanisms that the server offers: ${offered}`);
 }
+
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '::1'];
 
 class Connection {
   #socket: net.Socket;

@@ -1,12 +1,9 @@
 // `pharos am`: configuration files, routes, the cluster, templates.
 
 import path from 'node:path';
-import { DEFAULT_TEMPLATES } from '#alert/notify/default-templates.ts';
-import { renderer } from '#alert/notify/render.ts';
+import { notificationTemplates, renderer } from '#alert/notify/render.ts';
 import { type AlertmanagerConfig, parseAlertmanagerConfig } from '#alert/route/config.ts';
 import { buildTree, matchRoutes, type Route } from '#alert/route/tree.ts';
-import { alertmanagerFunctions } from '#alert/template/alertmanager.ts';
-import { parseTemplates } from '#alert/template/template.ts';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
@@ -58,9 +55,7 @@ const check = amCommand(
         );
         for (const template of templates) {
           out(`  - ${template}`);
-          parseTemplates([{ name: path.basename(template), text: read(template) }], {
-            functions: alertmanagerFunctions(systemClock),
-          });
+          notificationTemplates([{ name: path.basename(template), text: read(template) }], systemClock);
           out('  SUCCESS\n');
         }
         out('\n');
@@ -161,15 +156,8 @@ const render = amCommand(
   async (flags, _, { out }) => {
     if (flags['template.text'] === '') throw new UserError('required flag --template.text not provided');
     const files = flags['template.glob'].flatMap((pattern) => globFiles(path.resolve(pattern), nodeDisk));
-    const templates = parseTemplates(
-      [
-        { name: 'default.tmpl', text: DEFAULT_TEMPLATES },
-        ...files.map((file) => ({ name: path.basename(file), text: read(file) })),
-      ],
-      {
-        functions: alertmanagerFunctions(systemClock),
-      },
-    );
+    const texts = files.map((file) => ({ name: path.basename(file), text: read(file) }));
+    const templates = notificationTemplates(texts, systemClock);
     const now = systemClock.now();
     type Posted = {
       labels: Record<string, string>;
