@@ -122,7 +122,7 @@ export const postgres: Definition = {
     stat(text('Transactions', '事务'), `sum(${r('pg_stat_database_xact_commit')})`, 'ops'),
     gauge(
       text('Connections of the limit', '连接占上限'),
-      `sum(pg_stat_activity_count{${I}}) / pg_settings_max_connections{${I}}`,
+      `sum(pg_stat_activity_count{${I}}) / max(pg_settings_max_connections{${I}})`,
       'percentunit',
       { h: 4 },
     ),

@@ -91,6 +91,31 @@ test('a dashboard of rows with spans becomes a grid, old panels what replaced th
   assert.deepEqual(problems, ['panel "Traffic": the band of "/^p9/" down to "p50" is drawn as a line']);
 });
 
+test('single values of old: gauges, text around the value, steps that nobody reads', () => {
+  const stat = (more: Record<string, unknown>) => {
+    const { dashboard, problems } = importDashboard({
+      title: 'Old',
+      schemaVersion: 14,
+      panels: [
+        {
+          id: 1,
+          type: 'singlestat',
+          gridPos: { x: 0, y: 0, w: 4, h: 4 },
+          targets: [{ expr: 'up', step: 900 }],
+          ...more,
+        },
+      ],
+    });
+    return { ...dashboard.panels[0]!, problems };
+  };
+  const gauge = stat({ format: 'percent', gauge: { show: true, minValue: 0, maxValue: 100 } });
+  assert.deepEqual([gauge.type, gauge.field?.min, gauge.field?.max], ['gauge', 0, 100]);
+  assert.equal(gauge.queries[0]!.step, undefined);
+  assert.deepEqual([stat({ postfix: ' pods' }).field?.unit, stat({ postfix: ' pods' }).problems], ['suffix: pods', []]);
+  assert.equal(stat({ prefix: '~', format: 'none' }).field?.unit, 'prefix:~');
+  assert.match(stat({ prefix: '~', format: 'bytes' }).problems[0]!, /text before or after the value is left out/);
+});
+
 test('what has no counterpart is listed, not dropped', () => {
   const { dashboard, problems } = importDashboard({
     uid: 'abc',

@@ -50,6 +50,12 @@ const TYPES: Readonly<Record<string, PanelType>> = {
   'michaeldmoore-multistat-panel': 'bargauge',
   'blackmirror1-singlestat-math-panel': 'stat',
   'simpod-json-panel': 'logs',
+  'grafana-polystat-panel': 'stat',
+  'michaeldmoore-annunciator-panel': 'stat',
+  'mtanda-histogram-panel': 'histogram',
+  'savantly-heatmap-panel': 'heatmap',
+  'briangann-datatable-panel': 'table',
+  'yesoreyeram-boomtable-panel': 'table',
 };
 
 export function readPanel(panel: Json, id: number, grid: Grid, inputs: Inputs, problems: Problems): Panel {
@@ -59,9 +65,12 @@ export function readPanel(panel: Json, id: number, grid: Grid, inputs: Inputs, p
   let type = TYPES[grafanaType] ?? 'unsupported';
   if (type === 'unsupported')
     problems.add(where, `panels of type "${grafanaType}" have no counterpart; it shows what it was`);
+  else if (grafanaType.endsWith('-panel') && !grafanaType.startsWith('grafana-'))
+    problems.add(where, `panels of type "${grafanaType}" are drawn as "${type}"; options of their own are left out`);
   const isOldGraph = grafanaType === 'graph';
   if (isOldGraph && object(panel.xaxis).mode === 'histogram') type = 'histogram';
   if (isOldGraph && object(panel.xaxis).mode === 'series') type = 'bar';
+  if (type === 'stat' && object(panel.gauge).show === true) type = 'gauge';
   const source = readSource(panel.datasource, inputs, where, problems);
   const config = object(panel.fieldConfig);
   const isOldStat = /singlestat/.test(grafanaType);
@@ -405,9 +414,20 @@ function oldStatField(panel: Json, where: string, problems: Problems): FieldOpti
           .map((color, index) => ({ value: index === 0 ? null : levels[index - 1]!, color }))
       : undefined;
   const gauge = object(panel.gauge);
-  if (filled(panel.prefix) || filled(panel.postfix)) problems.add(where, 'text before or after the value is left out');
+  const format = readUnit(panel.format, where, problems);
+  const [prefix, postfix] = [filled(panel.prefix), filled(panel.postfix)];
+  const custom =
+    format !== undefined && format !== 'none' && format !== 'short'
+      ? undefined
+      : prefix !== undefined && postfix === undefined
+        ? `prefix:${prefix}`
+        : postfix !== undefined && prefix === undefined
+          ? `suffix:${postfix}`
+          : undefined;
+  if ((prefix ?? postfix) !== undefined && custom === undefined)
+    problems.add(where, 'text before or after the value is left out');
   return compact({
-    unit: readUnit(panel.format, where, problems),
+    unit: custom ?? format,
     decimals: number(panel.decimals),
     mappings: readOldMappings(panel),
     thresholds: isColored && steps ? { mode: 'absolute' as const, steps } : undefined,

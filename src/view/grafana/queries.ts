@@ -2,7 +2,7 @@
 // along in `extra`.
 
 import type { Query, SourceRef } from '../model.ts';
-import { bool, compact, filled, isObject, type Json, number, object, objects, type Problems, string } from './json.ts';
+import { bool, compact, filled, isObject, type Json, object, objects, type Problems, string } from './json.ts';
 
 /** Grafana's plugin ids of the kinds of sources that Pharos has. */
 export const SOURCE_KINDS: Readonly<Record<string, string>> = {
@@ -126,8 +126,8 @@ export function readQueries(
         format: target.format === 'heatmap' ? ('heatmap' as const) : isTable ? ('table' as const) : undefined,
         instant: bool(target.instant) || undefined,
         both: (bool(target.instant) && bool(target.range)) || undefined,
-        step:
-          durationOf(target.interval) ?? (number(target.step) === undefined ? undefined : `${number(target.step)}s`),
+        // "step" beside it is what an editor of long ago worked out for the range it was saved at; nobody reads it.
+        step: durationOf(target.interval),
         hidden: bool(target.hide) || undefined,
         exemplars: bool(target.exemplar) || undefined,
         extra: Object.keys(extra).length > 0 ? extra : undefined,
