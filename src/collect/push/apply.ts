@@ -103,8 +103,12 @@ function mergeFamily(
     const key = labelsKey(metric.labels);
     const at = left.get(key);
     left.delete(key);
-    const before = at === undefined ? undefined : old!.metrics[at]!.value;
-    metrics.push(adds && before ? { ...metric, value: addValues(before, metric.value) } : metric);
+    const before = at === undefined ? undefined : old!.metrics[at]!;
+    // Labels that are there already are kept, so that those of the push die young: most pushes bring the same series again.
+    metrics.push({
+      labels: before?.labels ?? metric.labels,
+      value: adds && before ? addValues(before.value, metric.value) : metric.value,
+    });
     changed.push(version);
   }
   if (absent !== 'clear')
@@ -113,7 +117,8 @@ function mergeFamily(
       metrics.push(absent === 'keep' ? metric : { ...metric, value: zeroOf(metric.value) });
       changed.push(absent === 'keep' ? old!.changed[at]! : version);
     }
-  return { ...family, metrics, changed, pushedAt: now };
+  const help = old?.help === family.help ? old.help : family.help;
+  return { name: old?.name ?? family.name, help, type: family.type, metrics, changed, pushedAt: now };
 }
 
 export function zeroOf(value: PushedValue): PushedValue {

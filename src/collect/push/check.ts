@@ -10,7 +10,13 @@ type Entry = { readonly owners: Map<string, PushType>; readonly series: Map<stri
 export class SeriesIndex {
   readonly #names = new Map<string, Entry>();
 
-  add(key: string, group: Group): void {
+  /** What a group exposes from now on, in place of what it did; undefined: nothing. */
+  replace(key: string, before: Group | undefined, after: Group | undefined): void {
+    if (after) this.#add(key, after);
+    if (before) this.#remove(key, before, after);
+  }
+
+  #add(key: string, group: Group): void {
     for (const family of Object.values(group.families)) {
       let entry = this.#names.get(family.name);
       if (!entry || entry.owners.size === 0) {
@@ -22,14 +28,22 @@ export class SeriesIndex {
     }
   }
 
-  remove(key: string, group: Group): void {
+  #remove(key: string, group: Group, after: Group | undefined): void {
     for (const family of Object.values(group.families)) {
       const entry = this.#names.get(family.name);
-      if (!entry) continue;
-      entry.owners.delete(key);
+      const next = after?.families[family.name];
+      // Labels are shared between what was and what is.
+      const kept = new Set(next?.metrics.map((metric) => metric.labels));
+      if (
+        !entry ||
+        (next && kept.size === family.metrics.length && family.metrics.every((one) => kept.has(one.labels)))
+      )
+        continue;
+      const keptKeys = new Set(next?.metrics.map((metric) => labelsKey(metric.labels)));
+      if (!next) entry.owners.delete(key);
       for (const metric of family.metrics) {
         const series = labelsKey(metric.labels);
-        if (entry.series.get(series) === key) entry.series.delete(series);
+        if (!keptKeys.has(series) && entry.series.get(series) === key) entry.series.delete(series);
       }
       if (entry.owners.size === 0) this.#names.delete(family.name);
     }

@@ -258,11 +258,9 @@ export class Gateway {
   #setGroup(key: string, group: Group | undefined): void {
     const before = this.#groups.get(key);
     if (before === group) return;
-    if (before) this.#index.remove(key, before);
-    if (group) {
-      this.#index.add(key, group);
-      this.#groups.set(key, group);
-    } else this.#groups.delete(key);
+    this.#index.replace(key, before, group);
+    if (group) this.#groups.set(key, group);
+    else this.#groups.delete(key);
     this.#isDirty = true;
   }
 

@@ -39,8 +39,9 @@ const TEXT_TYPES: Readonly<Record<MetricType, string>> = {
 };
 
 export function writeText(families: readonly MetricFamily[], escaping: EscapingScheme = 'allow-utf-8'): string {
-  const out: string[] = [];
+  let page = '';
   for (const family of families) {
+    const out: string[] = [];
     const name = escapeName(family.name, escaping, ':');
     const shown = isLegacyMetricName(name) ? name : quoted(name);
     if (family.help !== '') out.push(`# HELP ${shown} ${family.help.replace(/[\\\n]/g, escapeHelp)}\n`);
@@ -50,8 +51,9 @@ export function writeText(families: readonly MetricFamily[], escaping: EscapingS
       const time = sample.timestamp === undefined ? '' : ` ${sample.timestamp}`;
       out.push(`${seriesText(name + sample.suffix, sample.labels, escaping)} ${formatFloat(sample.value)}${time}\n`);
     }
+    page += out.join('');
   }
-  return out.join('');
+  return page;
 }
 
 export function writeOpenMetrics(families: readonly MetricFamily[], escaping: EscapingScheme = 'allow-utf-8'): string {

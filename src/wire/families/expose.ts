@@ -22,6 +22,7 @@ const MODEL_TYPES: Readonly<Record<FamilyType, MetricType>> = {
   gaugehistogram: 'gaugehistogram',
 };
 
+/** Samples are made when they are read, so that a page of many families never has them all at once. */
 export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
   return [...families]
     .filter((family) => family.metrics.length > 0)
@@ -30,7 +31,9 @@ export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
       name,
       type: MODEL_TYPES[type],
       help,
-      samples: [...metrics].sort(compareMetrics).flatMap(samplesOf),
+      get samples() {
+        return [...metrics].sort(compareMetrics).flatMap(samplesOf);
+      },
     }));
 }
 
