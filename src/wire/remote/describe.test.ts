@@ -15,6 +15,6 @@ test('series, their samples and metadata; the rest is counted', () => {
   }
   assert.equal(
     describeWriteV2(encoder.finish(), 2),
-    '{__name__="a", job="x"} [counter] 1.5@1000; {__name__="b", job="x"} [counter] 1.5@1000; 1 more',
+    'a{job="x"} [counter] 1.5@1000; b{job="x"} [counter] 1.5@1000; 1 more',
   );
 });
