@@ -51,8 +51,10 @@ const hand = (folded: Folded): void => {
 };
 
 const shared = { clock: systemClock, disk: nodeDisk, registry, log };
+/** How often queues are synced to disk. */
+const syncMs = () => 100;
 const exchange = new ShardExchange(
-  { ...shared, shard: data.shard, shards: data.shards, folder: data.folder, store, spread, hand },
+  { ...shared, shard: data.shard, shards: data.shards, folder: data.folder, store, spread, hand, syncMs },
   data.exchange,
 );
 const scrapes = new ScrapePool({

@@ -42,6 +42,8 @@ export type ShardExchangeParts = {
   readonly disk: Disk;
   readonly registry: Registry;
   readonly log: Logger;
+  /** storage.tsdb.log_sync_interval, which the queues of remotes follow. */
+  readonly syncMs: () => number;
   /** For what servers that are read from stream; none where there are no queries. */
   readonly decodeChunk?: ReadChunkDecoder;
 };
@@ -104,6 +106,7 @@ export class ShardExchange {
       log,
       registry,
       random: systemRandom,
+      syncMs: parts.syncMs,
       environment: process.env,
       flushMs: options.flushMs,
       tracer: this.tracer,

@@ -93,6 +93,7 @@ const exchange = new ShardExchange(
     disk: nodeDisk,
     registry,
     log: logger,
+    syncMs: () => store.options.fsyncIntervalMs,
     decodeChunk: chunkDecoder,
   },
   data.exchange,

@@ -2,7 +2,7 @@
 // the queues of remotes that stay; a queue whose remote is gone is removed, one of a shard that is gone is taken over.
 
 import { join } from 'node:path';
-import type { Clock } from '#base/clock.ts';
+import { type Clock, every, type Timer } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
@@ -31,6 +31,8 @@ export type RemotesParts = {
   readonly log: Logger;
   readonly registry: Registry;
   readonly random: Random;
+  /** How often what was queued is made to survive a power cut; 0: before it is acknowledged. */
+  readonly syncMs: () => number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** --storage.remote.flush-deadline */
   readonly flushMs: number;
@@ -39,9 +41,16 @@ export type RemotesParts = {
 
 /** A new configuration does not wait longer for remotes of the one before: their queues stay on disk. */
 const RELOAD_FLUSH_MS = 1000;
+/** When records are synced one by one, full segments are all that is left. */
+const FALLBACK_SYNC_MS = 1000;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 
-type Running = { readonly outlet: Outlet | undefined; readonly sender: Sender; readonly client: HttpClient };
+type Running = {
+  readonly outlet: Outlet | undefined;
+  readonly sender: Sender;
+  readonly client: HttpClient;
+  readonly syncs: Timer;
+};
 
 export class Remotes {
   readonly #parts: RemotesParts;
@@ -90,7 +99,10 @@ export class Remotes {
     const running = this.#running;
     this.#running = [];
     await Promise.all(running.map(({ sender }) => sender.stop(flushMs)));
-    for (const { client } of running) client.close();
+    for (const { client, syncs } of running) {
+      syncs.cancel();
+      client.close();
+    }
   }
 
   #start(config: RemoteConfig, externalLabels: Labels): Running[] {
@@ -108,7 +120,10 @@ export class Remotes {
     const { disk, clock, shards, environment } = this.#parts;
     const log = this.#parts.log.with({ component: 'remote', remote_name: config.name });
     const maxBytes = Math.max(4 * SEGMENT_BYTES, Math.floor(config.queue.maxDiskBytes / shards));
-    const queue = new DiskQueue(disk, folder, { maxBytes, segmentBytes: SEGMENT_BYTES }, log);
+    const { syncMs } = this.#parts;
+    const syncsEach = () => syncMs() === 0;
+    const queue = new DiskQueue(disk, folder, { maxBytes, segmentBytes: SEGMENT_BYTES, syncsEach }, log);
+    const syncs = every(clock, syncMs() || FALLBACK_SYNC_MS, () => queue.syncLater());
     const lookup = config.roundRobinDns ? { lookup: spreadingLookup(this.#parts.random) } : {};
     const client = createHttpClient(config.http, { clock, disk, environment, ...lookup });
     const counters = this.#metrics.of(config.name, redacted(config.url));
@@ -126,7 +141,7 @@ export class Remotes {
         () => sender.wake(),
       );
     sender.start();
-    return { outlet, sender, client };
+    return { outlet, sender, client, syncs };
   }
 
   #removeForeign(configs: readonly RemoteConfig[]): void {

@@ -82,7 +82,7 @@ await bench([
       return async () => {
         const { tee, queue, remove } = outletOf();
         for (const batch of all) await tee.append(batch);
-        queue.close();
+        await queue.close();
         remove();
         return series * rounds;
       };

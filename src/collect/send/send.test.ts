@@ -96,6 +96,7 @@ function startSending(folder: string, configs: readonly RemoteConfig[], external
     log: silentLogger,
     registry,
     random: seeded(1),
+    syncMs: () => 100,
     environment: {},
     flushMs: 2000,
   });

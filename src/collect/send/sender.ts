@@ -89,7 +89,7 @@ export class Sender {
     await Promise.race([this.#running, aborted]);
     deadline.cancel();
     this.#stop.abort(new Error('stopped'));
-    this.#queue.close();
+    await this.#queue.close();
   }
 
   /** Takes what the outlet counted over into the metrics; called before they are read. */
