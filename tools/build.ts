@@ -1,4 +1,4 @@
-// `npm run build`, and a step of the setup: the program as it is run and published. Sources are bundled into a few plain
+// A step of the setup: the program as it is run and published. Sources are bundled into a few plain
 // JavaScript files in dist/program/, one entry for each kind of thread, because opening hundreds of small files in each
 // thread is most of the time a start takes, and their text most of an idle process. Names stay readable in stack traces.
 
