@@ -61,7 +61,7 @@ function step(name, stamp, inputs, action) {
   if (process.stdout.isTTY) console.log(` ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
-step('packages', 'node_modules/.setup', ['package.json', 'package-lock.json'], () => {
+step('packages', 'node_modules/.setup', ['package-lock.json'], () => {
   run('npm', ['ci', '--loglevel=error', '--no-fund', '--no-audit']);
 });
 if (!fs.existsSync(runtime)) {
