@@ -18,6 +18,7 @@ import type { ShardPool } from '#scale/shards/pool.ts';
 import { ShardedSource } from '#scale/shards/source.ts';
 import type { Route } from '#serve/http.ts';
 import { queryRoutes } from '#serve/query.ts';
+import type { TargetMetadata } from '#serve/query-metadata.ts';
 import { EXCHANGE_FEATURES, type ServerFlags } from './flags.ts';
 import { type Specimens, warmUp } from './warm-up.ts';
 
@@ -98,7 +99,16 @@ export class Querying {
       registry.collected(name, help, 'counter', () => [{ value: read() }]);
     count('pharos_query_cache_hits_total', 'Range queries of which steps came from the cache.', () => cache.hits);
     count('pharos_query_cache_misses_total', 'Range queries that the cache could have held.', () => cache.misses);
-    this.routes = queryRoutes({ engine: this.engine, source: this.source, desk: this.desk, cache, clock, ready });
+    const targetMetadata = async (metric: string | undefined): Promise<readonly TargetMetadata[]> =>
+      (
+        await Promise.all(
+          pool()
+            .upClients()
+            .map((client) => client.targetMetadata(metric)),
+        )
+      ).flat();
+    const parts = { engine: this.engine, source: this.source, desk: this.desk, cache };
+    this.routes = queryRoutes({ ...parts, targetMetadata, clock, ready });
   }
   /** Makes queries fast before the first one comes. */
   async warmUp(pool: ShardPool, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {

@@ -22,7 +22,8 @@ import type { Appender } from '#model/batch.ts';
 import { labelsOf, METRIC_NAME } from '#model/labels.ts';
 import type { FragmentSource } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
-import type { QueryEngine } from '#query/engine.ts';
+import type { QueryDesk } from '#query/desk.ts';
+import { DEFAULT_LIMITS, type QueryEngine } from '#query/engine.ts';
 import { ShardedAppender } from '#scale/shards/append.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import { alertmanagerRoutes } from '#serve/alertmanagers.ts';
@@ -34,6 +35,7 @@ import type { RULE_FLAGS } from './flags.ts';
 export type RulingParts = {
   readonly flags: FlagValues<typeof RULE_FLAGS>;
   readonly engine: QueryEngine;
+  readonly desk: QueryDesk;
   readonly source: FragmentSource;
   readonly shards: number;
   readonly pool: () => ShardPool;
@@ -90,7 +92,7 @@ export class Ruling {
       environment: process.env,
       inBox: () => this.sinks.length,
     });
-    const rules: RuleEngine = ruleEngine(engine, source);
+    const rules: RuleEngine = ruleEngine(engine, source, DEFAULT_LIMITS, parts.desk);
     const metrics = ruleMetrics(registry);
     this.#stored = new StoredRules(disk, parts.folder, { parse: engine.parseOptions });
     this.#rules = new RuleSet({

@@ -152,6 +152,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   const ruling = new Ruling({
     flags,
     engine: querying.engine,
+    desk: querying.desk,
     source: querying.source,
     shards,
     pool: () => pool,

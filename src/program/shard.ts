@@ -162,6 +162,14 @@ const api: ShardApi = {
   setTargets: (assignments: Parameters<ShardApi['setTargets']>[0]): void => scrapes.apply(assignments),
   targetStatuses: () => scrapes.statuses(),
   targetFamilies: () => [...scrapes.families()],
+  targetMetadata: (metric: string | undefined) => {
+    const found = new Map<string, { family: string; metadata: Metadata }>();
+    for (const { family, metadata } of scrapes.families()) {
+      if (metric !== undefined && family !== metric) continue;
+      found.set(JSON.stringify([family, metadata.type, metadata.help, metadata.unit]), { family, metadata });
+    }
+    return [...found.values()];
+  },
   async run({ fragment, limits, beside }: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<PackedColumns> {
     await store.ready();
     const columns = await queries.run(fragment, limits, signal, beside);

@@ -42,11 +42,16 @@ test('queries wait for their turn, and are turned away when the line is full', a
     ],
   );
   await assert.rejects(line.run(info('c'), {}, open().run), /cannot run the query: 1 are running and 1 are waiting/);
+  const third = open();
+  const d = line.run({ ...info('d'), isPatient: true }, {}, third.run);
+  assert.equal(line.waiting, 2);
   first.finish();
   await a;
   assert.equal(line.running, 1);
   second.finish();
   await b;
+  third.finish();
+  await d;
   assert.deepEqual([line.running, line.waiting, line.active().length], [0, 0, 0]);
 });
 

@@ -14,6 +14,8 @@ export type QueryInfo = {
   readonly step: number;
   /** Who asked: an address, a rule group. */
   readonly origin: Readonly<Record<string, unknown>>;
+  /** Waits however long the line is. */
+  readonly isPatient?: boolean;
 };
 
 export type ActiveQuery = QueryInfo & { readonly id: number; readonly since: number; readonly running: boolean };
@@ -149,7 +151,7 @@ export class QueryDesk {
     let failure: unknown;
     try {
       if (this.#running < maxConcurrent) this.#running++;
-      else await this.#turn(entry.signal);
+      else await this.#turn(entry.signal, info.isPatient ?? false);
       started = clock.monotonic();
       entry.running = true;
       try {
@@ -171,10 +173,10 @@ export class QueryDesk {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: AbortSignal, isPatient: boolean): Promise<void> {
     const { maxWaiting } = this.#options;
     if (signal.aborted) return Promise.reject(canceled());
-    if (this.#waiting.length >= maxWaiting) {
+    if (this.#waiting.length >= maxWaiting && !isPatient) {
       const message = `cannot run the query: ${this.#running} are running and ${this.#waiting.length} are waiting`;
       return Promise.reject(new QueryError('query_queue_full', message));
     }

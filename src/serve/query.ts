@@ -19,6 +19,7 @@ import { ApiError, type Handler, type HttpRequest, type HttpResponse, type Route
 import { features } from './query-features.ts';
 import { formatOf, otherFormat } from './query-formats.ts';
 import { jsonLabels, jsonResult, jsonTime, jsonValue, resultType } from './query-json.ts';
+import { shownMetadata, type TargetMetadata } from './query-metadata.ts';
 import { invalidParameter, MAX_TIME, MIN_TIME, Parameters } from './query-parameters.ts';
 import { planTree } from './query-plan.ts';
 import { syntaxTree } from './syntax-tree.ts';
@@ -29,6 +30,8 @@ export type QueryApiOptions = {
   readonly desk: QueryDesk;
   /** Answers range queries from what it knows where it can. */
   readonly cache?: ResultCache;
+  /** What the targets that are scraped say about their metrics. */
+  readonly targetMetadata?: (metric: string | undefined) => Promise<readonly TargetMetadata[]>;
   readonly clock: Clock;
   /** Before that, queries are refused as unavailable. */
   readonly ready: () => boolean;
@@ -266,12 +269,9 @@ class QueryApi {
     const perMetric = number('limit_per_metric');
     if (limit === 0) return success({});
     const metric = request.query.get('metric') || undefined;
-    const found = await this.#options.source.metadata(metric, Math.max(0, limit));
-    const data: Record<string, unknown> = {};
-    for (const [family, entries] of [...found].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      data[family] = perMetric > 0 ? entries.slice(0, perMetric) : entries;
-    }
-    return success(data);
+    const { source, targetMetadata } = this.#options;
+    const [stored, ofTargets] = await Promise.all([source.metadata(metric, 0), targetMetadata?.(metric) ?? []]);
+    return success(shownMetadata(stored, ofTargets, { metric, limit, perMetric }));
   }
 
   queries(): HttpResponse {

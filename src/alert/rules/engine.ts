@@ -1,6 +1,7 @@
-// The query engine as rules use it.
+// The query engine as rules use it: their queries stand in the same line as those of people, and are logged with their rule.
 
 import type { FragmentSource, QueryLimits } from '#model/query.ts';
+import type { QueryDesk, QueryInfo } from '#query/desk.ts';
 import { DEFAULT_LIMITS, type QueryEngine } from '#query/engine.ts';
 import { ABSENT, HISTOGRAM, type Vector } from '#query/execute/vector.ts';
 import type { RuleEngine, VectorSample } from './contract.ts';
@@ -9,10 +10,17 @@ export function ruleEngine(
   engine: QueryEngine,
   source: FragmentSource,
   limits: QueryLimits = DEFAULT_LIMITS,
+  desk?: QueryDesk,
 ): RuleEngine {
   return {
-    async evaluate(expression, timeMs) {
-      const { data } = await engine.instant(expression, timeMs);
+    async evaluate(expression, timeMs, { file, group, rule }) {
+      const info: QueryInfo = {
+        ...{ query: expression, start: timeMs, end: timeMs, step: 0, isPatient: true },
+        origin: { ruleGroup: { file, name: group }, rule },
+      };
+      const { data } = desk
+        ? await desk.run(info, {}, ({ controller }) => engine.instant(expression, timeMs, { controller }))
+        : await engine.instant(expression, timeMs);
       switch (data.type) {
         case 'vector':
           return samplesOf(data.vector);

@@ -73,7 +73,12 @@ export class Evaluation {
   readonly #plan: QueryPlan;
   readonly #results = new Map<number, Promise<Value>>();
   readonly #delayed: boolean;
+  /** Nodes that still need a node's result. */
+  readonly #consumers: Uint32Array;
+  /** Points and bytes of results that are still needed. */
   #points = 0;
+  #bytes = 0;
+  readonly #held = new Map<number, { readonly points: number; readonly bytes: number }>();
   #sliceStart: number;
 
   constructor(plan: QueryPlan, context: EvaluationContext) {
@@ -81,6 +86,8 @@ export class Evaluation {
     this.#context = context;
     this.#delayed = context.features.has(DELAYED_NAME_REMOVAL);
     this.#sliceStart = context.clock.monotonic();
+    this.#consumers = new Uint32Array(plan.nodes.length);
+    for (const node of plan.nodes) for (const input of inputsOf(node)) this.#consumers[input.id]!++;
   }
 
   /** The result with names dropped where that was put off. */
@@ -90,11 +97,6 @@ export class Evaluation {
     const { vector } = value;
     const labels = vector.labels.map((set, row) => (vector.dropName[row] ? dropMetadata(set) : set));
     return { kind: 'vector', vector: mergeSame({ ...vector, labels }) };
-  }
-
-  /** Points made so far, in all nodes. */
-  get points(): number {
-    return this.#points;
   }
 
   #value(plan: Plan): Promise<Value> {
@@ -134,17 +136,31 @@ export class Evaluation {
     if (value.kind === 'vector') {
       entry.series = value.vector.labels.length;
       entry.points = countPoints(value.vector);
-      this.#charge(entry.points, value.vector.kinds.length);
+      this.#charge(plan, entry.points, value.vector.kinds.length * BYTES_PER_POINT);
     } else if (value.kind === 'scalar') entry.points = value.scalar.length;
     stats.set(plan.id, entry);
+    for (const input of inputs) this.#release(input);
     return value;
   }
 
-  #charge(points: number, cells: number): void {
+  /** What all results that are held at a time may have. */
+  #charge(plan: Plan, points: number, bytes: number): void {
     this.#points += points;
+    this.#bytes += bytes;
+    this.#held.set(plan.id, { points, bytes });
     const { maxSamples, maxBytes } = this.#context.limits;
-    if (points > maxSamples) throw tooManySamples(maxSamples);
-    if (cells * BYTES_PER_POINT > maxBytes) throw tooManyBytes(maxBytes);
+    if (this.#points > maxSamples) throw tooManySamples(maxSamples);
+    if (this.#bytes > maxBytes) throw tooManyBytes(maxBytes);
+  }
+
+  /** Lets go of a result that nobody needs any more. */
+  #release(plan: Plan): void {
+    if (--this.#consumers[plan.id]! > 0) return;
+    const held = this.#held.get(plan.id);
+    this.#points -= held?.points ?? 0;
+    this.#bytes -= held?.bytes ?? 0;
+    this.#held.delete(plan.id);
+    this.#results.delete(plan.id);
   }
 
   async #giveWay(): Promise<void> {

@@ -90,6 +90,8 @@ export type ShardApi = ShardSide & {
   ): Promise<readonly RawSeries[]>;
   /** First time of which the store has samples; Infinity when it has none. */
   oldest(): Promise<number>;
+  /** What the targets of this thread say about a metric or all of them, each distinct thing once. */
+  targetMetadata(metric: string | undefined): readonly { readonly family: string; readonly metadata: Metadata }[];
   cardinality(limit: number): Cardinality;
   /** Some of the metrics that there are, with how many series each has, and the time of the newest sample. */
   specimens(limit: number): {
