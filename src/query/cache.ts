@@ -199,7 +199,7 @@ export class ResultCache {
     }
     const result: QueryResult = {
       ...{ query, plan: entry!.result.plan, annotations: new Annotations(), nodes: new Map() },
-      data: { type: 'matrix', grid, vector: joined(grid, pieces) },
+      data: { type: 'matrix', grid, vector: await joined(grid, pieces, engine.pace(options)) },
       stats: {
         timings,
         samples: { total: read.samples, peak: read.peak },

@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '#base/clock.ts';
+import { seeded } from '#base/random.ts';
 import { labelsOf } from '#model/labels.ts';
+import { gridLength } from '#model/query.ts';
 import { QueryEngine } from './engine.ts';
+import { Pace, sortPaced } from './execute/pace.ts';
 import { MemorySource } from './memory-twin.ts';
 
 const START = 1_600_000_000_000;
@@ -34,4 +37,42 @@ test('bytes count together, too', async () => {
   const grid = { start: START, end: START + 99_000, step: 1000 };
   await engineOver(10, { maxBytes: 25_000 }).range('a', grid);
   await assert.rejects(engineOver(10, { maxBytes: 25_000 }).range('a * on (i) b', grid), /needs too much memory/);
+});
+
+test('a subquery of very many steps is worked out in pieces, and can be canceled between them', async () => {
+  const grids: number[] = [];
+  class Watched extends MemorySource {
+    override run(...[fragment, limits, signal]: Parameters<MemorySource['run']>): ReturnType<MemorySource['run']> {
+      grids.push(gridLength(fragment.grid));
+      return super.run(fragment, limits, signal);
+    }
+  }
+  const source = new Watched();
+  for (let i = 0; i < 3; i++) source.add(labelsOf({ __name__: 'a', i: String(i) }), START - 100_000 * i, i);
+  const engine = new QueryEngine({ source, clock: systemClock });
+  const { data } = await engine.instant('sort(sum_over_time(a[200s:1ms]))', START);
+  assert.equal(data.type, 'vector');
+  // The first is at the end only, the second for half of the time, the third for all of it.
+  if (data.type === 'vector') assert.deepEqual([...data.vector.values], [0, 100_001, 400_000]);
+  assert.ok(grids.length > 1 && grids.every((steps) => steps <= 65_536), `${grids}`);
+  assert.equal(
+    grids.reduce((sum, steps) => sum + steps, 0),
+    200_000,
+  );
+  const controller = new AbortController();
+  grids.length = 0;
+  const canceled = engine.instant('sum_over_time(a[1000s:1ms])', START, { signal: controller.signal });
+  setImmediate(() => controller.abort());
+  await assert.rejects(canceled, /query was canceled/);
+  assert.ok(grids.length < 16);
+});
+
+test('paced sorting sorts', async () => {
+  const random = seeded(3);
+  for (const length of [0, 1, 2000, 2001, 9999]) {
+    const items = Array.from({ length }, () => random.below(5000));
+    const pace = new Pace(systemClock, undefined, 1);
+    const compare = (a: number, b: number) => a - b;
+    assert.deepEqual(await sortPaced(items.slice(), compare, pace), items.toSorted(compare));
+  }
 });

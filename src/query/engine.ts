@@ -7,7 +7,9 @@ import { compareLabels } from '#model/labels.ts';
 import type { FragmentSource, Grid, QueryLimits, RawSeries } from '#model/query.ts';
 import { Annotations } from './execute/annotations.ts';
 import { QueryError } from './execute/errors.ts';
-import { Evaluation, type NodeStats, sortedByLabels } from './execute/evaluate.ts';
+import { Evaluation, type NodeStats, SLICE_MS } from './execute/evaluate.ts';
+import { sortedByLabels } from './execute/order.ts';
+import { Pace } from './execute/pace.ts';
 import type { Vector } from './execute/vector.ts';
 import { DOCUMENTED_TYPE, type Expr, typeOf } from './parse/ast.ts';
 import { type ParseOptions, parseExpr } from './parse/parser.ts';
@@ -141,6 +143,11 @@ export class QueryEngine {
     return buildPlan(expr, grid, planOptions);
   }
 
+  /** For work on results outside of an evaluation. */
+  pace({ signal, controller }: QueryOptions): Pace {
+    return new Pace(this.#options.clock, controller?.signal ?? signal, SLICE_MS);
+  }
+
   /** What besides text and times decides about a result. */
   settingsKey(options: QueryOptions): string {
     return `${this.#lookback(options)} ${this.#options.subqueryStepMs?.() ?? DEFAULT_SUBQUERY_STEP_MS}`;
@@ -184,7 +191,7 @@ export class QueryEngine {
         evalMs: evaluated - planned,
         totalMs: evaluated - start,
       };
-      const data = resultData(value, grid, plan, instant);
+      const data = await resultData(value, grid, plan, instant, evaluation.pace);
       return { query, data, annotations, plan, nodes, stats: statsOf(nodes, timings) };
     } catch (error) {
       throw deadline.explain(error);
@@ -194,12 +201,13 @@ export class QueryEngine {
   }
 }
 
-function resultData(
+async function resultData(
   value: Awaited<ReturnType<Evaluation['run']>>,
   grid: Grid,
   plan: QueryPlan,
   instant: boolean,
-): ResultData {
+  pace: Pace,
+): Promise<ResultData> {
   const time = grid.start;
   switch (value.kind) {
     case 'text':
@@ -210,9 +218,10 @@ function resultData(
       if (instant) return { type: 'scalar', time, value: value.scalar[0]! };
       return { type: 'matrix', grid, vector: rowOf(value.scalar) };
     case 'vector':
-      if (plan.type === 'matrix') return { type: 'matrix', grid: plan.root.grid, vector: sortedByLabels(value.vector) };
+      if (plan.type === 'matrix')
+        return { type: 'matrix', grid: plan.root.grid, vector: await sortedByLabels(value.vector, pace) };
       if (instant) return { type: 'vector', time, vector: value.vector };
-      return { type: 'matrix', grid, vector: sortedByLabels(value.vector) };
+      return { type: 'matrix', grid, vector: await sortedByLabels(value.vector, pace) };
   }
 }
 

@@ -3,7 +3,8 @@
 
 import { type Labels, labelsKey } from '#model/labels.ts';
 import { type Grid, gridLength } from '#model/query.ts';
-import { sortedByLabels } from './execute/evaluate.ts';
+import { sortedByLabels } from './execute/order.ts';
+import type { Pace } from './execute/pace.ts';
 import { type Vector, withoutEmptyRows } from './execute/vector.ts';
 import { inputsOf, type Plan, type QueryPlan } from './plan/plan.ts';
 import { timesOf } from './shard/run.ts';
@@ -56,7 +57,7 @@ export function missingGrids({ start, end, step }: Grid, from: number, to: numbe
   return grids;
 }
 
-export function joined(grid: Grid, pieces: readonly Piece[]): Vector {
+export async function joined(grid: Grid, pieces: readonly Piece[], pace: Pace): Promise<Vector> {
   const steps = gridLength(grid);
   const rows = new Map<string, number>();
   const labels: Labels[] = [];
@@ -76,7 +77,7 @@ export function joined(grid: Grid, pieces: readonly Piece[]): Vector {
     const skipped = Math.max(0, (grid.start - own.start) / grid.step);
     const offset = Math.max(0, (own.start - grid.start) / grid.step);
     const count = Math.min(vector.steps - skipped, steps - offset);
-    vector.labels.forEach((set, row) => {
+    for (const [row, set] of vector.labels.entries()) {
       const source = row * vector.steps + skipped;
       const target = rows.get(labelsKey(set))! * steps + offset;
       values.set(vector.values.subarray(source, source + count), target);
@@ -85,10 +86,11 @@ export function joined(grid: Grid, pieces: readonly Piece[]): Vector {
         const histogram = vector.histograms.get(source + step);
         if (histogram) (histograms ??= new Map()).set(target + step, histogram);
       }
-    });
+      if (pace.did(count)) await pace.giveWay();
+    }
   }
   const dropName = new Uint8Array(labels.length);
-  return sortedByLabels(withoutEmptyRows({ steps, labels, dropName, values, kinds, histograms }));
+  return sortedByLabels(withoutEmptyRows({ steps, labels, dropName, values, kinds, histograms }), pace);
 }
 
 /** What makes a step depend on where the whole query begins or ends, wherever in the text. */

@@ -7,6 +7,7 @@ import { quantileOf } from '../functions/quantile.ts';
 import { kahanStep } from '../histogram/kahan.ts';
 import { HistogramSum } from '../histogram/sum.ts';
 import type { Aggregator } from '../parse/ast.ts';
+import type { Pace } from './pace.ts';
 import { FLOAT, HISTOGRAM, type Vector, withoutEmptyRows } from './vector.ts';
 
 export type Grouping = { readonly without: boolean; readonly labels: readonly string[] };
@@ -77,8 +78,12 @@ export class Aggregation {
     this.#groups = new Groups(grouping);
   }
 
-  addVector(vector: Vector, labels: readonly Labels[] = vector.labels): void {
-    for (let row = 0; row < labels.length; row++) this.addRow(vector, row, labels[row]!);
+  async addVector(vector: Vector, pace: Pace): Promise<void> {
+    const { labels, steps } = vector;
+    for (let row = 0; row < labels.length; row++) {
+      this.addRow(vector, row, labels[row]!);
+      if (pace.did(10 + steps)) await pace.giveWay();
+    }
   }
 
   addRow(vector: Vector, row: number, labels: Labels): void {
@@ -329,14 +334,15 @@ export class Aggregation {
   }
 }
 
-export function aggregate(
+export async function aggregate(
   vector: Vector,
   op: Aggregator,
   grouping: Grouping,
   report: Report,
+  pace: Pace,
   quantiles?: Float64Array,
-): Vector {
+): Promise<Vector> {
   const aggregation = new Aggregation(op, grouping, vector.steps, report);
-  aggregation.addVector(vector);
+  await aggregation.addVector(vector, pace);
   return aggregation.result(quantiles);
 }

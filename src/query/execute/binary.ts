@@ -7,6 +7,7 @@ import { type BinaryExpr, isComparison, type VectorMatching } from '../parse/ast
 import type { Annotations } from './annotations.ts';
 import { executionError } from './errors.ts';
 import { applyHistograms, applyRow, applyScalar, changesMetric, compare } from './operators.ts';
+import type { Pace } from './pace.ts';
 import {
   ABSENT,
   dropMetadata,
@@ -28,14 +29,15 @@ export function scalarBinary(plan: BinaryPlan, left: Scalar, right: Scalar): Sca
 }
 
 /** Between a vector and a scalar; `swapped` if the scalar stands on the left. */
-export function vectorScalar(
+export async function vectorScalar(
   plan: BinaryPlan,
   vector: Vector,
   scalar: Scalar,
   swapped: boolean,
   delayed: boolean,
   annotations: Annotations,
-): Vector {
+  pace: Pace,
+): Promise<Vector> {
   const { op, bool } = plan;
   const { steps, labels } = vector;
   const values = new Float64Array(vector.values.length);
@@ -55,6 +57,7 @@ export function vectorScalar(
       { values, kinds, at },
       swapped,
     );
+    if (pace.did(steps)) await pace.giveWay();
   }
   for (const [at, h] of vector.histograms ?? []) {
     const number = scalar[at % steps]!;
@@ -158,19 +161,20 @@ function copyRows(vector: Vector, builder: VectorBuilder): void {
   });
 }
 
-export function vectorBinary(
+export async function vectorBinary(
   plan: BinaryPlan,
   left: Vector,
   right: Vector,
   delayed: boolean,
   annotations: Annotations,
-): Vector {
+  pace: Pace,
+): Promise<Vector> {
   const matching = plan.matching!;
   const filled = matching.fillLeft !== undefined || matching.fillRight !== undefined;
   const none = left.labels.length === 0 ? right.labels.length === 0 || !filled : right.labels.length === 0 && !filled;
   if (none) return selectRows(left, () => false);
   const swapped = matching.card === 'one-to-many';
-  return new Join(plan, swapped ? right : left, swapped ? left : right, swapped, delayed, annotations).run();
+  return new Join(plan, swapped ? right : left, swapped ? left : right, swapped, delayed, annotations).run(pace);
 }
 
 /** The join of a "many" with a "one" side; one-to-one is the case where neither has duplicates. */
@@ -209,13 +213,16 @@ class Join {
     this.#manyActive = activeSteps(many);
   }
 
-  run(): Vector {
+  async run(pace: Pace): Promise<Vector> {
     const manyKeys = signatures(this.#many.labels, this.#matching);
     const oneKeys = signatures(this.#one.labels, this.#matching);
     const manyRows = bySignature(manyKeys);
     const oneRows = bySignature(oneKeys);
     for (const rows of oneRows.values()) if (rows.length > 1) this.#refuseDuplicates(rows);
-    for (const [key, rows] of manyRows) this.#joinGroup(rows, oneRows.get(key) ?? []);
+    for (const [key, rows] of manyRows) {
+      this.#joinGroup(rows, oneRows.get(key) ?? []);
+      if (pace.did(rows.length * (20 + this.#many.steps))) await pace.giveWay();
+    }
     if (this.#fillMany !== undefined) {
       for (const [key, rows] of oneRows) this.#fillGroup(rows, manyRows.get(key) ?? []);
     }

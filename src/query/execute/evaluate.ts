@@ -3,7 +3,6 @@
 
 import { assert } from '#base/assert.ts';
 import type { Clock } from '#base/clock.ts';
-import { compareLabels } from '#model/labels.ts';
 import {
   type Columns,
   type Fragment,
@@ -23,10 +22,12 @@ import { goQuote, isValidLabelName } from '../parse/quote.ts';
 import { DELAYED_NAME_REMOVAL, START_TIMESTAMPS } from '../plan/build.ts';
 import { inputsOf, isScalar, type Plan, type QueryPlan } from '../plan/plan.ts';
 import { AGGREGATION_PREFIX } from '../shard/merge.ts';
+import { joined, type Piece } from '../steps.ts';
 import { aggregate } from './aggregate.ts';
 import type { Annotations } from './annotations.ts';
 import { scalarBinary, setOperation, vectorBinary, vectorScalar } from './binary.ts';
 import { executionError, tooManyBytes, tooManySamples } from './errors.ts';
+import { Pace } from './pace.ts';
 import { trimSamples } from './samples.ts';
 import { type Choice, choose, countValues } from './select.ts';
 import { windowOverVector } from './subquery.ts';
@@ -65,7 +66,7 @@ export type EvaluationContext = {
 };
 
 /** Longest stretch of work without giving way. */
-const SLICE_MS = 8;
+export const SLICE_MS = 8;
 const BYTES_PER_POINT = 9;
 
 export class Evaluation {
@@ -79,15 +80,19 @@ export class Evaluation {
   #points = 0;
   #bytes = 0;
   readonly #held = new Map<number, { readonly points: number; readonly bytes: number }>();
-  #sliceStart: number;
+  readonly #pace: Pace;
 
   constructor(plan: QueryPlan, context: EvaluationContext) {
     this.#plan = plan;
     this.#context = context;
     this.#delayed = context.features.has(DELAYED_NAME_REMOVAL);
-    this.#sliceStart = context.clock.monotonic();
+    this.#pace = new Pace(context.clock, context.signal, SLICE_MS);
     this.#consumers = new Uint32Array(plan.nodes.length);
     for (const node of plan.nodes) for (const input of inputsOf(node)) this.#consumers[input.id]!++;
+  }
+
+  get pace(): Pace {
+    return this.#pace;
   }
 
   /** The result with names dropped where that was put off. */
@@ -165,10 +170,7 @@ export class Evaluation {
 
   async #giveWay(): Promise<void> {
     this.#context.signal.throwIfAborted();
-    if (this.#context.clock.monotonic() - this.#sliceStart < SLICE_MS) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#sliceStart = this.#context.clock.monotonic();
-    this.#context.signal.throwIfAborted();
+    if (this.#pace.isDue) await this.#pace.giveWay();
   }
 
   async #compute(plan: Plan): Promise<Value> {
@@ -208,18 +210,21 @@ export class Evaluation {
     const parameters = await Promise.all(plan.args.map((arg) => this.#scalar(arg)));
     const args = parameters.length > 0 ? parameters.flatMap((values) => [...values]) : plan.fragment.args;
     const fragment: Fragment = { ...plan.fragment, args };
-    const columns: Columns = await source.run(fragment, limits, signal);
-    stats.set(plan.id, { series: 0, points: 0, timeMs: 0, fragment: columns.stats });
-    for (const { code, metric, count } of columns.annotations) {
-      const own = code.startsWith(AGGREGATION_PREFIX);
-      annotations.add(
-        own ? code.slice(AGGREGATION_PREFIX.length) : code,
-        own ? plan.range : plan.notesAt,
-        metric,
-        count,
-      );
+    const pieces: Piece[] = [];
+    let read: FragmentStats = { series: 0, samples: 0, bytes: 0, timeMs: 0 };
+    for (const grid of plan.args.length > 0 ? [fragment.grid] : piecesOf(fragment.grid)) {
+      const columns: Columns = await source.run({ ...fragment, grid }, limits, signal);
+      read = added(read, columns.stats);
+      for (const { code, metric, count } of columns.annotations) {
+        const own = code.startsWith(AGGREGATION_PREFIX);
+        const [name, range] = own ? [code.slice(AGGREGATION_PREFIX.length), plan.range] : [code, plan.notesAt];
+        annotations.add(name, range, metric, count);
+      }
+      pieces.push({ grid, vector: vectorFromColumns(columns) });
+      if (this.#pace.isDue && gridLength(grid) > 1) await this.#pace.giveWay();
     }
-    const result = vectorFromColumns(columns);
+    stats.set(plan.id, { series: 0, points: 0, timeMs: 0, fragment: read });
+    const result = pieces.length === 1 ? pieces[0]!.vector : await joined(fragment.grid, pieces, this.#pace);
     if (fragment.func === 'quantile_over_time') this.#checkQuantiles(result, args, plan);
     if (fragment.aggregate) return this.#delayed && plan.dropName ? markDropped(result) : result;
     return plan.dropName ? withoutNames(result, this.#delayed) : result;
@@ -238,7 +243,8 @@ export class Evaluation {
     const args = parameters.flatMap((values) => [...values]);
     const { features, annotations } = this.#context;
     const useStarts = features.has(START_TIMESTAMPS);
-    const result = windowOverVector(plan, args, input, { useStarts, features, annotations });
+    const pace = this.#pace;
+    const result = await windowOverVector(plan, args, input, { useStarts, features, annotations, pace });
     if (plan.func === 'quantile_over_time') this.#checkQuantiles(result, args, plan);
     if (!plan.dropName && !input.dropName.includes(1)) return result;
     return plan.dropName ? withoutNames(result, this.#delayed) : result;
@@ -290,16 +296,16 @@ export class Evaluation {
     const [left, right] = await Promise.all([this.#value(plan.left), this.#value(plan.right)]);
     if (left.kind === 'scalar' && right.kind === 'scalar') return scalar(scalarBinary(plan, left.scalar, right.scalar));
     if (left.kind === 'vector' && right.kind === 'scalar') {
-      return vector(vectorScalar(plan, left.vector, right.scalar, false, this.#delayed, annotations));
+      return vector(await vectorScalar(plan, left.vector, right.scalar, false, this.#delayed, annotations, this.#pace));
     }
     if (left.kind === 'scalar' && right.kind === 'vector') {
-      return vector(vectorScalar(plan, right.vector, left.scalar, true, this.#delayed, annotations));
+      return vector(await vectorScalar(plan, right.vector, left.scalar, true, this.#delayed, annotations, this.#pace));
     }
     assert(left.kind === 'vector' && right.kind === 'vector', `${plan.op} on ${left.kind} and ${right.kind}`);
     if (plan.op === 'and' || plan.op === 'or' || plan.op === 'unless') {
       return vector(setOperation(plan, left.vector, right.vector));
     }
-    return vector(vectorBinary(plan, left.vector, right.vector, this.#delayed, annotations));
+    return vector(await vectorBinary(plan, left.vector, right.vector, this.#delayed, annotations, this.#pace));
   }
 
   async #aggregate(plan: Plan & { kind: 'aggregate' }): Promise<Vector> {
@@ -318,10 +324,10 @@ export class Evaluation {
     const parameter = plan.param && (await this.#scalar(plan.param));
     if (op === 'quantile') {
       for (const q of invalidQuantiles(parameter!)) annotations.invalidQuantile(q, plan.param!.range);
-      return aggregate(input, op, plan, report, parameter);
+      return aggregate(input, op, plan, report, this.#pace, parameter);
     }
     if (op !== 'topk' && op !== 'bottomk' && op !== 'limitk' && op !== 'limit_ratio') {
-      return aggregate(input, op, plan, report);
+      return aggregate(input, op, plan, report, this.#pace);
     }
     if (!this.#checkParameter(op, parameter!, plan)) return emptyVector(input.steps);
     return choose(input, op, parameter!, plan, (code) => annotations.add(code, plan.range));
@@ -330,8 +336,8 @@ export class Evaluation {
   /** Whether anything can be chosen at all; refuses what is no number of series. */
   #checkParameter(op: Choice, parameter: Scalar, plan: Plan & { kind: 'aggregate' }): boolean {
     const numbers = parameter.filter((value) => !Number.isNaN(value));
-    const max = Math.max(...numbers);
-    const min = Math.min(...numbers);
+    const max = numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+    const min = numbers.reduce((a, b) => Math.min(a, b), Infinity);
     if (op === 'limit_ratio') {
       if (numbers.length === parameter.length && max === 0 && min === 0) return false;
       if (numbers.length < parameter.length) throw executionError('Ratio value is NaN');
@@ -428,6 +434,27 @@ export const timesOf = (grid: Grid): Float64Array =>
 
 const markDropped = (made: Vector): Vector => ({ ...made, dropName: new Uint8Array(made.labels.length).fill(1) });
 
+/** What a shard works out in one go for a row; it gives way between rows only. */
+const MAX_PIECE_STEPS = 65_536;
+
+function piecesOf(grid: Grid): Grid[] {
+  const { start, step } = grid;
+  const steps = gridLength(grid);
+  if (steps <= MAX_PIECE_STEPS) return [grid];
+  return Array.from({ length: Math.ceil(steps / MAX_PIECE_STEPS) }, (_, i) => {
+    const last = Math.min(steps, (i + 1) * MAX_PIECE_STEPS) - 1;
+    return { start: start + i * MAX_PIECE_STEPS * step, end: start + last * step, step };
+  });
+}
+
+/** Of the same series over several grids. */
+const added = (a: FragmentStats, b: FragmentStats): FragmentStats => ({
+  series: Math.max(a.series, b.series),
+  samples: a.samples + b.samples,
+  bytes: a.bytes + b.bytes,
+  timeMs: a.timeMs + b.timeMs,
+});
+
 /** The distinct values that are no quantile; of many the extremes and NaN stand for all. */
 function invalidQuantiles(q: Scalar): number[] {
   const found: number[] = [];
@@ -514,10 +541,4 @@ function sorted(name: string, input: Vector, labels: readonly string[]): Vector 
     return x === y ? a - b : sign * (x < y ? -1 : 1);
   });
   return takeRows(floats, rows);
-}
-
-/** The order of answers to range queries. */
-export function sortedByLabels(input: Vector): Vector {
-  const order = [...input.labels.keys()].sort((a, b) => compareLabels(input.labels[a]!, input.labels[b]!));
-  return order.every((row, i) => row === i) ? input : takeRows(input, order);
 }

@@ -8,20 +8,22 @@ import { computeRow, type RowSink } from '../functions/series.ts';
 import { withHint } from '../histogram/arithmetic.ts';
 import type { Plan } from '../plan/plan.ts';
 import { type Annotations, Notes } from './annotations.ts';
+import type { Pace } from './pace.ts';
 import { ABSENT, HISTOGRAM, type Vector, withoutEmptyRows } from './vector.ts';
 
 type Context = {
   readonly useStarts: boolean;
   readonly features: ReadonlySet<string>;
   readonly annotations: Annotations;
+  readonly pace: Pace;
 };
 
-export function windowOverVector(
+export async function windowOverVector(
   plan: Plan & { kind: 'window' },
   args: readonly number[],
   input: Vector,
   context: Context,
-): Vector {
+): Promise<Vector> {
   const steps = gridLength(plan.grid);
   const points = input.labels.length * steps;
   const values = new Float64Array(points);
@@ -30,7 +32,7 @@ export function windowOverVector(
   const notes = new Notes();
   const { grid, offset, at, window, func } = plan;
   const spec = { grid, offset, window, func, args, useStarts: context.useStarts, ...(at === undefined ? {} : { at }) };
-  input.labels.forEach((labels, row) => {
+  for (const [row, labels] of input.labels.entries()) {
     const sink: RowSink = {
       values,
       kinds,
@@ -45,7 +47,8 @@ export function windowOverVector(
       notes,
     );
     noteCounterName(func, labels, kinds, row * steps, steps, context.features, notes);
-  });
+    if (context.pace.did(input.steps + steps)) await context.pace.giveWay();
+  }
   context.annotations.addAll(notes.list(), plan.notesAt);
   return withoutEmptyRows({
     steps,

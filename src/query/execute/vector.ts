@@ -50,7 +50,11 @@ export function vectorFromColumns(columns: Columns): Vector {
   const { labels, steps, values, present, histograms } = columns;
   const points = labels.length * steps;
   const kinds = new Uint8Array(points);
-  for (let i = 0; i < points; i++) kinds[i] = (present[i >> 3]! >> (i & 7)) & 1;
+  for (let from = 0; from < points; from += 8) {
+    const byte = present[from >> 3]!;
+    if (byte === 0xff && from + 8 <= points) kinds.fill(FLOAT, from, from + 8);
+    else for (let i = from; i < points && i < from + 8; i++) kinds[i] = (byte >> (i & 7)) & 1;
+  }
   if (histograms) for (const at of histograms.keys()) kinds[at] = HISTOGRAM;
   const map = histograms && histograms.size > 0 ? new Map(histograms) : undefined;
   return { steps, labels, dropName: new Uint8Array(labels.length), values, kinds, histograms: map };
