@@ -160,7 +160,8 @@ export class ShardStore implements Appender, ShardSource {
     let result: AppendResult;
     try {
       result = this.head.append(batch, this.#keeper.log);
-      this.#noteAppended(batch, result);
+      const { touched } = this.head;
+      if (touched !== Infinity || result.created > 0) this.changes.note(touched, result.created > 0);
     } catch (error) {
       this.changes.note(-Infinity);
       if (errorCode(error) !== 'memory_full') throw error;
@@ -173,20 +174,6 @@ export class ShardStore implements Appender, ShardSource {
     });
     await this.#commit;
     return this.#keeper.isReadOnly ? refuseAll(batch, this.#keeper.reason) : result;
-  }
-
-  #noteAppended(batch: SampleBatch, { rejections, created }: AppendResult): void {
-    const { timestamps, histograms } = batch;
-    const refused =
-      rejections.length > 0 ? new Set(rejections.map(({ kind, index }) => `${kind} ${index}`)) : undefined;
-    let min = Infinity;
-    for (let i = 0; i < timestamps.length; i++) {
-      if (timestamps[i]! < min && !refused?.has(`sample ${i}`)) min = timestamps[i]!;
-    }
-    histograms?.forEach(({ timestamp }, i) => {
-      if (timestamp < min && !refused?.has(`histogram ${i}`)) min = timestamp;
-    });
-    if (min !== Infinity || created > 0) this.changes.note(min, created > 0);
   }
 
   *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Generator<SeriesChunks> {

@@ -73,6 +73,8 @@ export class Head {
   /** Oldest out-of-order sample, NO_MIN_TIME if none. */
   minOutOfOrderTime = NO_MIN_TIME;
   maxOutOfOrderTime = NO_MAX_TIME;
+  /** Of what the batch being appended, or the last one, brought: the earliest time; Infinity if nothing was taken. */
+  touched = Infinity;
 
   constructor(memory: KernelMemory, options: HeadOptions, counters: HeadCounters, clock: Clock) {
     this.memory = new HeadMemory(memory);
@@ -108,6 +110,7 @@ export class Head {
   append(batch: SampleBatch, log: ShardLog): AppendResult {
     const rejections: Rejection[] = [];
     const { refs, refused, created } = this.resolver.resolve(batch);
+    this.touched = Infinity;
     this.setLimits();
     for (let start = 0; start < batch.refs.length; start += MAX_ROWS) {
       this.#appendRows(batch, start, Math.min(batch.refs.length, start + MAX_ROWS), refs, refused, rejections, log);
@@ -240,6 +243,7 @@ export class Head {
   sawTimes(min: number, max: number, outOfOrder: boolean): void {
     this.minTime = Math.min(this.minTime, min);
     this.maxTime = Math.max(this.maxTime, max);
+    this.touched = Math.min(this.touched, min);
     if (!outOfOrder) return;
     this.minOutOfOrderTime = Math.min(this.minOutOfOrderTime, min);
     this.maxOutOfOrderTime = Math.max(this.maxOutOfOrderTime, max);
