@@ -3,6 +3,8 @@
 // measured and looked up. Lines that this cannot judge are returned to the host, which goes on behind them.
 
 import { numberEnd, numberValue, readNumber } from './float';
+import { packLine } from './fresh';
+import { NO_ROOM, UNPACKABLE } from './packed';
 
 // A slot's fields; 32 bytes.
 const S_HASH: usize = 0;
@@ -28,9 +30,13 @@ const END = 0;
 const LINE = 1;
 const NEEDS_INDEX = 2;
 const FULL = 3;
+/** There is no room for another slot, or for its entry in the index. */
+const TABLE_FULL = 4;
+/** There is no room for the labels of another series. */
+const LABELS_FULL = 5;
 
 // The state of a scan that the host looks at between calls; u32 each.
-const STATE: usize = memory.data(64);
+const STATE: usize = memory.data(96);
 const AT: usize = 0;
 const CURSOR: usize = 4;
 const ROW: usize = 8;
@@ -40,6 +46,19 @@ const SCRAPED: usize = 20;
 const ADDED: usize = 24;
 const DUPLICATES: usize = 28;
 const OUT_OF_BOUNDS: usize = 32;
+/** Slots of the table; more than the host said when there were new series. */
+const COUNT: usize = 36;
+/** Label sets of new series, and where the next goes. */
+const SERIES: usize = 40;
+const LABELS_AT: usize = 44;
+// What the host says of new series: whether they are taken here at all, slots that there is room for, where label sets must end, the TYPE
+// comment that the next word is for, and how the family writes its bounds.
+const TAKES_NEW: usize = 48;
+const CAPACITY: usize = 52;
+const LABELS_END: usize = 56;
+const BOUNDS_AT: usize = 60;
+const BOUNDS: usize = 64;
+const UNKNOWN_BOUNDS: u32 = 4;
 
 export function stateAddress(): usize {
   return STATE;
@@ -209,6 +228,7 @@ export function scan(
   let typeAt = load<u32>(STATE, TYPE_AT);
   let scraped = load<u32>(STATE, SCRAPED);
   let added = load<u32>(STATE, ADDED);
+  const takesNew = load<u32>(STATE, TAKES_NEW) != 0;
   let code = END;
   const openMetrics = (options & OPENMETRICS) != 0;
   const honor = (options & HONOR) != 0;
@@ -219,6 +239,7 @@ export function scan(
     }
     let slot: usize = 0;
     let length: u32 = 0;
+    let isNew = false;
     if (cursor < count) {
       const expected = table + (<usize>cursor << SLOT_SHIFT);
       length = load<u32>(expected, S_LENGTH);
@@ -237,14 +258,22 @@ export function scan(
       }
       length = extent(at, end);
       const entry = length == 0 ? 0 : find(at, length, table, index, mask);
-      if (entry == 0 || (load<u8>(at) != 35 && !isBlank(<u32>load<u8>(at + length), openMetrics))) {
+      if (load<u8>(at) != 35 && !isBlank(<u32>load<u8>(at + length), openMetrics)) {
         code = LINE;
         break;
       }
-      cursor = entry - 1;
-      slot = table + (<usize>cursor << SLOT_SHIFT);
+      if (entry != 0) {
+        cursor = entry - 1;
+        slot = table + (<usize>cursor << SLOT_SHIFT);
+      } else if (length == 0 || !takesNew || load<u8>(at) == 35) {
+        code = LINE;
+        break;
+      } else if (count >= load<u32>(STATE, CAPACITY) || (count + 1) * 2 > mask + 1) {
+        code = TABLE_FULL;
+        break;
+      } else isNew = true;
     }
-    const flags = load<u32>(slot, S_FLAGS);
+    const flags = isNew ? 0 : load<u32>(slot, S_FLAGS);
     if ((flags & COMMENT) != 0) {
       if ((flags & TYPE) != 0) typeAt = <u32>at;
       if (load<u32>(slot, S_SEEN) != iteration) {
@@ -304,15 +333,35 @@ export function scan(
       code = LINE;
       break;
     }
+    if (isNew) {
+      const out = <usize>load<u32>(STATE, LABELS_AT);
+      const bounds = load<u32>(STATE, BOUNDS_AT) == typeAt ? load<u32>(STATE, BOUNDS) : UNKNOWN_BOUNDS;
+      const next = packLine(at, length, bounds, out, <usize>load<u32>(STATE, LABELS_END));
+      if (next == UNPACKABLE || next == NO_ROOM) {
+        code = next == NO_ROOM ? LABELS_FULL : LINE;
+        break;
+      }
+      const series = load<u32>(STATE, SERIES) + 1;
+      store<u32>(STATE, <u32>next, LABELS_AT);
+      store<u32>(STATE, series, SERIES);
+      slot = table + (<usize>count << SLOT_SHIFT);
+      put(table, count, at, length, -(<f64>series), iteration, 0);
+      enter(table, count, count + 1, index, mask);
+      store<u32>(visits + (<usize>visited << 2), count);
+      visited++;
+      count++;
+    }
     at = p + 1;
     scraped++;
-    const again = load<u32>(slot, S_SEEN) == iteration;
-    if (!again) {
-      store<u32>(slot, iteration, S_SEEN);
-      store<u32>(visits + (<usize>visited << 2), cursor);
-      visited++;
+    const again = !isNew && load<u32>(slot, S_SEEN) == iteration;
+    if (!isNew) {
+      if (!again) {
+        store<u32>(slot, iteration, S_SEEN);
+        store<u32>(visits + (<usize>visited << 2), cursor);
+        visited++;
+      }
+      cursor++;
     }
-    cursor++;
     if ((flags & DROPPED) != 0) continue;
     added++;
     const own = hasTime && honor;
@@ -339,5 +388,6 @@ export function scan(
   store<u32>(STATE, typeAt, TYPE_AT);
   store<u32>(STATE, scraped, SCRAPED);
   store<u32>(STATE, added, ADDED);
+  store<u32>(STATE, count, COUNT);
   return code;
 }

@@ -2,10 +2,10 @@
 // not plainly in order is left to the host.
 
 const PRIME: u32 = 0x01000193;
-const BASIS: u32 = 0x811c9dc5;
+export const BASIS: u32 = 0x811c9dc5;
 /** `__name__` as a word, little end first. */
-const METRIC_NAME: u64 = 0x5f5f656d616e5f5f;
-const HEADER: usize = 12;
+export const METRIC_NAME: u64 = 0x5f5f656d616e5f5f;
+export const HEADER: usize = 12;
 
 /** A series cannot be packed: the host has to look at its labels. */
 export const UNPACKABLE: usize = 0;
@@ -121,13 +121,13 @@ export function packLabels(from: usize, end: usize, out: usize, limit: usize): u
 
 // @ts-ignore: decorator
 @inline
-function hashOn(hash: u32, from: usize, length: u32): u32 {
+export function hashOn(hash: u32, from: usize, length: u32): u32 {
   const end = from + <usize>length;
   for (; from < end; from++) hash = (hash ^ <u32>load<u8>(from)) * PRIME;
   return (hash ^ 0xff) * PRIME;
 }
 
-function mix(hash: u32): u32 {
+export function mix(hash: u32): u32 {
   hash ^= hash >> 16;
   hash *= 0x85ebca6b;
   hash ^= hash >> 13;

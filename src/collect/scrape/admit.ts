@@ -13,23 +13,36 @@ import {
   withLabel,
 } from '#model/labels.ts';
 import { compileRules } from '../relabel/relabel.ts';
-import type { JobSpec } from './spec.ts';
+import type { JobSpec, ScrapeLimits } from './spec.ts';
 
 /** A label limit was exceeded; counted apart from other failures. */
 export class LabelLimitError extends Error {}
 
-/** Undefined: relabeling drops the series. Throws when the scrape must fail. */
-export type Admit = (exposed: Labels, target: Labels, emptyNames?: readonly string[]) => Labels | undefined;
+export type Admit = {
+  /** Undefined: relabeling drops the series. Throws when the scrape must fail. */
+  readonly labels: (exposed: Labels, target: Labels, emptyNames?: readonly string[]) => Labels | undefined;
+  /** Nothing is refused or changed: the labels of the page and the target's together, as long as they have no name in common. */
+  readonly isPlain: boolean;
+};
 
-export function createAdmit(job: JobSpec): Admit {
+/** What of a job decides. */
+export type AdmitRules = Pick<JobSpec, 'honorLabels' | 'metricRelabelRules' | 'nameValidation'> & {
+  readonly limits: Pick<ScrapeLimits, 'labels' | 'labelNameLength' | 'labelValueLength'>;
+};
+
+export function createAdmit(job: AdmitRules): Admit {
   const relabel = job.metricRelabelRules.length > 0 ? compileRules(job.metricRelabelRules) : (labels: Labels) => labels;
   const join = job.honorLabels ? joinHonoring : joinOverriding;
-  return (exposed, target, emptyNames = []) => {
-    const labels = relabel(join(exposed, target, emptyNames));
-    if (labels === undefined || labels.length === 0) return undefined;
-    checkNames(labels, job);
-    checkLimits(labels, job);
-    return labels;
+  const { labels: count, labelNameLength, labelValueLength } = job.limits;
+  return {
+    isPlain: job.metricRelabelRules.length === 0 && count === 0 && labelNameLength === 0 && labelValueLength === 0,
+    labels: (exposed, target, emptyNames = []) => {
+      const labels = relabel(join(exposed, target, emptyNames));
+      if (labels === undefined || labels.length === 0) return undefined;
+      checkNames(labels, job);
+      checkLimits(labels, job);
+      return labels;
+    },
   };
 }
 
@@ -68,7 +81,7 @@ function merge(first: Labels, second: Labels, lost: [string, string][] | undefin
   return merged;
 }
 
-function checkNames(labels: Labels, job: JobSpec): void {
+function checkNames(labels: Labels, job: AdmitRules): void {
   const metric = labelValue(labels, METRIC_NAME);
   if (metric === '') throw new Error('missing metric name (__name__ label)');
   if (job.nameValidation === 'utf8') return;
@@ -77,7 +90,7 @@ function checkNames(labels: Labels, job: JobSpec): void {
   if (!valid) throw new Error(`invalid metric name or label names: ${formatLabels(labels)}`);
 }
 
-function checkLimits(labels: Labels, job: JobSpec): void {
+function checkLimits(labels: Labels, job: AdmitRules): void {
   const { labels: count, labelNameLength, labelValueLength } = job.limits;
   if (count === 0 && labelNameLength === 0 && labelValueLength === 0) return;
   const metric = labelValue(labels, METRIC_NAME).slice(0, 50);

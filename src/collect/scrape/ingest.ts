@@ -4,15 +4,7 @@
 import { assert } from '#base/assert.ts';
 import type { Clock } from '#base/clock.ts';
 import type { Logger } from '#base/log.ts';
-import {
-  type Appender,
-  type AppendResult,
-  newSeries,
-  type Rejection,
-  type RejectReason,
-  type SampleBatch,
-  type SeriesRef,
-} from '#model/batch.ts';
+import type { Appender, AppendResult, Rejection, RejectReason, SampleBatch, SeriesRef } from '#model/batch.ts';
 import { type Labels, METRIC_NAME, withLabel } from '#model/labels.ts';
 import { type Admit, LabelLimitError } from './admit.ts';
 import { changedFamilies, type Families, type FamilyPool } from './families.ts';
@@ -79,7 +71,7 @@ export class TargetIngest implements Sender {
   /** Numbers of the automatic series; NaN until the store has given one. */
   readonly #reportRefs = new Float64Array(REPORT.length).fill(Number.NaN);
   readonly #admit = (labels: Labels, emptyNames?: readonly string[]) =>
-    this.#scraped!.admit(labels, this.#scraped!.target.labels, emptyNames);
+    this.#scraped!.admit.labels(labels, this.#scraped!.target.labels, emptyNames);
   // Of the scrape that is being stored:
   #scraped: Scraped | undefined;
   #done: StoreDone | undefined;
@@ -123,7 +115,7 @@ export class TargetIngest implements Sender {
     this.#readPage(from);
     this.#awaitsNumbers = false;
     if (this.#error !== undefined || page === undefined || page.body.length === 0) this.#page.markAll(rows, time);
-    else if (rows.series.length > from.series && this.#page.missing() > 0) {
+    else if (rows.seriesCount > from.series && this.#page.missing() > 0) {
       // Which series are missing is known only when the new ones have their numbers.
       this.#awaitsNumbers = true;
       outbox.add(this, from, 0);
@@ -194,7 +186,7 @@ export class TargetIngest implements Sender {
   #readPage(from: RowMark): void {
     const { outbox, metrics, clock, families } = this.#context;
     const { rows } = outbox;
-    const { page, job, error, time } = this.#scraped!;
+    const { page, job, error, time, admit } = this.#scraped!;
     this.#counts = noCounts();
     this.#error = error;
     if (error !== undefined || page === undefined || page.body.length === 0) return;
@@ -205,6 +197,7 @@ export class TargetIngest implements Sender {
         trackTimestampsStaleness: job.trackTimestampsStaleness,
         maxTimestamp: clock.now() + MAX_AHEAD_MS,
         admit: this.#admit,
+        ...(admit.isPlain ? { plainLabels: this.#scraped!.target.labels } : {}),
       });
       const { counts } = result;
       this.#counts = counts;
@@ -241,8 +234,7 @@ export class TargetIngest implements Sender {
     const count = job.extraMetrics ? REPORT.length : PLAIN_REPORT;
     for (let i = 0; i < count; i++) {
       if (!Number.isNaN(refs[i]!)) continue;
-      refs[i] = newSeries(rows.series.length);
-      rows.series.push(withLabel(target.labels, METRIC_NAME, REPORT[i]!));
+      refs[i] = rows.addSeries(withLabel(target.labels, METRIC_NAME, REPORT[i]!));
     }
     rows.push(refs[0]!, time, this.#error === undefined ? 1 : 0);
     rows.push(refs[1]!, time, (clock.monotonic() - started) / 1000);

@@ -46,7 +46,7 @@ await bench([
       const table = new LineTable(scratch);
       rows.reset();
       table.read(bodies[0]!, 'text', rows, OPTIONS);
-      table.settle(Float64Array.from(rows.series, (_, i) => i));
+      table.settle(Float64Array.from({ length: rows.seriesCount }, (_, i) => i));
       let next = 0;
       return () => {
         const repeats = isFull ? 100 : 1;

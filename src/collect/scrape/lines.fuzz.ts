@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '#base/clock.ts';
 import { type Random, seeded, systemRandom } from '#base/random.ts';
-import type { SampleBatch } from '#model/batch.ts';
+import { labelSetsOf, type SampleBatch } from '#model/batch.ts';
 import type { Labels } from '#model/labels.ts';
+import { packSeries, unpackSeries } from '#model/packed.ts';
 import { TextReader, withLastLinebreak } from '#wire/exposition/text.ts';
+import { createAdmit } from './admit.ts';
 import { FamilyNotes } from './families.ts';
 import { LineScratch, LineTable } from './lines.ts';
 import { Rows } from './rows.ts';
@@ -32,6 +34,25 @@ const LABELS = [
   '{"q.q"="1"}',
   '{x="drop"}',
   `{x="${'l'.repeat(70)}"}`,
+  '{le="0.5"}',
+  '{le="10"}',
+  '{le="0.10"}',
+  '{le="100000"}',
+  '{le="1000000"}',
+  '{le="1e6"}',
+  '{le="0.0001"}',
+  '{le="0.00001"}',
+  '{le="00.5"}',
+  '{le="12345.678"}',
+  '{le="NaN"}',
+  '{quantile="1"}',
+  '{quantile=".9"}',
+  '{instance="own"}',
+  '{job=""}',
+  '{x="",z="1"}',
+  '{__name__="other"}',
+  '{zz="1",a="2",kk="3",jj="4"}',
+  '{ x = "1" , y="2" }',
 ];
 const BROKEN = [
   '9a 1',
@@ -208,7 +229,7 @@ function scrape(side: Side, page: Buffer, format: Format, options: ReadOptions, 
     return { error, stale: staleRefs(rows.batch()) };
   }
   const batch = rows.batch();
-  const refs = Float64Array.from(batch.series, (labels) => numberOf(side, labels));
+  const refs = Float64Array.from(labelSetsOf(batch), (labels) => numberOf(side, labels));
   if (random % 13 === 0 && refs.length > 0) refs[0] = Number.NaN;
   const told = tell(batch, refs);
   table.settle(refs);
@@ -227,6 +248,11 @@ function numberOf(side: Side, labels: Labels): number {
 }
 
 function tell(batch: SampleBatch, refs: Float64Array): unknown {
+  if (batch.packed) {
+    // What the kernel wrote must be what the host would have written: hashes, order, padding.
+    const { bytes } = packSeries(unpackSeries(batch.packed));
+    assert.ok(Buffer.from(batch.packed.bytes).equals(bytes), 'label sets as the host packs them');
+  }
   const words = new Uint32Array(batch.values.buffer);
   return {
     rows: Array.from(batch.refs, (ref, i) =>
@@ -237,18 +263,27 @@ function tell(batch: SampleBatch, refs: Float64Array): unknown {
         words[i * 2]!.toString(16),
       ].join(' '),
     ),
-    series: batch.series,
+    series: labelSetsOf(batch),
     exemplars: batch.exemplars?.map(({ exemplar }) => exemplar),
   };
 }
 
 const staleRefs = (batch: SampleBatch) => [...batch.refs].sort((a, b) => a - b);
 
+const PLAIN_JOB = {
+  metricRelabelRules: [],
+  limits: { labels: 0, labelNameLength: 0, labelValueLength: 0 },
+  nameValidation: 'utf8',
+} as const;
+
 /** Throws when the two differ. */
 export function fuzzLines(seed: number, scrapes: number): void {
   const random = seeded(seed);
   const [plain, fast] = sides() as [Side, Side];
   let lines: string[] = [];
+  const target = ['instance', 'h:1', 'job', 'j', 'zz', random.below(2) === 0 ? 'ü' : 'z'];
+  const isPlain = seed % 2 === 1;
+  const join = createAdmit({ ...PLAIN_JOB, honorLabels: seed % 4 === 1 }).labels;
   const format = pick(random, ['text', 'openmetrics'] as const);
   for (let round = 0; round < scrapes; round++) {
     lines = nextLines(random, lines, format);
@@ -256,9 +291,11 @@ export function fuzzLines(seed: number, scrapes: number): void {
     const options: ReadOptions = {
       timestamp: 1e12 + round * 1000,
       honorTimestamps: seed % 3 !== 0,
-      trackTimestampsStaleness: seed % 2 === 0,
+      trackTimestampsStaleness: seed % 5 === 0,
       maxTimestamp: 1e12 + 2e11,
-      admit: (labels) => (labels.includes('drop') ? undefined : labels),
+      ...(isPlain
+        ? { admit: (labels, emptyNames) => join(labels, target, emptyNames), plainLabels: target }
+        : { admit: (labels) => (labels.includes('drop') ? undefined : labels) }),
     };
     const roll = random.below(1000);
     const results = [plain, fast].map((side) => scrape(side, page, format, options, roll));

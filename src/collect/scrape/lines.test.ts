@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KernelMemory, loadKernel } from '#base/kernel.ts';
 import { seeded } from '#base/random.ts';
+import { labelSetsOf, newSeries } from '#model/batch.ts';
 import { fuzzLines } from './lines.fuzz.ts';
 import { LineScratch, LineTable } from './lines.ts';
 import { Rows } from './rows.ts';
@@ -66,7 +67,7 @@ test('tables grow, keep the order of the page, and give their memory back', () =
   const read = (body: Buffer) => {
     rows.reset();
     const { counts } = table.read(body, 'text', rows, OPTIONS);
-    table.settle(Float64Array.from(rows.series, (_, i) => i));
+    table.settle(Float64Array.from({ length: rows.seriesCount }, (_, i) => i));
     return counts;
   };
   assert.equal(read(page(0, 20_000)).seriesAdded, 20_000);
@@ -92,4 +93,41 @@ test('the kernel has what the host calls', () => {
   const kernel = loadKernel<Record<string, unknown>>('wire', new KernelMemory());
   for (const name of ['scan', 'find', 'put', 'enter', 'arrange', 'unseen'])
     assert.equal(typeof kernel[name], 'function');
+});
+
+test('plain series of a page seen for the first time never become strings', () => {
+  const slab = new Slab();
+  const rows = new Rows(slab);
+  const table = new LineTable(new LineScratch(slab));
+  const page = ['# HELP h Time.', '# TYPE h histogram'];
+  for (let i = 0; i < 3000; i++) page.push(`h_bucket{path="/p${i}",le="${i % 7 === 0 ? '+Inf' : i % 100}"} ${i}`);
+  page.push('# TYPE g gauge', 'g 1.5 1234', 'with_all{z="1",instant="ü",j="x"} NaN', '');
+  const { counts } = table.read(Buffer.from(page.join('\n')), 'text', rows, {
+    ...OPTIONS,
+    admit: (labels) => assert.fail(labels.join()),
+    plainLabels: ['instance', 'h:1', 'job', 'j'],
+  });
+  assert.equal(counts.seriesAdded, 3002);
+  const batch = rows.batch();
+  const series = labelSetsOf(batch);
+  const bucket = ['__name__', 'h_bucket', 'instance', 'h:1', 'job', 'j'];
+  assert.deepEqual(series[0], [...bucket, 'le', '+Inf', 'path', '/p0']);
+  assert.deepEqual(series[101], [...bucket, 'le', '1.0', 'path', '/p101']);
+  assert.deepEqual(series[3000], ['__name__', 'g', 'instance', 'h:1', 'job', 'j']);
+  assert.deepEqual(series[3001], [
+    '__name__',
+    'with_all',
+    'instance',
+    'h:1',
+    'instant',
+    'ü',
+    'j',
+    'x',
+    'job',
+    'j',
+    'z',
+    '1',
+  ]);
+  assert.deepEqual([...batch.refs.subarray(3000)], [newSeries(3000), newSeries(3001)]);
+  assert.deepEqual([...batch.timestamps.subarray(2999)], [1000, 1234, 1000]);
 });

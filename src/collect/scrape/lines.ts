@@ -3,7 +3,8 @@
 // results as table.ts, which a test holds against this one.
 
 import { loadKernel } from '#base/kernel.ts';
-import { newSeries, type SeriesRef } from '#model/batch.ts';
+import type { SeriesRef } from '#model/batch.ts';
+import type { Labels } from '#model/labels.ts';
 import { TextReader, withLastLinebreak } from '#wire/exposition/text.ts';
 import { FamilyNotes } from './families.ts';
 import type { Rows } from './rows.ts';
@@ -19,6 +20,7 @@ type WireKernel = {
   put(table: number, slot: number, at: number, length: number, ref: number, seen: number, flags: number): void;
   isOrdered(visits: number, visited: number): number;
   arrange(from: number, to: number, visits: number, visited: number): void;
+  setTarget(address: number, count: number): void;
   unseen(table: number, count: number, iteration: number, refs: number): number;
   scan(
     end: number,
@@ -45,10 +47,15 @@ const SLOT_WORDS = SLOT_BYTES / 4;
 const SLOT_DOUBLES = SLOT_BYTES / 8;
 const [COMMENT, DROPPED, LIVE, TYPE] = [1, 2, 4, 8] as const;
 const [HONOR, TRACK, OPENMETRICS] = [1, 2, 4] as const;
-const [END, LINE, NEEDS_INDEX] = [0, 1, 2] as const;
+const [END, LINE, NEEDS_INDEX, TABLE_FULL, LABELS_FULL] = [0, 1, 2, 4, 5] as const;
 const [AT, CURSOR, ROW, VISITED, TYPE_AT, SCRAPED, ADDED, DUPLICATES, OUT_OF_BOUNDS] = [
   0, 1, 2, 3, 4, 5, 6, 7, 8,
 ] as const;
+const [COUNT, SERIES, LABELS_AT, TAKES_NEW, CAPACITY, LABELS_END, BOUNDS_AT, BOUNDS, STATE_WORDS] = [
+  9, 10, 11, 12, 13, 14, 15, 16, 24,
+] as const;
+/** Bounds that the family writes as floats. */
+const [LE, QUANTILE] = [1, 2] as const;
 
 /** Bytes behind a page that the kernel may read. */
 const PADDING = 64;
@@ -63,6 +70,7 @@ export class LineScratch {
   readonly page: GrowingBlock;
   readonly index: GrowingBlock;
   readonly visits: GrowingBlock;
+  readonly #target: GrowingBlock;
   readonly state: number;
   readonly readers = { text: new TextReader('text'), openmetrics: new TextReader('openmetrics') };
 
@@ -72,6 +80,7 @@ export class LineScratch {
     this.page = new GrowingBlock(slab, 1 << 16);
     this.index = new GrowingBlock(slab, 1 << 12);
     this.visits = new GrowingBlock(slab, 1 << 12);
+    this.#target = new GrowingBlock(slab, 1 << 9);
     this.state = this.kernel.stateAddress() / 4;
     fillPowers(this.kernel, slab);
   }
@@ -85,7 +94,26 @@ export class LineScratch {
     u8.fill(0, this.page.address + body.length, this.page.address + body.length + PADDING);
     return this.page.address;
   }
+
+  /** Tells the kernel what it has to add to the labels of new series. */
+  setTarget(labels: Labels): void {
+    let at = 0;
+    for (let i = 0; i < labels.length; i += 2) {
+      const [name, value] = [encoder.encode(labels[i]!), encoder.encode(labels[i + 1]!)];
+      this.#target.grow(at + 12 + name.length + value.length, at);
+      const { u8, u32 } = this.slab.memory;
+      const from = this.#target.address + at;
+      u32[from / 4] = name.length;
+      u32[from / 4 + 1] = value.length;
+      u8.set(name, from + 8);
+      u8.set(value, from + 8 + name.length);
+      at = (at + 11 + name.length + value.length) & ~3;
+    }
+    this.kernel.setTarget(this.#target.address, labels.length / 2);
+  }
 }
+
+const encoder = new TextEncoder();
 
 /** 128-bit mantissas of the powers of ten, cut off, and the powers that a double holds exactly. */
 function fillPowers(kernel: WireKernel, slab: Slab): void {
@@ -143,16 +171,23 @@ export class LineTable implements SeriesMemory {
     const counts = noCounts();
     this.#iteration = (this.#iteration % 0xffffffff) + 1;
     this.#hasFresh = false;
-    slab.memory.u32.fill(0, state, state + 16);
+    slab.memory.u32.fill(0, state, state + STATE_WORDS);
     slab.memory.u32[state + AT] = start;
     slab.memory.u32[state + ROW] = rows.length;
-    scratch.visits.grow((this.#count + 1024) * 4);
     const flags =
       (options.honorTimestamps ? HONOR : 0) |
       (options.trackTimestampsStaleness ? TRACK : 0) |
       (format === 'openmetrics' ? OPENMETRICS : 0);
     reader.reset(page);
     for (;;) {
+      const visited = slab.memory.u32[state + VISITED]!;
+      scratch.visits.grow((Math.max(this.#count, this.#capacity) + 1024) * 4, visited * 4);
+      const input = slab.memory.u32;
+      input[state + TAKES_NEW] = isIndexed && options.plainLabels ? 1 : 0;
+      input[state + CAPACITY] = this.#capacity;
+      input[state + SERIES] = rows.seriesCount;
+      input[state + LABELS_AT] = rows.labelsAt;
+      input[state + LABELS_END] = rows.labelsEnd;
       const code = kernel.scan(
         end,
         this.#address,
@@ -171,9 +206,22 @@ export class LineTable implements SeriesMemory {
       );
       let words = slab.memory.u32;
       rows.length = words[state + ROW]!;
-      if (code === NEEDS_INDEX) {
+      const fresh = words[state + COUNT]! - this.#count;
+      if (fresh > 0) {
+        rows.tookLabels(words[state + SERIES]!, words[state + LABELS_AT]!);
+        this.#count += fresh;
+        this.#hasFresh = true;
+        counts.seriesAdded += fresh;
+      }
+      if (code === NEEDS_INDEX || code === TABLE_FULL) {
+        if (code === TABLE_FULL && this.#count === this.#capacity) this.#grow();
+        else if (options.plainLabels) scratch.setTarget(options.plainLabels);
         mask = this.#buildIndex();
         isIndexed = true;
+        continue;
+      }
+      if (code === LABELS_FULL) {
+        rows.reserveLabels(rows.labelsEnd - rows.labelsAt + 8192);
         continue;
       }
       if (code === END && format === 'text') break;
@@ -191,7 +239,6 @@ export class LineTable implements SeriesMemory {
       reader.reset(page, page.length, words[state + AT]! - start, true);
       const kind = reader.next();
       if (kind === 'end') break;
-      scratch.visits.grow((this.#count + 2) * 4, words[state + VISITED]! * 4);
       if (this.#count === this.#capacity) this.#grow();
       const isComment = kind !== 'series';
       const from = start + reader.entryStart;
@@ -215,8 +262,7 @@ export class LineTable implements SeriesMemory {
           const exposed = reader.labels();
           const labels = options.admit(exposed, reader.emptyNames);
           if (labels) {
-            slot = this.#add(from, length, newSeries(rows.series.length), 0, mask);
-            rows.series.push(labels);
+            slot = this.#add(from, length, rows.addSeries(labels), 0, mask);
             this.#hasFresh = true;
             counts.seriesAdded++;
           } else slot = this.#add(from, length, 0, DROPPED, mask);
@@ -224,6 +270,9 @@ export class LineTable implements SeriesMemory {
         this.#sample(slot, entry === 0, reader, rows, options, counts);
       }
       words = slab.memory.u32;
+      if (typeSeen > words[state + TYPE_AT]!) words[state + TYPE_AT] = typeSeen;
+      words[state + BOUNDS_AT] = typeSeen;
+      words[state + BOUNDS] = reader.familyType === 'histogram' ? LE : reader.familyType === 'summary' ? QUANTILE : 0;
       words[state + AT] = start + reader.at;
       words[state + CURSOR] = entry === 0 ? words[state + CURSOR]! : slot + 1;
       words[state + ROW] = rows.length;

@@ -9,7 +9,7 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { DEFAULT_HTTP_CLIENT } from '#clients/http/config.ts';
-import type { AppendResult, Rejection, SampleBatch } from '#model/batch.ts';
+import { type AppendResult, labelSetsOf, type Rejection, type SampleBatch } from '#model/batch.ts';
 import { labelValue, METRIC_NAME } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
 import { Outbox, type Sender } from './outbox.ts';
@@ -96,13 +96,13 @@ test('each part hears of its own rows', async () => {
   // What was taken back leaves no trace.
   const from = rows.mark();
   rows.push(9, 1000, 9, 500);
-  rows.series.push(['x', 'y']);
+  rows.addSeries(['x', 'y']);
   rows.rollback(from);
   outbox.flush();
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(batches.length, 1);
   assert.deepEqual([...batches[0]!.refs], [0, 1, 0, 0, 1, 2]);
-  assert.deepEqual([batches[0]!.series.length, batches[0]!.starts], [0, undefined]);
+  assert.deepEqual([batches[0]!.packed, batches[0]!.starts], [undefined, undefined]);
   assert.deepEqual(heard, [
     ['a', 'row 1'],
     ['b', 'row 2'],
@@ -127,7 +127,8 @@ test('targets share batches; unknown numbers and lost batches make them say thei
     append: async (batch: SampleBatch): Promise<AppendResult> => {
       batches++;
       if (mode === 'lose') throw new Error('the store is away');
-      const refs = Float64Array.from(batch.series, (labels) => {
+      const series = labelSetsOf(batch);
+      const refs = Float64Array.from(series, (labels) => {
         const ref = round * 1e6 + known.size;
         known.set(ref, labels.join());
         return ref;
@@ -137,7 +138,7 @@ test('targets share batches; unknown numbers and lost batches make them say thei
         const ref = batch.refs[i]!;
         if (ref >= 0 && !known.has(ref))
           rejections.push({ kind: 'sample', index: i, reason: 'unknownRef', detail: '' });
-        const labels = ref < 0 ? batch.series[-ref - 1]! : undefined;
+        const labels = ref < 0 ? series[-ref - 1]! : undefined;
         if (labels && labelValue(labels, METRIC_NAME) === 'n' && batch.values[i] !== 2) wrong.push(labels.join());
       }
       return { refs, rejections, created: refs.length };

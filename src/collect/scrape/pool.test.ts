@@ -11,7 +11,7 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { DEFAULT_HTTP_CLIENT } from '#clients/http/config.ts';
-import type { AppendResult, SampleBatch } from '#model/batch.ts';
+import { type AppendResult, labelSetsOf, type SampleBatch } from '#model/batch.ts';
 import { formatLabels, type Labels } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
 import { isStale } from '#model/value.ts';
@@ -28,7 +28,7 @@ class MemoryAppender {
   #waiting: { isMet: () => boolean; resolve: () => void }[] = [];
 
   async append(batch: SampleBatch): Promise<AppendResult> {
-    const refs = Float64Array.from(batch.series, (labels) => {
+    const refs = Float64Array.from(labelSetsOf(batch), (labels) => {
       const key = labels.join('\xff');
       if (!this.#refs.has(key)) {
         this.#refs.set(key, this.series.length);

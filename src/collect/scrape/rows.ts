@@ -1,9 +1,10 @@
 // The samples of scrapes as they are read, one scrape behind the other: columns in kernel memory that one worker fills again and
 // again. What is appended is a copy of exact size, because the worker goes on to the next target while the store takes the batch.
 
-import type { Exemplar, Metadata, SampleBatch, SeriesRef } from '#model/batch.ts';
+import { type Exemplar, type Metadata, newSeries, type SampleBatch, type SeriesRef } from '#model/batch.ts';
 import type { Histogram } from '#model/histogram.ts';
 import type { Labels } from '#model/labels.ts';
+import { type PackedSeries, packSeries } from '#model/packed.ts';
 import { NAN_HIGH, NAN_LOW, STALE_HIGH, STALE_LOW } from '#model/value.ts';
 import { GrowingBlock, type Slab } from './slab.ts';
 
@@ -14,16 +15,21 @@ export type ExemplarRow = { ref: SeriesRef; exemplar: Exemplar };
 export type RowMark = {
   readonly sample: number;
   readonly series: number;
+  readonly labelBytes: number;
   readonly histogram: number;
   readonly exemplar: number;
   readonly metadata: number;
 };
 
 const FIRST_CAPACITY = 4096;
+/** Records of labels that the memory is kept for; a flood of new series is an exception. */
+const USUAL_LABEL_BYTES = 64 * 1024;
 
 export class Rows {
   length = 0;
-  series: Labels[] = [];
+  /** Label sets of new series, and the bytes of their records. */
+  seriesCount = 0;
+  labelBytes = 0;
   histograms: HistogramRow[] = [];
   exemplars: ExemplarRow[] = [];
   metadata: { family: string; metadata: Metadata }[] = [];
@@ -31,6 +37,7 @@ export class Rows {
   readonly #refs: GrowingBlock;
   readonly #timestamps: GrowingBlock;
   readonly #values: GrowingBlock;
+  readonly #labels: GrowingBlock;
   /** Start timestamps, from the first row that has one. */
   #starts: Float64Array | undefined;
 
@@ -39,11 +46,13 @@ export class Rows {
     this.#refs = new GrowingBlock(slab, capacity * 8);
     this.#timestamps = new GrowingBlock(slab, capacity * 8);
     this.#values = new GrowingBlock(slab, capacity * 8);
+    this.#labels = new GrowingBlock(slab, capacity);
   }
 
   /** Gives the memory back; the rows cannot be used any more. */
   release(): void {
-    for (const block of [this.#refs, this.#timestamps, this.#values]) this.#slab.release(block.address, block.bytes);
+    for (const block of [this.#refs, this.#timestamps, this.#values, this.#labels])
+      this.#slab.release(block.address, block.bytes);
   }
 
   get capacity(): number {
@@ -61,7 +70,9 @@ export class Rows {
 
   reset(): void {
     this.length = 0;
-    this.series = [];
+    this.seriesCount = 0;
+    this.labelBytes = 0;
+    this.#labels.shrink(USUAL_LABEL_BYTES);
     this.histograms = [];
     this.exemplars = [];
     this.metadata = [];
@@ -71,7 +82,8 @@ export class Rows {
   mark(): RowMark {
     return {
       sample: this.length,
-      series: this.series.length,
+      series: this.seriesCount,
+      labelBytes: this.labelBytes,
       histogram: this.histograms.length,
       exemplar: this.exemplars.length,
       metadata: this.metadata.length,
@@ -82,7 +94,8 @@ export class Rows {
   rollback(mark: RowMark): void {
     this.#starts?.fill(0, mark.sample);
     this.length = mark.sample;
-    this.series.length = mark.series;
+    this.seriesCount = mark.series;
+    this.labelBytes = mark.labelBytes;
     this.histograms.length = mark.histogram;
     this.exemplars.length = mark.exemplar;
     this.metadata.length = mark.metadata;
@@ -94,6 +107,33 @@ export class Rows {
     for (const column of [this.#refs, this.#timestamps, this.#values]) {
       column.grow((this.length + count) * 8, this.length * 8);
     }
+  }
+
+  /** Where the kernel puts records of labels: from `labelsAt` up to `labelsEnd`. */
+  get labelsAt(): number {
+    return this.#labels.address + this.labelBytes;
+  }
+  get labelsEnd(): number {
+    return this.#labels.address + this.#labels.bytes;
+  }
+
+  /** The kernel has put records up to there. */
+  tookLabels(count: number, end: number): void {
+    this.seriesCount = count;
+    this.labelBytes = end - this.#labels.address;
+  }
+
+  reserveLabels(bytes: number): void {
+    this.#labels.grow(this.labelBytes + bytes, this.labelBytes);
+  }
+
+  /** The label set of a new series; what stands for its number until the store gives one. */
+  addSeries(labels: Labels): SeriesRef {
+    const { bytes } = packSeries([labels]);
+    this.reserveLabels(bytes.length);
+    this.#slab.memory.u8.set(bytes, this.labelsAt);
+    this.labelBytes += bytes.length;
+    return newSeries(this.seriesCount++);
   }
 
   push(ref: SeriesRef, timestamp: number, value: number, start = 0): void {
@@ -129,11 +169,17 @@ export class Rows {
       timestamps: column(this.#timestamps),
       values: column(this.#values),
       ...(this.#hasStarts() ? { starts: this.#starts!.slice(0, length) } : {}),
-      series: this.series,
+      series: [],
+      ...(this.seriesCount > 0 ? { packed: this.#packed() } : {}),
       ...(this.histograms.length > 0 ? { histograms: this.histograms } : {}),
       ...(this.exemplars.length > 0 ? { exemplars: this.exemplars } : {}),
       ...(this.metadata.length > 0 ? { metadata: this.metadata } : {}),
     };
+  }
+
+  #packed(): PackedSeries {
+    const { address } = this.#labels;
+    return { count: this.seriesCount, bytes: this.#slab.memory.u8.slice(address, address + this.labelBytes) };
   }
 
   /** Those that were put in may have been taken back. */

@@ -3,7 +3,6 @@
 // text formats in kernel memory (lines.ts) keeps to the same contract and is tested against it.
 
 import type { SeriesRef } from '#model/batch.ts';
-import { newSeries } from '#model/batch.ts';
 import type { Labels } from '#model/labels.ts';
 import type { EntryReader } from '#wire/exposition/entries.ts';
 import type { FamilyNotes } from './families.ts';
@@ -18,6 +17,8 @@ export type ReadOptions = {
   /** Exposed labels to stored labels; undefined drops the series. Throws to fail the whole scrape. */
   /** `emptyNames`: what the page has with an empty value. */
   readonly admit: (labels: Labels, emptyNames?: readonly string[]) => Labels | undefined;
+  /** Set when `admit` does nothing but join these to labels that have other names. */
+  readonly plainLabels?: Labels;
 };
 
 export type ReadCounts = {
@@ -34,7 +35,7 @@ export const noCounts = (): ReadCounts => ({ scraped: 0, added: 0, seriesAdded: 
 
 /** The contract of both tables. */
 export interface SeriesMemory {
-  /** Numbers given by the store to `rows.series` of the last read. NaN: refused. */
+  /** Numbers given by the store to the new series of the last read. NaN: refused. */
   settle(refs: Float64Array): void;
   /** The last read failed: series first seen in it are forgotten. */
   abort(): void;
@@ -160,16 +161,16 @@ export class SeriesTable implements SeriesMemory {
       return;
     }
     if (!slot) {
-      const labels = options.admit(reader.labels());
+      const exposed = reader.labels();
+      const labels = options.admit(exposed, reader.emptyNames);
       slot = {
-        ref: labels ? newSeries(rows.series.length) : 0,
+        ref: labels ? rows.addSeries(labels) : 0,
         seen: labels ? -1 : this.#iteration,
         live: false,
         dropped: labels === undefined,
       };
       this.#slots.set(key, slot);
       if (!labels) return;
-      rows.series.push(labels);
       this.#fresh.push({ key, slot });
       counts.seriesAdded++;
     }

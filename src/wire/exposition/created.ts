@@ -51,6 +51,9 @@ export class CreatedReader implements EntryReader {
   labels(): Labels {
     return this.#inner.labels();
   }
+  get emptyNames(): readonly string[] {
+    return this.#inner.emptyNames;
+  }
   exemplars(): readonly PageExemplar[] {
     return this.#inner.exemplars();
   }

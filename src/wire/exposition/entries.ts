@@ -15,6 +15,8 @@ export class ExpositionError extends Error {
 
 export type EntryKind = 'series' | 'histogram' | 'type' | 'help' | 'unit' | 'comment' | 'end';
 
+export const NO_NAMES: readonly string[] = [];
+
 /** An exemplar's timestamp is NaN where the page gives none. */
 export type PageExemplar = { readonly labels: Labels; readonly value: number; readonly timestamp: number };
 
@@ -25,6 +27,8 @@ export interface EntryReader {
   key(): string;
   /** With the metric name; sorted. Throws when a name comes twice. */
   labels(): Labels;
+  /** Names that the series last asked for by `labels` has with an empty value: no labels, but honor_labels heeds them. */
+  readonly emptyNames: readonly string[];
   readonly value: number;
   /** Milliseconds; NaN where the page gives none. */
   readonly timestamp: number;

@@ -4,7 +4,7 @@
 import type { MetricType } from '#model/batch.ts';
 import { CUSTOM_BUCKETS_SCHEMA, type Histogram } from '#model/histogram.ts';
 import { keepLabels, type Labels, labelsKey, labelValue, METRIC_NAME, withLabel } from '#model/labels.ts';
-import type { EntryKind, EntryReader, PageExemplar } from './entries.ts';
+import { type EntryKind, type EntryReader, NO_NAMES, type PageExemplar } from './entries.ts';
 import { parseFloat64 } from './number.ts';
 
 export class ClassicHistogram {
@@ -69,6 +69,7 @@ type Current = {
   readonly kind: EntryKind;
   readonly key: string;
   readonly labels: Labels;
+  readonly emptyNames: readonly string[];
   readonly value: number;
   readonly timestamp: number;
   readonly start: number;
@@ -79,6 +80,7 @@ type Current = {
 type Gathering = {
   readonly id: string;
   readonly labels: Labels;
+  readonly emptyNames: readonly string[];
   readonly classic: ClassicHistogram;
   readonly exemplars: PageExemplar[];
   readonly timestamp: number;
@@ -121,6 +123,9 @@ export class NhcbReader implements EntryReader {
   labels(): Labels {
     return this.#current!.labels;
   }
+  get emptyNames(): readonly string[] {
+    return this.#current!.emptyNames;
+  }
   exemplars(): readonly PageExemplar[] {
     return this.#current!.exemplars;
   }
@@ -162,6 +167,7 @@ export class NhcbReader implements EntryReader {
         kind,
         key: '',
         labels: [],
+        emptyNames: NO_NAMES,
         value: 0,
         timestamp: Number.NaN,
         start: 0,
@@ -170,10 +176,12 @@ export class NhcbReader implements EntryReader {
       };
     }
     const { value, timestamp, start, histogram } = inner;
+    const labels = inner.labels();
     return {
       kind,
       key: inner.key(),
-      labels: inner.labels(),
+      labels,
+      emptyNames: inner.emptyNames,
       value,
       timestamp,
       start,
@@ -201,6 +209,7 @@ export class NhcbReader implements EntryReader {
     this.#gathering ??= {
       id: part.id,
       labels: withLabel(withLabel(entry.labels, 'le', ''), METRIC_NAME, part.name),
+      emptyNames: entry.emptyNames,
       classic: new ClassicHistogram(),
       exemplars: [],
       timestamp: entry.timestamp,
@@ -213,13 +222,14 @@ export class NhcbReader implements EntryReader {
     exemplars.push(...entry.exemplars);
   }
 
-  #finish({ labels, classic, exemplars, timestamp, start }: Gathering): Current | undefined {
+  #finish({ labels, emptyNames, classic, exemplars, timestamp, start }: Gathering): Current | undefined {
     const histogram = classic.convert();
     if (!histogram) return undefined;
     return {
       kind: 'histogram',
-      key: `\xfe${labelsKey(labels)}`,
+      key: `\xfe${labelsKey(labels)}\xfe${emptyNames.join('\xff')}`,
       labels,
+      emptyNames,
       value: 0,
       timestamp,
       start,

@@ -6,7 +6,7 @@ import type { MetricType } from '#model/batch.ts';
 import type { Histogram, Span } from '#model/histogram.ts';
 import { type Labels, METRIC_NAME } from '#model/labels.ts';
 import { ProtoReader } from '../protobuf.ts';
-import { type EntryKind, type EntryReader, ExpositionError, type PageExemplar } from './entries.ts';
+import { type EntryKind, type EntryReader, ExpositionError, NO_NAMES, type PageExemplar } from './entries.ts';
 import { ClassicHistogram } from './nhcb.ts';
 import { formatOpenMetricsFloat } from './number.ts';
 import { sortedUnique } from './text.ts';
@@ -94,6 +94,13 @@ export class ProtobufReader implements EntryReader {
   labels(): Labels {
     const { name, labels } = this.#entry!;
     return sortedUnique([[METRIC_NAME, name], ...labels]);
+  }
+
+  get emptyNames(): readonly string[] {
+    const { labels } = this.#entry!;
+    return labels.some(([, value]) => value === '')
+      ? labels.filter(([, value]) => value === '').map(([name]) => name)
+      : NO_NAMES;
   }
 
   exemplars(): readonly PageExemplar[] {

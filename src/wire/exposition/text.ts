@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { MetricType } from '#model/batch.ts';
 import { compareText, type Labels, METRIC_NAME, quote } from '#model/labels.ts';
-import { type EntryKind, type EntryReader, ExpositionError, type PageExemplar } from './entries.ts';
+import { type EntryKind, type EntryReader, ExpositionError, NO_NAMES, type PageExemplar } from './entries.ts';
 import { Lexer, type Token } from './lex.ts';
 import { formatOpenMetricsFloat, parseFloat64 } from './number.ts';
 
@@ -78,7 +78,6 @@ export class TextReader implements EntryReader {
     return this.#bytes.toString('latin1', this.seriesStart, this.seriesEnd);
   }
 
-  /** Names that the series last asked for by `labels` has with an empty value: no labels, but honor_labels heeds them. */
   emptyNames: readonly string[] = NO_NAMES;
 
   labels(): Labels {
@@ -370,8 +369,6 @@ export class TextReader implements EntryReader {
     return new ExpositionError(`${expected}, got ${text} ("${got}") while parsing: ${this.#soFar(to)}`);
   }
 }
-
-const NO_NAMES: readonly string[] = [];
 
 const unescapeValue = (text: string) => text.replace(/\\(["\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
 const unescapeHelp = (text: string) => text.replace(/\\([\\n])/g, (_, char: string) => (char === 'n' ? '\n' : char));
