@@ -196,3 +196,69 @@ test('a pending alert is pending since the same time after a restart', async (t)
   );
   assert.ok(after >= before, `${after} ${before}`);
 });
+
+test('what is older than any head takes is backfilled into blocks, alerts are explained as of when they fired, runbooks are served', async (t) => {
+  const folder = temporaryFolder(t);
+  const hour = 3_600_000;
+  const from = Math.floor(Date.now() / hour) * hour - 30 * hour;
+  const samples = Array.from({ length: 240 }, (_, i) => `load{host="a"} ${i} ${(from + i * 60_000) / 1000}\n`);
+  fs.writeFileSync(path.join(folder, 'old.om'), `# TYPE load gauge\n${samples.join('')}# EOF\n`);
+  execFileSync(PHAROS, ['tool', 'tsdb', 'create-blocks-from', 'openmetrics', `${folder}/old.om`, `${folder}/data`]);
+  fs.writeFileSync(
+    path.join(folder, 'rules.yml'),
+    `groups:
+- name: past
+  interval: 1m
+  rules:
+  - {record: 'load:double', expr: load * 2}
+  - {record: 'load:four', expr: 'load:double * 2'}
+- name: now
+  interval: 1s
+  rules:
+  - {alert: Late, expr: 'vector(time()) > ${Date.now() / 1000 + 3}'}
+`,
+  );
+  fs.writeFileSync(path.join(folder, 'p.yml'), 'rule_files: [rules.yml]\n');
+  const base = `http://127.0.0.1:${await freePort()}`;
+  start(t, PHAROS, [
+    'up',
+    `--config.file=${folder}/p.yml`,
+    `--storage.tsdb.path=${folder}/data`,
+    `--web.listen-address=${new URL(base).host}`,
+    '--storage.shards=2',
+    '--alertmanager.alerts.per-alertname-limit=7',
+  ]);
+  await eventually('the server is ready', () => get(`${base}/-/ready`));
+  const range = `start=${from / 1000}&end=${from / 1000 + 3 * 3600}`;
+  const done = await fetch(`${base}/api/v1/rules/backfill?group=past&${range}`, { method: 'POST' });
+  const answer = (await done.json()) as { data: { samples: number } };
+  assert.equal(done.status, 200, JSON.stringify(answer));
+  assert.ok(answer.data.samples >= 2 * 180, String(answer.data.samples));
+  const query = (text: string) =>
+    get(`${base}/api/v1/query?query=${encodeURIComponent(text)}&time=${from / 1000 + 7200}`).then(
+      (body) => (JSON.parse(body!) as { data: { result: { value: [number, string] }[] } }).data.result[0]?.value[1],
+    );
+  // The group's slot within its minute decides which of two neighbouring samples was the last.
+  const double = Number(await query('load:double'));
+  assert.ok(double === 2 * 119 || double === 2 * 120, String(double));
+  assert.equal(Number(await query('load:four')), 2 * double, 'a rule sees what the one before it gave');
+
+  const explain = async (more: string) => {
+    const text = await get(`${base}/api/v1/alerts/explain?match[]=${encodeURIComponent('{alertname="Late"}')}${more}`);
+    return (JSON.parse(text!) as { data: { alerts: { alert: { activeAt: string }; evaluatedAt: string }[] } }).data
+      .alerts[0];
+  };
+  const fired = await eventually('the alert fires', () => explain('&time=fired'));
+  assert.equal(Date.parse(fired.evaluatedAt), Date.parse(fired.alert.activeAt));
+  assert.notEqual((await explain(''))!.evaluatedAt, fired.evaluatedAt);
+  assert.equal((await fetch(`${base}/api/v1/alerts/explain?match[]=up&time=x`)).status, 400);
+  const watchdog = await eventually('a shipped alert is there', async () => {
+    const rules = await rulesOf(base);
+    return rules.flatMap((rule) => rule.alerts ?? []).find(({ annotations }) => 'runbook_url' in annotations);
+  });
+  const { runbook_url: url } = watchdog.annotations as { runbook_url: string };
+  assert.match(url, /\/docs\/runbooks\/\w+\.md#\w+$/);
+  const page = await get(`${base}${new URL(url).pathname}`);
+  assert.ok(page?.includes(`id="${new URL(url).hash.slice(1)}"`), url);
+  assert.match((await get(`${base}/metrics`)) ?? '', /^alertmanager_alerts_per_alert_limit 7$/m);
+});

@@ -18,7 +18,7 @@ import type { Route } from '#serve/http.ts';
 import { blockNames } from '#store/block/set.ts';
 import { cleanFolder } from '#store/compact/compact.ts';
 import { BlockCycle, type CycleSettings } from '#store/compact/cycle.ts';
-import type { BlockWork } from '#store/compact/work.ts';
+import type { BlockWork, OldSample } from '#store/compact/work.ts';
 import type { RetentionSettings } from '#store/retention.ts';
 import { snapshotName } from '#store/snapshot.ts';
 import { needsTakeover, type Takeover } from '#store/takeover/takeover.ts';
@@ -162,6 +162,11 @@ export class ServerBlocks {
     const stopped = this.#cycle.stop();
     await this.#thread.stop();
     await stopped;
+  }
+
+  /** Stores samples that are too old for the heads. */
+  backfill(samples: readonly OldSample[]): Promise<void> {
+    return this.#cycle.backfill(samples);
   }
 
   get routes(): Route[] {

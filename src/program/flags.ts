@@ -208,6 +208,11 @@ export const RULE_FLAGS = {
     default: false,
     help: 'Evaluate the shipped rules about everything whose metrics are there.',
   },
+  'rules.shipped.docs-url': {
+    kind: 'text',
+    default: '',
+    help: 'Where the runbooks of shipped alerts are linked to, such as https://wiki/pharos; /docs of this server by default.',
+  },
   'alertmanager.notification-queue-capacity': {
     kind: 'integer',
     default: 10_000,

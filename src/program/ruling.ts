@@ -2,12 +2,12 @@
 // their alerts handed to the Alertmanagers.
 
 import path from 'node:path';
-import { backfill } from '#alert/rules/backfill.ts';
+import { backfill, type WriteOld } from '#alert/rules/backfill.ts';
 import type { GroupConfig, RuleEngine } from '#alert/rules/contract.ts';
 import { ruleEngine } from '#alert/rules/engine.ts';
 import { ruleMetrics } from '#alert/rules/metrics.ts';
 import { loadRuleFiles, RuleSet } from '#alert/rules/rules.ts';
-import { applicable } from '#alert/rules/shipped.ts';
+import { applicable, linkRunbooks } from '#alert/rules/shipped.ts';
 import { Slots } from '#alert/rules/slots.ts';
 import { StoredRules } from '#alert/rules/stored.ts';
 import { AlertSender } from '#alert/send/sender.ts';
@@ -39,6 +39,8 @@ export type RulingParts = {
   readonly source: FragmentSource;
   readonly shards: number;
   readonly pool: () => ShardPool;
+  /** Takes samples that are too old for the shards' heads. */
+  readonly writeOld: WriteOld;
   /** Where groups of the API are stored. */
   readonly folder: string;
   /** With the shipped rules. */
@@ -124,7 +126,7 @@ export class Ruling {
         engine: rules,
         clock,
         stored: { rules: this.#stored, apply: () => this.#update(this.#config!) },
-        backfill: (group, range) => backfill(group, range, this.#appender),
+        backfill: (group, range) => backfill(group, range, this.#appender, parts.writeOld),
       }),
       ...alertmanagerRoutes(this.#sender),
     ];
@@ -175,7 +177,8 @@ export class Ruling {
       const now = clock.now();
       const names = await source.labelValues(METRIC_NAME, [], { min: now - SHIPPED_LOOK_BACK_MS, max: now }, 0);
       const groups = loadRuleFiles(disk, [path.join(packageFolder, 'deploy', 'rules', '*.yml')]);
-      const next = applicable(groups, new Set(names));
+      const base = flags['rules.shipped.docs-url'] || `${this.#parts.externalUrl}/docs`;
+      const next = linkRunbooks(applicable(groups, new Set(names)), base);
       if (JSON.stringify(next) === JSON.stringify(this.#shipped)) return;
       const count = next.reduce((sum, group) => sum + group.rules.length, 0);
       logger.info('shipped rules apply', { groups: next.length, rules: count });

@@ -156,6 +156,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
     source: querying.source,
     shards,
     pool: () => pool,
+    writeOld: (samples) => blocks.backfill(samples),
     folder: path.join(flags['storage.tsdb.path'], 'rules'),
     packageFolder: PACKAGE,
     externalUrl: external.url.href.replace(/\/$/, ''),

@@ -5,6 +5,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import type { Logger } from '#base/log.ts';
 import { createHttpClient } from '#clients/http/client.ts';
+import { docsRoutes } from '#serve/docs.ts';
 import { grafanaRoutes } from '#serve/grafana.ts';
 import type { Route } from '#serve/http.ts';
 import { viewRoutes } from '#serve/view.ts';
@@ -50,6 +51,7 @@ export function pageRoutes({ packageFolder, folder, provisioned, disk, clock, lo
   return [
     ...viewRoutes({ library, sources, http, ask, clock }),
     ...grafanaRoutes({ library, sources, version: VERSION }),
+    ...docsRoutes({ folder: path.join(packageFolder, 'docs'), disk }),
     ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk, role: 'server' }),
   ];
 }

@@ -186,21 +186,34 @@ function alertJson(alert: ActiveAlert): unknown {
 /** `match[]` picks the alerts by their labels; at most `MAX_EXPLAINED` are explained at a time. */
 const MAX_EXPLAINED = 10;
 
+/** Of which moment an explanation is asked: now (undefined), a time, or of each alert the one at which it fired. */
+function explainedTime(text: string | null): (alert: ActiveAlert) => number | undefined {
+  if (text === null || text === '') return () => undefined;
+  if (text === 'fired') return ({ firedAt, activeAt }) => firedAt || activeAt;
+  const at = parseTime(text);
+  if (Number.isNaN(at)) throw invalid('time', `expected "fired" or a timestamp, got ${JSON.stringify(text)}`);
+  return () => at;
+}
+
+/** Seconds since the epoch or RFC 3339. */
+const parseTime = (text: string): number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text));
+
 async function explain({ groups, engine, clock }: RulesApiOptions, { query }: HttpRequest): Promise<HttpResponse> {
   const matches = matcherSets(query);
   if (matches.length === 0) throw invalid('match[]', 'no match[] parameter provided');
+  const time = explainedTime(query.get('time'));
   const explained: unknown[] = [];
   for (const group of groups()) {
     for (const rule of group.alertingRules()) {
       for (const alert of rule.activeAlerts()) {
         if (explained.length >= MAX_EXPLAINED || !matches.some((test) => test(alert.labels))) continue;
         const origin = { file: group.config.file, group: group.config.name, rule: rule.config.name };
-        const now = clock.now() - group.queryOffsetMs;
-        const parts = await explainAlert(engine, rule.config.expr, alert.labels, rule.config.labels, now, origin);
+        const at = (time(alert) ?? clock.now()) - group.queryOffsetMs;
+        const parts = await explainAlert(engine, rule.config.expr, alert.labels, rule.config.labels, at, origin);
         explained.push({
           alert: alertJson(alert),
           rule: { name: rule.config.name, query: rule.query, group: group.config.name, file: group.config.file },
-          evaluatedAt: timeJson(now),
+          evaluatedAt: timeJson(at),
           parts: parts.map(({ series, ...part }) => ({
             ...part,
             series: series.map(({ labels, value }) => ({ metric: labelsToRecord(labels), value: formatValue(value) })),
@@ -323,7 +336,7 @@ function backfillRoute(options: RulesApiOptions, backfill: NonNullable<RulesApiO
     handler: async ({ query }) => {
       const time = (name: string): number => {
         const text = query.get(name) ?? '';
-        const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+        const ms = parseTime(text);
         if (Number.isNaN(ms)) throw invalid(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
         return ms;
       };

@@ -9,7 +9,7 @@ import { labelsToRecord } from '#model/labels.ts';
 import { peer } from '../../../test/peers.ts';
 import { parseRuleFile } from './file.ts';
 import { loadRuleFiles } from './rules.ts';
-import { applicable } from './shipped.ts';
+import { applicable, linkRunbooks } from './shipped.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 const FOLDER = path.join(ROOT, 'deploy/rules');
@@ -49,6 +49,13 @@ test('the unit tests of shipped rules pass in promtool', { skip: promtool.skip }
   const tests = files.map((file) => path.join(FOLDER, 'tests', file));
   const { status, stdout, stderr } = spawnSync(promtool.path, ['test', 'rules', ...tests], { encoding: 'utf8' });
   assert.equal(status, 0, stdout + stderr);
+});
+
+test('links to runbooks begin where one says', () => {
+  const groups = linkRunbooks(loadRuleFiles(nodeDisk, [path.join(FOLDER, 'mysql.yml')]), 'https://wiki/books/');
+  const [rule] = groups[0]!.rules;
+  assert.ok(rule?.kind === 'alerting');
+  assert.match(labelsToRecord(rule.annotations)['runbook_url']!, /^https:\/\/wiki\/books\/runbooks\/mysql\.md#mysql/);
 });
 
 test('only rules whose metrics exist are loaded', () => {

@@ -14,6 +14,22 @@ export function applicable(groups: readonly GroupConfig[], metricNames: Readonly
   });
 }
 
+/** Links to runbooks, which the files give relative to the package, below `base`. */
+export function linkRunbooks(groups: readonly GroupConfig[], base: string): GroupConfig[] {
+  return groups.map((group) => ({
+    ...group,
+    rules: group.rules.map((rule) => {
+      if (rule.kind !== 'alerting') return rule;
+      const annotations = rule.annotations.map((text, i) =>
+        i % 2 === 1 && rule.annotations[i - 1] === 'runbook_url' && text.startsWith('docs/')
+          ? `${base.replace(/\/$/, '')}/${text.slice('docs/'.length)}`
+          : text,
+      );
+      return { ...rule, annotations };
+    }),
+  }));
+}
+
 function applies(rule: RuleConfig, metricNames: ReadonlySet<string>): boolean {
   for (const { matchers } of selectorsOf(rule.expr)) {
     const names = matchers.filter((matcher) => matcher.name === METRIC_NAME);

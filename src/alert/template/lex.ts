@@ -248,6 +248,10 @@ class Lexer {
       /[+-]?(?:0[xX][0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9_]*)?|0[bB][01_]*|0[oO][0-7_]*|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)i?/y;
     pattern.lastIndex = this.#at;
     this.#at += pattern.exec(this.#input)?.[0].length ?? 0;
+    // A complex constant in one piece, so that its refusal can name it.
+    const imaginary = /[+-][0-9][0-9_.eE]*i/y;
+    imaginary.lastIndex = this.#at;
+    this.#at += imaginary.exec(this.#input)?.[0].length ?? 0;
     if (ALPHANUMERIC.test(this.#peek() || ' ') || this.#at === this.#start) {
       this.#at += this.#peek().length;
       return this.#fail(`bad number syntax: ${JSON.stringify(this.#input.slice(this.#start, this.#at))}`);

@@ -418,7 +418,7 @@ class Parser {
       return { ...base, integer: BigInt(code), float: code, looksFloat: false };
     }
     if (text.endsWith('i')) {
-      const float = parseFloatConstant(text.slice(0, -1));
+      const float = parseFloatConstant(text.slice(0, -1).replace(/(?<=[0-9.])[+-].*$/, ''));
       if (float === undefined) this.#fail(`illegal number syntax: ${goQuote(text)}`);
       return { ...base, integer: undefined, float, looksFloat: false, imaginary: true };
     }

@@ -13,7 +13,7 @@ import { PARTS_FOLDER } from '../block/part.ts';
 import type { RetentionSettings } from '../retention.ts';
 import { MIN_BLOCK_MS } from './plan.ts';
 import type { HeadTimes, ShardSide } from './shard-side.ts';
-import type { BlockInfo, BlockWork, Done } from './work.ts';
+import type { BlockInfo, BlockWork, Done, OldSample } from './work.ts';
 
 /** The same functions, called in another thread. */
 export type Called<A extends Record<string, (argument: never, signal: never) => unknown>> = {
@@ -233,6 +233,14 @@ export class BlockCycle {
     this.#count.runs();
     if (done.reason === 'overlap') this.#count.overlaps();
     this.#observe(done.durationMs / 1000);
+  }
+
+  /** Stores samples that are too old for the heads; they are served when this resolves. */
+  backfill(samples: readonly OldSample[]): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#parts.work().backfill(samples);
+      await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
+    });
   }
 
   /** Marks samples as deleted, in heads and blocks. */

@@ -6,8 +6,11 @@ import type { Disk } from '#base/disk/disk.ts';
 import { errorCode, errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import type { Histogram } from '#model/histogram.ts';
+import type { Labels } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { TimeRange } from '#model/query.ts';
+import { Backfill } from '../backfill.ts';
 import { Block, folderBytes } from '../block/block.ts';
 import { PageCache } from '../block/files.ts';
 import { addHashes } from '../block/hashes.ts';
@@ -62,7 +65,16 @@ export type BlockWork = {
   /** Rewrites one block that has tombstones. */
   cleanTombstones(argument: undefined, signal?: AbortSignal): Done | undefined;
   snapshot(name: string): void;
+  /** Makes blocks of samples that no head takes. */
+  backfill(samples: readonly OldSample[]): void;
   blocks(): readonly BlockInfo[];
+};
+
+export type OldSample = {
+  readonly labels: Labels;
+  readonly timestamp: number;
+  readonly value: number;
+  readonly histogram?: Histogram;
 };
 
 export function blockWork(parts: WorkParts): BlockWork {
@@ -170,6 +182,18 @@ export function blockWork(parts: WorkParts): BlockWork {
       const into = `${folder}/${SNAPSHOTS_FOLDER}/${name}`;
       disk.makeFolder(into);
       for (const meta of metas()) linkBlock(disk, folder, meta.ulid, into);
+    },
+
+    backfill(samples) {
+      const begun = clock.monotonic();
+      const backfill = new Backfill({ disk, folder, random: parts.random, nowMs: clock.now() });
+      for (const { labels, timestamp, value, histogram } of samples) {
+        const histograms = histogram ? new Map([[0, histogram]]) : undefined;
+        backfill.addSeries(labels, Float64Array.of(timestamp), Float64Array.of(value), histograms);
+      }
+      const blocks = backfill.finish().map(({ ulid }) => ulid);
+      const durationMs = Math.round(clock.monotonic() - begun);
+      logger.info('samples of the past written', { samples: samples.length, blocks: blocks.join(), durationMs });
     },
 
     blocks: () =>
