@@ -77,6 +77,7 @@ export class Targets {
         dropped: before?.dropped ?? [],
         droppedCount: before?.droppedCount ?? 0,
       });
+      this.#metrics.syncFailed.with(job.spec.name);
       this.#metrics.targetLimit.with(job.spec.name).set(job.targetLimit);
     }
     for (const name of this.#pools.keys()) if (!pools.has(name)) this.#forgetMetrics(name);

@@ -114,14 +114,14 @@ export class Registry {
     name: string,
     help: string,
     type: MetricType,
-    collect: () => Iterable<{ labels?: Labels; value: number }>,
+    collect: () => Iterable<{ suffix?: string; labels?: Labels; value: number }>,
   ): void {
     this.#add({
       name,
       help,
       type,
       *collect() {
-        for (const { labels, value } of collect()) yield { suffix: '', labels: labels ?? [], value };
+        for (const { suffix = '', labels = [], value } of collect()) yield { suffix, labels, value };
       },
     });
   }

@@ -20,6 +20,7 @@ import type { Route } from '#serve/http.ts';
 import { queryRoutes } from '#serve/query.ts';
 import type { TargetMetadata } from '#serve/query-metadata.ts';
 import { EXCHANGE_FEATURES, type ServerFlags } from './flags.ts';
+import { queryTimings } from './query-timings.ts';
 import { type Specimens, warmUp } from './warm-up.ts';
 
 /** Metrics of a shard that are looked at to find a few small ones. */
@@ -69,7 +70,7 @@ export class Querying {
       },
     });
     const [maxConcurrent, maxWaiting] = [flags['query.max-concurrency'], flags['query.max-queued']];
-    const seconds = registry.summary('prometheus_engine_query_duration_seconds', 'Query timings.');
+    const timings = queryTimings(registry, clock);
     const samples = registry.counter('prometheus_engine_query_samples_total', 'Samples that queries have read.');
     this.log = new QueryLog(disk, logger);
     this.desk = new QueryDesk({
@@ -81,7 +82,7 @@ export class Querying {
           tracer.record('promqlExec', 'internal', tookMs, attributes, ended.error ?? '');
         }
         this.log.write(ended);
-        seconds.observe(tookMs / 1000);
+        timings(ended);
         samples.add(stats?.samples.total ?? 0);
       },
     });

@@ -23,6 +23,7 @@ import { tsdbRoutes } from '#serve/tsdb.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
+import { noteStart } from './clean-start.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
@@ -226,6 +227,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
     }),
   ];
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
+  const ended = noteStart(flags['storage.tsdb.path'], nodeDisk, registry);
   const taken = await blocks.prepare();
   await pool.start();
   if (taken) await handOver(taken, pool);
@@ -237,10 +239,10 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   isReady = true;
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
-  const ended = new AbortController();
-  const warming = querying.warmUp(pool, clock, logger, ended.signal);
+  const cooling = new AbortController();
+  const warming = querying.warmUp(pool, clock, logger, cooling.signal);
   const why = await signals.ended;
-  ended.abort();
+  cooling.abort();
   logger.info('stopping', { reason: why });
   isReady = false;
   collecting.targets.stop();
@@ -252,6 +254,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   await tracer.stop();
   await blocks.stop();
   await pool.stop();
+  ended();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;
 }

@@ -25,6 +25,13 @@ export function storeMetrics(registry: Registry, store: ShardStore, keeper: LogK
   counter('pharos_store_log_lost_entries_total', 'Entries of the log whose series could not be read.', () => {
     return keeper.report.orphans;
   });
+  gauge(
+    'prometheus_tsdb_wal_segment_current',
+    'Number of the segment that the log writes, added up over shards.',
+    () => {
+      return keeper.log.samples.sequence;
+    },
+  );
   gauge('prometheus_tsdb_wal_storage_size_bytes', 'Size of the log.', () => keeper.diskBytes);
   gauge(
     'prometheus_tsdb_data_replay_duration_seconds',

@@ -55,7 +55,20 @@ export class Discoveries {
       running.abort.abort();
       this.#running.delete(key);
     }
+    const { metrics, kind } = this.#options;
+    metrics.failedConfigs.with(kind);
+    for (const consumer of this.#wanted.keys()) {
+      if (!wanted.has(consumer)) metrics.discoveredTargets.remove(kind, consumer);
+    }
     this.#wanted = wanted;
+    // What is written in the file was found while the providers started, before anybody was known to want it.
+    for (const consumer of wanted.keys()) this.#countTargets(consumer);
+  }
+
+  #countTargets(consumer: string): void {
+    const { metrics, kind } = this.#options;
+    const found = this.groupsOf(consumer).reduce((sum, group) => sum + group.targets.length, 0);
+    metrics.discoveredTargets.with(kind, consumer).set(found);
   }
 
   /** Everything found for a consumer. */
@@ -101,8 +114,7 @@ export class Discoveries {
     }
     for (const consumer of running.consumers) {
       this.#changed.add(consumer);
-      const found = this.groupsOf(consumer).reduce((sum, group) => sum + group.targets.length, 0);
-      metrics.discoveredTargets.with(kind, consumer).set(found);
+      this.#countTargets(consumer);
     }
     this.#tellSoon();
   }

@@ -22,6 +22,8 @@ export class RemoteMetrics {
   readonly #pending: Readonly<Record<string, Vec<Gauge>>>;
   readonly #gauges: Readonly<Record<string, Vec<Gauge>>>;
   readonly #durations: Vec<HistogramMetric>;
+  readonly #enqueueRetries: Vec<Counter>;
+  readonly #readSegment: Vec<Gauge>;
   readonly #bytes: Vec<Counter>;
   readonly #metadataBytes: Vec<Counter>;
 
@@ -84,6 +86,16 @@ export class RemoteMetrics {
       ),
       diskBytes: registry.gaugeVec('pharos_remote_queue_disk_bytes', 'Size of the queue on disk.', labels),
     };
+    this.#enqueueRetries = registry.counterVec(
+      name('enqueue_retries_total'),
+      'Total number of times enqueue has failed because a shards queue was full. The queue is on disk, so it never is.',
+      labels,
+    );
+    this.#readSegment = registry.gaugeVec(
+      'prometheus_wal_watcher_current_segment',
+      'Segment of the queue on disk that is being sent, added up over shards.',
+      ['consumer'],
+    );
     this.#durations = registry.histogramVec(
       name('sent_batch_duration_seconds'),
       'Duration of send calls to the remote storage.',
@@ -103,6 +115,10 @@ export class RemoteMetrics {
   }
 
   of(remoteName: string, url: string) {
+    this.#enqueueRetries.with(remoteName, url);
+    for (const reason of ['too_old', 'dropped_series', 'queue_full'] as const) {
+      this.#dropped.samples.with(remoteName, url, reason);
+    }
     const pick = <M extends Counter | Gauge | HistogramMetric>(vec: Vec<M>) => vec.with(remoteName, url);
     const counters = (which: keyof Family) => ({
       samples: pick(this.#counters.samples[which]),
@@ -126,6 +142,7 @@ export class RemoteMetrics {
       maxPerSend: pick(gauges['maxPerSend']!),
       highest: pick(gauges['highest']!),
       highestSent: pick(gauges['highestSent']!),
+      readSegment: this.#readSegment.with(remoteName),
       diskBytes: pick(gauges['diskBytes']!),
       duration: pick(this.#durations),
       bytes: pick(this.#bytes),

@@ -96,6 +96,7 @@ export class Sender {
   report(outlet: Outlet): void {
     const { counters } = this.#parts;
     counters.pending.set(this.#queue.pendingPoints);
+    counters.readSegment.set(this.#cursor.segment);
     counters.diskBytes.set(this.#queue.bytes);
     counters.highest.set(outlet.highestTimestamp / 1000);
     for (const kind of ['samples', 'histograms', 'exemplars'] as const) {

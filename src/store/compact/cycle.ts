@@ -49,6 +49,8 @@ const LOOK_INTERVAL_MS = 10 * 60_000;
 /** Out-of-order samples become blocks at least this often. */
 const OUT_OF_ORDER_INTERVAL_MS = 2 * 3_600_000;
 
+type CountKey = 'runs' | 'failures' | 'timeDrops' | 'sizeDrops' | 'reloads' | 'reloadFailures' | 'overlaps';
+
 export class BlockCycle {
   readonly #parts: CycleParts;
   #settings: CycleSettings;
@@ -60,7 +62,7 @@ export class BlockCycle {
   #seen = '';
   #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #stop = new AbortController();
-  readonly #count: Record<'runs' | 'failures' | 'timeDrops' | 'sizeDrops' | 'overlaps', () => void>;
+  readonly #count: Record<CountKey, () => void>;
   readonly #observe: (seconds: number) => void;
 
   constructor(parts: CycleParts, settings: CycleSettings) {
@@ -76,6 +78,8 @@ export class BlockCycle {
       failures: counter('prometheus_tsdb_compactions_failed_total', 'Compactions that failed.'),
       timeDrops: counter('prometheus_tsdb_time_retentions_total', 'Blocks dropped because of their age.'),
       sizeDrops: counter('prometheus_tsdb_size_retentions_total', 'Blocks dropped because of the size limit.'),
+      reloads: counter('prometheus_tsdb_reloads_total', 'Times the shards were told to look at the blocks anew.'),
+      reloadFailures: counter('prometheus_tsdb_reloads_failures_total', 'Times a shard could not open the blocks.'),
       overlaps: counter('prometheus_tsdb_vertical_compactions_total', 'Compactions of overlapping blocks.'),
     };
     const bounds = [0.1, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -118,7 +122,7 @@ export class BlockCycle {
         await this.#cutOutOfOrder();
         await this.#lookAfterBlocks();
         // Blocks that someone has put into the folder or taken out of it are noticed here.
-        await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
+        await this.#reloadBlocks();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#count.failures();
@@ -225,8 +229,18 @@ export class BlockCycle {
 
   /** Removes blocks once no shard serves them: they have successors or are marked as deletable. */
   async #retire(names: readonly string[]): Promise<void> {
-    await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
+    await this.#reloadBlocks();
     await this.#parts.work().remove(names);
+  }
+
+  async #reloadBlocks(): Promise<void> {
+    this.#count.reloads();
+    try {
+      await Promise.all(this.#parts.shards().map((shard) => shard.reloadBlocks(undefined)));
+    } catch (error) {
+      this.#count.reloadFailures();
+      throw error;
+    }
   }
 
   #note(done: Done): void {
