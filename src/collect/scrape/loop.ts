@@ -33,6 +33,8 @@ export type JobRuntime = {
 const ALIGNMENT_MS = 2;
 /** The part of the interval that samples may wait for those of other targets before they are stored. */
 const PATIENCE = 1 / 5;
+/** And the longest: what was scraped should be seen at once. */
+const MAX_PATIENCE_MS = 250;
 
 export class ScrapeLoop {
   #job: JobRuntime;
@@ -210,7 +212,7 @@ export class ScrapeLoop {
         time: this.#time,
         bytes: isTooLarge ? -1 : (page?.body.length ?? 0),
         started: this.#started,
-        patienceMs: Math.min(left, this.#intervalMs * PATIENCE),
+        patienceMs: Math.min(left, this.#intervalMs * PATIENCE, MAX_PATIENCE_MS),
       },
       (pageError, failure) => {
         if (page) source.recycle(page);
