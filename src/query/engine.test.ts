@@ -59,6 +59,10 @@ test('a subquery of very many steps is worked out in pieces, and can be canceled
     grids.reduce((sum, steps) => sum + steps, 0),
     200_000,
   );
+  const steps = { start: START - 50_000, end: START, step: 50_000 };
+  const long = await engine.range('quantile_over_time(time() - 1.6e9 + 0.75, (a{i="2"} - 50)[100s:1ms]) + 1', steps);
+  assert.ok(long.data.type === 'matrix');
+  if (long.data.type === 'matrix') assert.deepEqual([...long.data.vector.values], [-Infinity, -47]);
   const controller = new AbortController();
   grids.length = 0;
   const canceled = engine.instant('sum_over_time(a[1000s:1ms])', START, { signal: controller.signal });

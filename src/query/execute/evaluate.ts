@@ -330,7 +330,7 @@ export class Evaluation {
       return aggregate(input, op, plan, report, this.#pace);
     }
     if (!this.#checkParameter(op, parameter!, plan)) return emptyVector(input.steps);
-    return choose(input, op, parameter!, plan, (code) => annotations.add(code, plan.range));
+    return choose(input, op, parameter!, plan, (code) => annotations.add(code, plan.range), this.#pace);
   }
 
   /** Whether anything can be chosen at all; refuses what is no number of series. */
@@ -407,7 +407,7 @@ export class Evaluation {
       case 'start_timestamp':
         return vector(emptyVector(steps));
       case 'label_replace':
-        return vector(labelReplace(input, text(1), text(2), text(3), text(4)));
+        return vector(await labelReplace(input, text(1), text(2), text(3), text(4), this.#pace));
       case 'label_join':
         return vector(labelJoin(input, text(1), text(2), texts(3)));
       case 'histogram_quantiles': {

@@ -5,18 +5,20 @@ import { hashLabels, type Labels, withLabel } from '#model/labels.ts';
 import { formatValue } from '#model/value.ts';
 import { printHistogram } from '../histogram/print.ts';
 import { type Grouping, Groups, groupLabels, type Report } from './aggregate.ts';
+import type { Pace } from './pace.ts';
 import { FLOAT, HISTOGRAM, takeRows, type Vector, VectorBuilder, withoutEmptyRows } from './vector.ts';
 
 export type Choice = 'topk' | 'bottomk' | 'limitk' | 'limit_ratio';
 
 /** For a single step the rows come in order of rank, group by group. */
-export function choose(
+export async function choose(
   vector: Vector,
   op: Choice,
   parameter: Float64Array,
   grouping: Grouping,
   report: Report,
-): Vector {
+  pace: Pace,
+): Promise<Vector> {
   const { steps, labels } = vector;
   const groups = new Groups(grouping);
   const groupOf = Int32Array.from(labels, (set) => groups.of(set));
@@ -26,6 +28,7 @@ export function choose(
     const chosen = chooseAt(vector, op, parameter[step]!, step, groupOf, groups.labels.length, report);
     for (const row of chosen) kinds[row * steps + step] = vector.kinds[row * steps + step]!;
     ranked = chosen;
+    if (pace.did(labels.length)) await pace.giveWay();
   }
   const result = { ...vector, kinds };
   return steps === 1 ? takeRows(result, ranked) : withoutEmptyRows(result);

@@ -18,6 +18,9 @@ type Context = {
   readonly pace: Pace;
 };
 
+/** Above so many inner steps the outer ones of a row are worked out one by one. */
+const MAX_ROW_STEPS = 65_536;
+
 export async function windowOverVector(
   plan: Plan & { kind: 'window' },
   args: readonly number[],
@@ -30,6 +33,7 @@ export async function windowOverVector(
   const kinds = new Uint8Array(points);
   const histograms = new Map<number, Histogram>();
   const notes = new Notes();
+  const { pace } = context;
   const { grid, offset, at, window, func } = plan;
   const spec = { grid, offset, window, func, args, useStarts: context.useStarts, ...(at === undefined ? {} : { at }) };
   for (const [row, labels] of input.labels.entries()) {
@@ -39,15 +43,20 @@ export async function windowOverVector(
       at: row * steps,
       histogram: (target, value) => histograms.set(target, value),
     };
-    computeRow(
-      spec,
-      rowSamples(input, row, plan.input.grid.start, plan.input.grid.step),
-      labelValue(labels, '__name__'),
-      sink,
-      notes,
-    );
+    const samples = rowSamples(input, row, plan.input.grid.start, plan.input.grid.step);
+    const metric = labelValue(labels, '__name__');
+    if (input.steps <= MAX_ROW_STEPS || at !== undefined) computeRow(spec, samples, metric, sink, notes);
+    else {
+      for (let step = 0; step < steps; step++) {
+        const time = grid.start + step * grid.step;
+        const own = plan.args.map((_, i) => args[i * steps + step]!);
+        const one = { ...spec, args: own, grid: { start: time, end: time, step: grid.step } };
+        computeRow(one, samples, metric, { ...sink, at: sink.at + step }, notes);
+        if (pace.did(input.steps)) await pace.giveWay();
+      }
+    }
     noteCounterName(func, labels, kinds, row * steps, steps, context.features, notes);
-    if (context.pace.did(input.steps + steps)) await context.pace.giveWay();
+    if (pace.did(input.steps + steps)) await pace.giveWay();
   }
   context.annotations.addAll(notes.list(), plan.notesAt);
   return withoutEmptyRows({

@@ -40,6 +40,8 @@ export const isMetadataLabel = (name: string): boolean =>
   name === '__name__' || name === '__type__' || name === '__unit__';
 
 export const dropMetadata = (labels: Labels): Labels => {
+  // Names are in order: behind the metric's come those with two underscores, and then all others.
+  if (labels[0] === '__name__' && !labels[2]?.startsWith('__')) return labels.slice(2);
   for (let i = 0; i < labels.length; i += 2) {
     if (isMetadataLabel(labels[i]!)) return keepLabels(labels, (name) => !isMetadataLabel(name));
   }
@@ -81,9 +83,20 @@ export function withoutNames(vector: Vector, delayed: boolean, merge = false): V
   if (delayed) return { ...vector, dropName };
   const labels = vector.labels.map(dropMetadata);
   const renamed = { ...vector, labels, dropName };
+  if (hasOneMetric(vector.labels, labels)) return renamed;
   if (merge) return mergeSame(renamed);
   assertDistinct(labels);
   return renamed;
+}
+
+/** Whether all rows have lost the same name and nothing else: then they differ without it as well. */
+function hasOneMetric(before: readonly Labels[], after: readonly Labels[]): boolean {
+  const name = before[0]?.[1];
+  for (let row = 0; row < before.length; row++) {
+    const labels = before[row]!;
+    if (labels[0] !== '__name__' || labels[1] !== name || after[row]!.length !== labels.length - 2) return false;
+  }
+  return true;
 }
 
 export function assertDistinct(labels: readonly Labels[]): void {

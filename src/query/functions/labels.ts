@@ -5,10 +5,18 @@ import { compileRegex, type Regex } from '#base/regex/regex.ts';
 import { compareLabels, type Labels, labelValue, withLabel } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import { executionError } from '../execute/errors.ts';
+import type { Pace } from '../execute/pace.ts';
 import { mergeSame, relabeled, type Vector } from '../execute/vector.ts';
 import { isValidLabelName } from '../parse/quote.ts';
 
-export function labelReplace(vector: Vector, to: string, replacement: string, from: string, pattern: string): Vector {
+export async function labelReplace(
+  vector: Vector,
+  to: string,
+  replacement: string,
+  from: string,
+  pattern: string,
+  pace: Pace,
+): Promise<Vector> {
   let regex: Regex;
   try {
     regex = compileRegex(pattern);
@@ -20,12 +28,14 @@ export function labelReplace(vector: Vector, to: string, replacement: string, fr
   }
   if (!isValidLabelName(to)) throw executionError(`invalid destination label name in label_replace(): ${to}`);
   const dropName = vector.dropName.slice();
-  const labels = vector.labels.map((set, row) => {
+  const { groupNames } = regex;
+  const labels: Labels[] = [];
+  for (const [row, set] of vector.labels.entries()) {
     const match = regex.match(labelValue(set, from));
-    if (!match) return set;
-    if (to === '__name__') dropName[row] = 0;
-    return withLabel(set, to, expand(replacement, match, regex.groupNames));
-  });
+    if (match && to === '__name__') dropName[row] = 0;
+    labels.push(match ? withLabel(set, to, expand(replacement, match, groupNames)) : set);
+    if (pace.did(200)) await pace.giveWay();
+  }
   return mergeSame(relabeled(vector, labels, dropName));
 }
 
