@@ -123,7 +123,9 @@ function readRaw(request: NodeRequest, limit: number): Promise<Buffer> {
       else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
     });
     request.on('error', reject);
-    request.on('close', () => reject(new OperatingError('canceled', 'the client has gone away')));
+    request.on('close', () => {
+      if (!request.readableEnded) reject(new OperatingError('canceled', 'the client has gone away'));
+    });
   });
 }
 
