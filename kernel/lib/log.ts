@@ -151,14 +151,18 @@ export let replayed: u32 = 0; // samples put back
 export let skipped: u32 = 0; // already in a chunk
 export let orphaned: u32 = 0; // of series whose record is lost, or of another shard
 
+// What `replaySamples` does with samples that are not newer than their series: 0: pass over, they are in a chunk.
+const LATE: u32 = 1; // all came out of order
+const EITHER: u32 = 2; // out of order if they are older
+
 /**
- * Puts the samples of a body back into the head. `map` holds slot + 1 by log number. Returns 0, or -1 if the body is broken;
+ * Puts the samples of a body back into the head, by `order`. `map` holds slot + 1 by log number. Returns 0, or -1 if the body is broken;
  * counts are left in `replayed`, `skipped` and `orphaned`.
  */
 export function replaySamples(
   body: usize,
   bytes: u32,
-  outOfOrder: bool,
+  order: u32,
   map: usize,
   mapSize: u32,
   range: i64,
@@ -205,10 +209,11 @@ export function replaySamples(
       orphaned++;
       continue;
     }
-    if (outOfOrder) {
+    const isOld = (load<u8>(row, R_FLAGS) & F_HAS_TIME) != 0 && load<i64>(row, X_LAST_TIME) >= time;
+    if (order == LATE || (order == EITHER && isOld && load<i64>(row, X_LAST_TIME) != time)) {
       if (appendOutOfOrder(row, time, whole, 0)) replayed++;
       else skipped++;
-    } else if (load<u8>(row, R_FLAGS) & F_HAS_TIME && load<i64>(row, X_LAST_TIME) >= time) skipped++;
+    } else if (isOld) skipped++;
     else {
       if (!load<u8>(row, R_ENCODING)) reopen(row, times, values, starts, state, range);
       appendInOrder(row, time, whole, flags & LOG_STARTS ? start : 0, range, 0);

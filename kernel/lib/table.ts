@@ -62,6 +62,7 @@ export let seriesCount: u32 = 0;
 export let pairCount: u32 = 0;
 export let nameCount: u32 = 0;
 let freeSlot: u32 = 0; // slot + 1
+let firstGeneration: u16 = 0; // of a slot that was never used
 let firstName: usize = 0;
 
 // Bucket arrays (u32), sizes are powers of two.
@@ -86,6 +87,11 @@ export function tableInit(directory: usize, pairHashes: usize): void {
   seriesBuckets = buckets(seriesMask);
   pairBuckets = buckets(pairMask);
   nameBuckets = buckets(nameMask);
+}
+
+/** Runs differ in it, so that refs of an earlier one are known for what they are. */
+export function setFirstGeneration(generation: u32): void {
+  firstGeneration = <u16>(generation & 0x7fff);
 }
 
 function buckets(mask: u32): usize {
@@ -303,6 +309,7 @@ export function seriesCreate(lengths: usize, bytes: usize, count: u32): i32 {
       memory.fill(fresh, 0, <usize>PAGE_ROWS * R_BYTES);
       store<u32>(pages + (<usize>page << 2), <u32>fresh);
     }
+    store<u16>(rowOf(slot), firstGeneration, R_GENERATION);
     rowCount++;
   }
   if (seriesCount > seriesMask) seriesMask = grow(seriesBuckets, seriesMask, 2);

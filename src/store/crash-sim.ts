@@ -57,6 +57,12 @@ class Life {
   }
 
   async open(): Promise<void> {
+    this.#begin();
+    await this.#store.ready();
+  }
+
+  /** Opens without waiting for the log to be read. */
+  #begin(): void {
     this.#clock = new SimClock(this.#now);
     this.#store = openShardStore({
       disk: this.#disk.view(),
@@ -69,11 +75,17 @@ class Life {
       shards: this.#shards,
       options: this.#options,
     });
-    await this.#store.ready();
+    this.#store.ready().catch(() => undefined);
   }
 
   /** Works until the machine goes down. */
   async liveUntilCrash(): Promise<void> {
+    if (this.#random.below(2) === 0) {
+      // A kill in between, after which samples come in before the log is read.
+      this.#disk.restart(false);
+      this.#begin();
+      for (let i = this.#random.below(4); i > 0; i--) await this.#append();
+    }
     const calls = this.#random.below(4) === 0 ? 2 + this.#random.below(10) : 5 + this.#random.below(60);
     this.#disk.crashAt(this.#disk.calls + calls);
     for (let turn = 0; turn < 400 && !this.#disk.crashed; turn++) {

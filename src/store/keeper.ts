@@ -55,6 +55,7 @@ export class LogKeeper {
   }
 
   readonly #stored: readonly StoredGeneration[];
+  #foreign: readonly string[] = [];
 
   get isReadOnly(): boolean {
     return this.reason !== '';
@@ -70,7 +71,7 @@ export class LogKeeper {
 
   // ---- loading ----
 
-  /** Brings back the log of earlier runs, of whatever number of shards they had. */
+  /** Brings back the log of earlier runs, of whatever number of shards they had. `settle` is to follow. */
   async load(): Promise<void> {
     const { clock, shard, shards } = this.#parts;
     const begun = clock.monotonic();
@@ -84,6 +85,7 @@ export class LogKeeper {
     await this.#replay(this.#stored, { shard, shards, countOrphans: true });
     await finishReplay(this.#head);
     this.#syncStored(sizes);
+    this.#foreign = foreign.map(({ folder }) => folder);
     this.loadMs = clock.monotonic() - begun;
     if (this.report.segments > 0) {
       this.#logger.info('log loaded', { ...this.report, durationMs: Math.round(this.loadMs) });
@@ -91,7 +93,11 @@ export class LogKeeper {
     if (this.report.orphans > 0) {
       this.#logger.error('the log has samples of series whose record is lost', { samples: this.report.orphans });
     }
-    if (foreign.length > 0) await this.#adopt(foreign.map(({ folder }) => folder));
+  }
+
+  /** Makes one log of what `load` has found, if there was more than that. */
+  async settle(): Promise<void> {
+    if (this.#foreign.length > 0) await this.#adopt(this.#foreign);
     else if (this.#stored.length >= MAX_GENERATIONS) await this.checkpoint();
   }
 

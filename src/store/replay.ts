@@ -15,6 +15,10 @@ import { inSlices, pause } from './slices.ts';
 
 const SLICE_ROWS = 5000;
 const RESERVED_SERIES = 64;
+/** What becomes of samples that are not newer than their series; see kernel/lib/log.ts. */
+const IN_ORDER = 0;
+const LATE = 1;
+const EITHER = 2;
 
 export type ReplayReport = {
   segments: number;
@@ -213,8 +217,11 @@ function apply(
       return count >= 0;
     }
     case KIND.samples:
+      return applySamples(head, IN_ORDER, body, map, options, report);
     case KIND.late:
-      return applySamples(head, kind === KIND.late, body, map, options, report);
+      return applySamples(head, LATE, body, map, options, report);
+    case KIND.held:
+      return applySamples(head, head.options.outOfOrderWindowMs > 0 ? EITHER : IN_ORDER, body, map, options, report);
     case KIND.histograms: {
       head.memory.ahead(256 * 1024);
       const { id, timestamp, histogram } = readHistogram(body);
@@ -286,7 +293,7 @@ function applySeries(
 
 function applySamples(
   head: Head,
-  late: boolean,
+  order: number,
   body: Uint8Array,
   map: SlotMap,
   options: ReplayOptions,
@@ -300,7 +307,7 @@ function applySamples(
   const status = kernel.replaySamples(
     areas.record,
     body.length,
-    late ? 1 : 0,
+    order,
     map.address,
     map.size,
     BigInt(head.options.chunkRangeMs),

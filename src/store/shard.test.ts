@@ -81,6 +81,7 @@ test('what was appended is read back, before and after a restart without a goodb
     { sampleSegmentBytes: 20_000, keepSegmentBytes: 50_000, maxSampleBytes: 60_000 },
     { clock },
   );
+  await first.ready();
   for (const [i, rows] of batches.entries()) {
     const result = await first.append(batchOf(rows));
     assert.deepEqual(result.rejections, []);
@@ -106,6 +107,71 @@ test('what was appended is read back, before and after a restart without a goodb
   const fourth = open(folder);
   await fourth.ready();
   assert.deepEqual(contents(fourth), all);
+});
+
+test('while the log is read batches are acknowledged, logged and held; afterwards they get their verdicts', async (t) => {
+  const folder = temporaryFolder(t);
+  const first = open(folder);
+  await first.ready();
+  const [a, b] = [labelsOf({ __name__: 'a' }), labelsOf({ __name__: 'b' })];
+  await first.append(batchOf([{ labels: a, time: NOW, value: 1 }]));
+
+  const second = open(folder, { maxAheadMs: 600_000 });
+  const answer = await second.append(
+    batchOf([
+      { labels: a, time: NOW - 1, value: 7 },
+      { labels: a, time: NOW + 15_000, value: 2 },
+      { labels: b, time: NOW + 600_001, value: 3 },
+      { labels: b, time: NOW + 0.5, value: 3 },
+      { labels: [], time: NOW, value: 3 },
+    ]),
+  );
+  assert.equal(second.isLoaded, false, 'nobody waited');
+  assert.deepEqual(
+    answer.rejections.map(({ index, reason }) => [index, reason]).sort(),
+    [
+      [2, 'tooFarInFuture'],
+      [3, 'outOfBounds'],
+      [4, 'invalidLabels'],
+    ],
+    'what no head would take is refused at once',
+  );
+  const again = await second.append({
+    refs: answer.refs.slice(0, 1),
+    timestamps: Float64Array.of(NOW + 30_000),
+    values: Float64Array.of(3),
+    series: [],
+  });
+  assert.deepEqual(again.rejections, []);
+  assert.equal(second.isLoaded, false);
+  // Killed before the log is read: the next run has what was acknowledged.
+  const third = open(folder);
+  const want = new Map([['a', [`${NOW} 1`, `${NOW + 15_000} 2`, `${NOW + 30_000} 3`]]]);
+  for (const store of [second, third]) {
+    await store.ready();
+    assert.deepEqual(contents(store), want);
+  }
+  const known = await second.append({
+    refs: Float64Array.of(answer.refs[0]!, answer.refs[1]!),
+    timestamps: Float64Array.of(NOW + 45_000, NOW + 45_000),
+    values: Float64Array.of(4, 5),
+    series: [],
+  });
+  assert.deepEqual(known.rejections, [], 'refs given meanwhile stay good');
+});
+
+test('refs of an earlier run are unknown', async (t) => {
+  const rows = batchOf([{ labels: labelsOf({ __name__: 'a' }), time: NOW, value: 1 }]);
+  const open1 = open(temporaryFolder(t));
+  const { refs } = await open1.append(rows);
+  const open2 = open(temporaryFolder(t), {}, { clock: new SimClock(NOW + 1) });
+  await open2.append(rows);
+  await open2.ready();
+  const { rejections } = await open2.append({ ...rows, refs, series: [] });
+  assert.deepEqual(
+    rejections.map(({ reason }) => reason),
+    ['unknownRef'],
+  );
 });
 
 test('a restart with another number of shards keeps all data, and its log goes over', async (t) => {
@@ -148,6 +214,7 @@ test('a restart with another number of shards keeps all data, and its log goes o
 test('caches are told since when nothing has changed', async (t) => {
   const store = open(temporaryFolder(t), { outOfOrderWindowMs: 3_600_000 });
   const labels = labelsOf({ __name__: 'm' });
+  await store.ready();
   const put = (time: number) => store.append(batchOf([{ labels, time, value: 1 }]));
   await put(NOW);
   const { mark } = store.changes.since(-1);

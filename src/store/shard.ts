@@ -25,6 +25,7 @@ import { BlockSet } from './block/set.ts';
 import { ChangeTrack } from './changes.ts';
 import { type Cardinality, cardinality } from './head/cardinality.ts';
 import { Head, NO_MAX_TIME } from './head/head.ts';
+import { HeldBatches } from './head/hold.ts';
 import { labelNamesOf, labelValuesOf } from './head/label-index.ts';
 import { headCounters } from './head/metrics.ts';
 import { matchSlots } from './head/postings.ts';
@@ -32,8 +33,12 @@ import { HeadSource, selectHead } from './head/select.ts';
 import { LogKeeper } from './keeper.ts';
 import { mergeSelections } from './merge-select.ts';
 import type { StoreOptions } from './options.ts';
+import { pause } from './slices.ts';
 import { mergeSorted } from './sorted.ts';
 import { storeMetrics } from './store-metrics.ts';
+
+/** For so long other work waits. */
+const SLICE_MS = 10;
 
 export type ShardStoreParts = {
   readonly disk: Disk;
@@ -64,6 +69,7 @@ export class ShardStore implements Appender, ShardSource {
   readonly #parts: ShardStoreParts;
   readonly #keeper: LogKeeper;
   readonly #loaded: Promise<void>;
+  readonly #held: HeldBatches;
   #isLoaded = false;
   #options: StoreOptions;
   #commit: Promise<void> | undefined;
@@ -84,6 +90,7 @@ export class ShardStore implements Appender, ShardSource {
     this.blocks.reload();
     this.head.minValidTime = this.#blocksEnd();
     this.#keeper = new LogKeeper(parts, this.head);
+    this.#held = new HeldBatches(this.head);
     storeMetrics(registry, this, this.#keeper);
     this.#loaded = this.#load();
   }
@@ -99,13 +106,14 @@ export class ShardStore implements Appender, ShardSource {
 
   async #load(): Promise<void> {
     const { clock, options } = this.#parts;
-    await this.#keeper.load();
-    this.#isLoaded = true;
-    this.changes.note(-Infinity);
-    if (this.#closed) return;
     if (options.fsyncIntervalMs > 0) {
       this.#timers.push(every(clock, options.fsyncIntervalMs, () => this.#keeper.sync()));
     }
+    await this.#keeper.load();
+    await this.#appendHeld();
+    this.changes.note(-Infinity);
+    await this.#keeper.settle();
+    if (this.#closed) return;
     this.#timers.push(every(clock, 2000, () => this.#keeper.maintain()));
     this.#timers.push(
       every(clock, 5000, () => {
@@ -113,6 +121,33 @@ export class ShardStore implements Appender, ShardSource {
         return this.#keeper.recover();
       }),
     );
+  }
+
+  /** What came in meanwhile; from the moment that nothing is left, batches go to the head. */
+  async #appendHeld(): Promise<void> {
+    const { clock, logger } = this.#parts;
+    let sliceStart = clock.monotonic();
+    for (let held = this.#held.next(); held; held = this.#held.next()) {
+      const { batch, segment } = held;
+      try {
+        this.#noteAppended(this.head.append(batch, this.#keeper.log, segment));
+      } catch (error) {
+        if (errorCode(error) !== 'memory_full') throw error;
+        logger.error('cannot append what came in while the log was read', { err: errorText(error) });
+      }
+      if (clock.monotonic() - sliceStart < SLICE_MS) continue;
+      this.#keeper.commit();
+      await pause();
+      sliceStart = clock.monotonic();
+    }
+    this.#isLoaded = true;
+    this.#keeper.commit();
+  }
+
+  /** Tells caches what the head's last append has changed. */
+  #noteAppended({ created }: AppendResult): void {
+    const { touched } = this.head;
+    if (touched !== Infinity || created > 0) this.changes.note(touched, created > 0);
   }
 
   #reportRefusals(): void {
@@ -154,14 +189,15 @@ export class ShardStore implements Appender, ShardSource {
   }
 
   async append(batch: SampleBatch): Promise<AppendResult> {
-    if (!this.#isLoaded) await this.#loaded;
+    if (!this.#isLoaded && this.#held.isFull) await this.#loaded;
     if (this.#closed) throw new OperatingError('closed', 'cannot append: the store is closed');
     if (this.#keeper.isReadOnly) return refuseAll(batch, this.#keeper.reason);
     let result: AppendResult;
     try {
-      result = this.head.append(batch, this.#keeper.log);
-      const { touched } = this.head;
-      if (touched !== Infinity || result.created > 0) this.changes.note(touched, result.created > 0);
+      if (this.#isLoaded) {
+        result = this.head.append(batch, this.#keeper.log);
+        this.#noteAppended(result);
+      } else result = this.#held.take(batch, this.#keeper.log);
     } catch (error) {
       this.changes.note(-Infinity);
       if (errorCode(error) !== 'memory_full') throw error;

@@ -32,7 +32,8 @@ export type HeadOptions = {
 export const NO_MIN_TIME = 2 ** 52;
 export const NO_MAX_TIME = -(2 ** 52);
 
-const REASONS: Readonly<Record<number, RejectReason>> = {
+/** Reasons of refusal by the kernel's codes. */
+export const REASONS: Readonly<Record<number, RejectReason>> = {
   3: 'outOfOrder',
   4: 'outOfBounds',
   5: 'tooOld',
@@ -82,6 +83,7 @@ export class Head {
     this.counters = counters;
     this.#clock = clock;
     this.table = new SeriesTable(this.memory);
+    this.memory.kernel.setFirstGeneration(Math.floor(clock.now()) % 2 ** 15);
     this.resolver = new SeriesResolver(this.memory, this.table, counters, this.refusals, () => this.#options);
     this.writer = new HeadWriter(this.memory, this.table);
     this.histograms = new OpenHistograms(this.memory);
@@ -106,20 +108,37 @@ export class Head {
     return Math.max(this.minValidTime, this.maxTime - Math.floor(this.#options.chunkRangeMs / 2));
   }
 
-  /** Takes a batch and leaves its records in the log's buffers. Throws `memory_full` if the shard's memory is. */
-  append(batch: SampleBatch, log: ShardLog): AppendResult {
+  /**
+   * Takes a batch and leaves its records in the log's buffers. `segment` is where its samples are in the log first. Throws `memory_full` if the shard's memory is.
+   */
+  append(batch: SampleBatch, log: ShardLog, segment = log.samples.sequence): AppendResult {
     const rejections: Rejection[] = [];
     const { refs, refused, created } = this.resolver.resolve(batch);
     this.touched = Infinity;
     this.setLimits();
     for (let start = 0; start < batch.refs.length; start += MAX_ROWS) {
-      this.#appendRows(batch, start, Math.min(batch.refs.length, start + MAX_ROWS), refs, refused, rejections, log);
+      this.#appendRows(
+        batch,
+        start,
+        Math.min(batch.refs.length, start + MAX_ROWS),
+        refs,
+        refused,
+        rejections,
+        log,
+        segment,
+      );
     }
-    const target = (ref: SeriesRef) => (ref < 0 ? refs[-ref - 1]! : this.#isKnown(ref) ? ref : -1);
-    if (batch.histograms) this.#appendHistograms(batch.histograms, target, refused, rejections, log);
+    const target = (ref: SeriesRef) => (ref < 0 ? refs[-ref - 1]! : this.knows(ref) ? ref : -1);
+    if (batch.histograms) this.#appendHistograms(batch.histograms, target, refused, rejections, log, segment);
     if (batch.exemplars) this.#appendExemplars(batch.exemplars, target, rejections, log);
     if (batch.metadata) this.#setMetadata(batch.metadata, log);
     return { refs, rejections, created };
+  }
+
+  /** Times above this are refused now. */
+  get highestTime(): number {
+    const { maxAheadMs } = this.#options;
+    return maxAheadMs > 0 ? this.#clock.now() + maxAheadMs : Number.MAX_SAFE_INTEGER;
   }
 
   /** Whether a label set belongs to this shard of `shards`. */
@@ -127,7 +146,8 @@ export class Head {
     return shardOf(hashLabels(labels), shards) === this.#options.shard;
   }
 
-  #isKnown(ref: SeriesRef): boolean {
+  /** Whether a ref is of a series that is there. */
+  knows(ref: SeriesRef): boolean {
     const slot = ref % 2 ** 32;
     return (
       slot < this.table.counts().slots &&
@@ -138,14 +158,13 @@ export class Head {
 
   /** Puts the times that verdicts depend on where the kernel reads them; once per batch, as Prometheus does. */
   setLimits(): void {
-    const { maxAheadMs, outOfOrderWindowMs, chunkRangeMs } = this.#options;
-    const highest = maxAheadMs > 0 ? this.#clock.now() + maxAheadMs : Number.MAX_SAFE_INTEGER;
+    const { outOfOrderWindowMs, chunkRangeMs } = this.#options;
     const f64 = this.memory.shard.f64;
     const at = this.memory.areas.limits / 8;
     f64[at] = this.appendableFrom;
     f64[at + 1] = this.maxTime;
     f64[at + 2] = outOfOrderWindowMs;
-    f64[at + 3] = highest;
+    f64[at + 3] = this.highestTime;
     f64[at + 4] = chunkRangeMs;
   }
 
@@ -157,6 +176,7 @@ export class Head {
     refused: ReadonlyMap<number, SeriesProblem>,
     rejections: Rejection[],
     log: ShardLog,
+    segment: number,
   ): void {
     const count = end - start;
     this.memory.ahead(count * ROW_AHEAD_BYTES);
@@ -176,7 +196,7 @@ export class Head {
         f64[areas.refs / 8 + i - start] = resolved ?? -1;
       }
     }
-    const retry = this.#run(count, batch.starts !== undefined, start, batch, rejections, log);
+    const retry = this.#run(count, batch.starts !== undefined, start, batch, rejections, log, segment);
     for (const index of retry) {
       // The open chunk was a histogram's: the float begins a new one.
       const slot = f64AsSlot(shard.f64, areas.refs / 8 + index - start);
@@ -186,7 +206,7 @@ export class Head {
       const kept = new Set(retry.map((index) => index - start));
       const again = shard.f64;
       for (let i = 0; i < count; i++) if (!kept.has(i)) again[areas.refs / 8 + i] = Number.NaN;
-      this.#run(count, batch.starts !== undefined, start, batch, rejections, log);
+      this.#run(count, batch.starts !== undefined, start, batch, rejections, log, segment);
     }
   }
 
@@ -198,6 +218,7 @@ export class Head {
     batch: SampleBatch,
     rejections: Rejection[],
     log: ShardLog,
+    segment: number,
   ): number[] {
     const { kernel, areas, shard } = this.memory;
     kernel.append(
@@ -207,7 +228,7 @@ export class Head {
       areas.values,
       withStarts ? areas.starts : 0,
       areas.limits,
-      log.samples.sequence,
+      segment,
       areas.out,
       areas.rejects,
       areas.closed,
@@ -235,7 +256,7 @@ export class Head {
       const index = start + u32[(areas.rejects >>> 2) + i * 2]!;
       const code = u32[(areas.rejects >>> 2) + i * 2 + 1]!;
       if (code === NEEDS_HOST) retry.push(index);
-      else rejections.push(this.#refusal('sample', index, REASONS[code]!, batch.timestamps[index]!));
+      else rejections.push(this.refusal('sample', index, REASONS[code]!, batch.timestamps[index]!));
     }
     return retry;
   }
@@ -249,7 +270,8 @@ export class Head {
     this.maxOutOfOrderTime = Math.max(this.maxOutOfOrderTime, max);
   }
 
-  #refusal(kind: 'sample' | 'histogram', index: number, reason: RejectReason, time: number): Rejection {
+  /** Counts what is refused and words it. */
+  refusal(kind: 'sample' | 'histogram', index: number, reason: RejectReason, time: number): Rejection {
     const type = kind === 'sample' ? 'float' : 'histogram';
     if (reason === 'outOfOrder') this.counters.outOfOrder[type].add();
     else if (reason === 'outOfBounds') this.counters.outOfBounds[type].add();
@@ -266,22 +288,23 @@ export class Head {
     refused: ReadonlyMap<number, SeriesProblem>,
     rejections: Rejection[],
     log: ShardLog,
+    segment: number,
   ): void {
     for (const [index, entry] of histograms.entries()) {
       const ref = target(entry.ref);
       if (!(ref >= 0)) {
         const problem = entry.ref < 0 ? refused.get(-entry.ref - 1) : undefined;
         if (problem) rejections.push({ kind: 'histogram', index, ...problem });
-        else rejections.push(this.#refusal('histogram', index, 'unknownRef', entry.timestamp));
+        else rejections.push(this.refusal('histogram', index, 'unknownRef', entry.timestamp));
         continue;
       }
       this.memory.ahead(256 * 1024);
-      const outcome = this.histograms.append(ref % 2 ** 32, entry, this, log);
+      const outcome = this.histograms.append(ref % 2 ** 32, entry, this, log, segment);
       if (outcome === undefined) this.counters.appended.histogram.add();
       else if (outcome.reason === 'invalidHistogram') {
         this.counters.invalid.with('histogram').add();
         rejections.push({ kind: 'histogram', index, ...outcome });
-      } else rejections.push(this.#refusal('histogram', index, outcome.reason, entry.timestamp));
+      } else rejections.push(this.refusal('histogram', index, outcome.reason, entry.timestamp));
     }
   }
 

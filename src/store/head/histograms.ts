@@ -53,7 +53,13 @@ export class OpenHistograms {
   }
 
   /** Appends; the record goes to the log if there is one (there is none while the log is read). */
-  append(slot: number, entry: Omit<Entry, 'ref'>, head: Head, log: ShardLog | undefined): Refusal | undefined {
+  append(
+    slot: number,
+    entry: Omit<Entry, 'ref'>,
+    head: Head,
+    log: ShardLog | undefined,
+    segment = log?.samples.sequence ?? 0,
+  ): Refusal | undefined {
     const { timestamp, value } = entry;
     const problem = histogramProblem(value);
     if (problem) return { reason: 'invalidHistogram', detail: problem };
@@ -74,12 +80,19 @@ export class OpenHistograms {
       return undefined;
     }
     if (log) head.writer.histogram(slot, timestamp, value, log);
-    this.#appendInOrder(slot, timestamp, value, head, log);
+    this.#appendInOrder(slot, timestamp, value, head, log, segment);
     head.sawTimes(timestamp, timestamp, false);
     return undefined;
   }
 
-  #appendInOrder(slot: number, time: number, value: Histogram, head: Head, log: ShardLog | undefined): void {
+  #appendInOrder(
+    slot: number,
+    time: number,
+    value: Histogram,
+    head: Head,
+    log: ShardLog | undefined,
+    segment: number,
+  ): void {
     let open = this.#open.get(slot);
     const last = this.#last.get(slot)?.histogram;
     let start: ChunkStart = last ? continues(last, value) : 'unknown';
@@ -112,7 +125,6 @@ export class OpenHistograms {
     open.bytes = undefined;
     this.#last.set(slot, { time, histogram: value });
     const encoding = value.integer ? CHUNK_HISTOGRAM : CHUNK_FLOAT_HISTOGRAM;
-    const segment = log ? log.samples.sequence : 0;
     this.#memory.kernel.setHistogram(slot, encoding, open.columns.timestamps[0]!, time, segment);
   }
 

@@ -40,6 +40,20 @@ export type StoreKernel = {
     oooLog: number,
     late: number,
   ): void;
+  logRows(
+    n: number,
+    refs: number,
+    times: number,
+    values: number,
+    starts: number,
+    lowest: number,
+    highest: number,
+    out: number,
+    rejects: number,
+    fresh: number,
+    log: number,
+  ): void;
+  setFirstGeneration(generation: number): void;
   judgeHistogram(slot: number, time: number, limits: number): number;
   setHistogram(slot: number, encoding: number, min: number, last: number, segment: number): void;
   logIdOf(slot: number): number;
@@ -113,7 +127,7 @@ export type StoreKernel = {
   replaySamples(
     body: number,
     bytes: number,
-    outOfOrder: number,
+    order: number,
     map: number,
     mapSize: number,
     range: number | bigint,

@@ -23,6 +23,8 @@ export const KIND = {
   histograms: 7,
   /** keep: exemplars. */
   exemplars: 8,
+  /** samples: floats taken while the log of earlier runs was being read. */
+  held: 9,
 } as const;
 
 export const SEGMENT_MAGIC = 0x50484c31; // "PHL1"
