@@ -172,8 +172,12 @@ function* samplesOf(metric: Metric, labels: Labels): Iterable<FamilySample> {
 
 const withLast = (labels: Labels, name: string, value: string): Labels => [...labels, name, value];
 
-/** Points in time are not added up: the latest counts. */
-const isPointInTime = (name: string): boolean => /_timestamp(_in)?_seconds$/.test(name);
+/** How values of several threads become one: points in time are not added up, the latest or the earliest counts. */
+function combinationOf(name: string): (a: number, b: number) => number {
+  if (/_min_time(_seconds)?$|_lowest_timestamp(_seconds)?$/.test(name)) return Math.min;
+  if (/_timestamp(_in)?_seconds$|_max_time(_seconds)?$/.test(name)) return Math.max;
+  return (a, b) => a + b;
+}
 
 /** Families of several registries as one: values of equal series are added. */
 export function mergeFamilies(sources: readonly (readonly MetricFamily[])[]): MetricFamily[] {
@@ -184,7 +188,7 @@ export function mergeFamilies(sources: readonly (readonly MetricFamily[])[]): Me
       entry = { family, samples: new Map() };
       merged.set(family.name, entry);
     }
-    const combine = isPointInTime(family.name) ? Math.max : (a: number, b: number) => a + b;
+    const combine = combinationOf(family.name);
     for (const sample of family.samples) {
       const key = `${sample.suffix}\xfe${labelsKey(sample.labels)}`;
       const before = entry.samples.get(key);

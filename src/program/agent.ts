@@ -20,6 +20,7 @@ import { Collecting } from './collecting.ts';
 import { loadServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
 import type { AGENT_FLAGS, AgentFlags } from './flags.ts';
+import { lockFolder } from './folder-lock.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
@@ -139,6 +140,7 @@ async function run(flags: AgentFlags): Promise<number> {
     ...exchange.receiving(),
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
   ];
+  const lock = lockFolder(flags['storage.agent.path'], 'agent', flags['storage.agent.no-lockfile'], registry, logger);
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
   await pool.start();
   await apply(config);
@@ -152,6 +154,7 @@ async function run(flags: AgentFlags): Promise<number> {
   await web.stop();
   await tracer.stop();
   await pool.stop();
+  lock.release();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;
 }

@@ -120,6 +120,11 @@ export const STORAGE_FLAGS = {
     kind: 'duration',
     help: 'How long samples are kept; 15d if neither this nor a size is given. The configuration file goes before it.',
   },
+  'storage.tsdb.no-lockfile': {
+    kind: 'boolean',
+    default: false,
+    help: 'Do not keep other servers from the same folder by a lock file.',
+  },
   'storage.tsdb.retention.size': { kind: 'size', help: 'How many bytes blocks and log may take; 0: no limit.' },
   'storage.tsdb.min-block-duration': {
     kind: 'duration',
@@ -257,6 +262,11 @@ export const AGENT_FLAGS = {
     kind: 'text',
     default: 'data-agent/',
     help: 'Folder of the queues in which samples wait for their remotes.',
+  },
+  'storage.agent.no-lockfile': {
+    kind: 'boolean',
+    default: false,
+    help: 'Do not keep other agents from the same folder by a lock file.',
   },
   'storage.agent.series-retention': {
     kind: 'duration',

@@ -28,6 +28,7 @@ import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
 import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
+import { lockFolder } from './folder-lock.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
@@ -226,6 +227,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
       logger,
     }),
   ];
+  const lock = lockFolder(flags['storage.tsdb.path'], 'tsdb', flags['storage.tsdb.no-lockfile'], registry, logger);
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
   const ended = noteStart(flags['storage.tsdb.path'], nodeDisk, registry);
   const taken = await blocks.prepare();
@@ -255,6 +257,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   await blocks.stop();
   await pool.stop();
   ended();
+  lock.release();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;
 }

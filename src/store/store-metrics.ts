@@ -38,6 +38,22 @@ export function storeMetrics(registry: Registry, store: ShardStore, keeper: LogK
     'Time that loading the log took, added up over shards.',
     () => keeper.loadMs / 1000,
   );
+  const time = (name: string, help: string, value: () => number) => {
+    const known = (scale: number) => (Number.isFinite(value()) ? [{ value: value() / scale }] : []);
+    registry.collected(name, `${help}, milliseconds.`, 'gauge', () => known(1));
+    registry.collected(`${name}_seconds`, `${help}, seconds.`, 'gauge', () => known(1000));
+  };
+  const headTime = (pick: 'min' | 'max') => {
+    const range = store.headRange;
+    return range.min <= range.max ? range[pick] : Number.NaN;
+  };
+  time('prometheus_tsdb_head_min_time', 'First time in the head', () => headTime('min'));
+  time('prometheus_tsdb_head_max_time', 'Last time in the head', () => headTime('max'));
+  time('prometheus_tsdb_lowest_timestamp', 'First time that is stored', () => {
+    const head = headTime('min');
+    const blocks = store.blocks.range?.min ?? Number.NaN;
+    return Number.isNaN(head) || blocks < head ? blocks : head;
+  });
   gauge('pharos_store_head_bytes', 'Memory that series and chunks take.', () => head.table.counts().usedBytes);
   gauge('pharos_store_read_only', '1 while the log cannot be written and nothing is taken.', () =>
     store.isReadOnly ? 1 : 0,
