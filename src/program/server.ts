@@ -23,7 +23,6 @@ import { tsdbRoutes } from '#serve/tsdb.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
-import { noteStart } from './clean-start.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
@@ -229,7 +228,6 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   ];
   const lock = lockFolder(flags['storage.tsdb.path'], 'tsdb', flags['storage.tsdb.no-lockfile'], registry, logger);
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
-  const ended = noteStart(flags['storage.tsdb.path'], nodeDisk, registry);
   const taken = await blocks.prepare();
   await pool.start();
   if (taken) await handOver(taken, pool);
@@ -256,7 +254,6 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   await tracer.stop();
   await blocks.stop();
   await pool.stop();
-  ended();
   lock.release();
   logger.info('stopped', { ms: Math.round(clock.now() - startedAt) });
   return 0;
