@@ -19,6 +19,12 @@ export class Page {
     this.#add('gauge', name, help, value, labels);
   }
 
+  /** A gauge that has one series, in place of what it was. */
+  single(name: string, help: string, value: number, labels: Labels = NO_LABELS): void {
+    this.#family('gauge', name, help).samples.length = 0;
+    this.#add('gauge', name, help, value, labels);
+  }
+
   untyped(name: string, help: string, value: number, labels: Labels = NO_LABELS): void {
     this.#add('unknown', name, help, value, labels);
   }

@@ -12,7 +12,7 @@ import { silentLogger } from '#base/log.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { writeText } from '#wire/exposition/write.ts';
 import { KafkaReader, KafkaWriter } from './kafka/protocol.ts';
-import { buildQuery } from './probe/dns.ts';
+import { buildQuery } from './probe/dns-message.ts';
 import { moduleSchema, type ProbeModule } from './probe/modules.ts';
 import { probe } from './probe/probe.ts';
 import { Sources } from './sources.ts';

@@ -85,7 +85,8 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
         if (!module) return text(`Unknown module "${name}"\n`, 400);
         const target = request.query.get('target');
         if (!target) return text('Target parameter is missing\n', 400);
-        const result = await probe(module, target, scrapeLimit(request), clock, nodeDisk);
+        const hostname = request.query.get('hostname') || undefined;
+        const result = await probe(module, target, scrapeLimit(request), clock, nodeDisk, hostname);
         if (!result.ok) logger.debug('probe failed', { module: name, target, log: result.log });
         if (request.query.get('debug') === 'true')
           return text(

@@ -3,17 +3,26 @@
 
 import dns from 'node:dns/promises';
 import net from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { MetricFamily } from '#model/family.ts';
 import { Page } from '../page.ts';
+import { probeTcp, probeUnix } from './conversation.ts';
 import { probeDns } from './dns.ts';
+import { probeGrpc } from './grpc.ts';
 import { probeHttp } from './http.ts';
 import { probeIcmp } from './icmp.ts';
-import { DEFAULT_HTTP, DEFAULT_ICMP, DEFAULT_TCP, type ProbeModule, type TlsModule } from './modules.ts';
-import { probeTcp } from './tcp.ts';
+import {
+  DEFAULT_GRPC,
+  DEFAULT_HTTP,
+  DEFAULT_ICMP,
+  DEFAULT_TCP,
+  DEFAULT_UNIX,
+  DEFAULT_WEBSOCKET,
+  type ProbeModule,
+} from './modules.ts';
+import { probeWebsocket } from './websocket.ts';
 
 export type ProbeContext = {
   readonly clock: Clock;
@@ -21,6 +30,8 @@ export type ProbeContext = {
   readonly page: Page;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** The name that the target should be asked for, if the request gives one. */
+  readonly hostname: string | undefined;
   /** A line of the probe's log. */
   readonly note: (text: string) => void;
 };
@@ -39,6 +50,7 @@ export async function probe(
   scrapeTimeoutMs: number | undefined,
   clock: Clock,
   disk: Disk,
+  hostname?: string,
 ): Promise<ProbeResult> {
   const limits = [module.timeout, scrapeTimeoutMs ?? 0].filter((ms) => ms > 0);
   const timeoutMs = limits.length > 0 ? Math.min(...limits) : DEFAULT_TIMEOUT_MS;
@@ -48,7 +60,7 @@ export async function probe(
   const abort = new AbortController();
   const timer = clock.after(timeoutMs, () => abort.abort(new Error(`no answer within ${timeoutMs} ms`)), true);
   const note = (text: string) => void log.push(`${Math.round(clock.monotonic() - started)} ms: ${text}`);
-  const context: ProbeContext = { clock, disk, page, signal: abort.signal, timeoutMs, note };
+  const context: ProbeContext = { clock, disk, page, signal: abort.signal, timeoutMs, hostname, note };
   let ok = false;
   try {
     const late = new Promise<never>((_, reject) =>
@@ -62,6 +74,7 @@ export async function probe(
     abort.abort(new Error('the probe is over'));
   }
   page.gauge('probe_success', 'Whether the probe succeeded.', ok ? 1 : 0);
+  page.gauge('probe_timeout_seconds', 'How long the probe may take.', timeoutMs / 1000);
   page.gauge('probe_duration_seconds', 'How long the probe took.', (clock.monotonic() - started) / 1000);
   return { families: page.families(), ok, log };
 }
@@ -73,10 +86,15 @@ function run(module: ProbeModule, target: string, context: ProbeContext): Promis
     case 'tcp':
       return probeTcp(module.tcp ?? DEFAULT_TCP, target, context);
     case 'dns':
-      if (!module.dns) throw new Error('the module has no section dns');
-      return probeDns(module.dns, target, context);
+      return probeDns(module.dns!, target, context);
     case 'icmp':
       return probeIcmp(module.icmp ?? DEFAULT_ICMP, target, context);
+    case 'grpc':
+      return probeGrpc(module.grpc ?? DEFAULT_GRPC, target, context);
+    case 'unix':
+      return probeUnix(module.unix ?? DEFAULT_UNIX, target, context);
+    case 'websocket':
+      return probeWebsocket(module.websocket ?? DEFAULT_WEBSOCKET, target, context);
   }
 }
 
@@ -94,14 +112,14 @@ export async function resolveHost(
     const all = await dns.lookup(host, { all: true });
     found = all.find((one) => one.family === preferred) ?? (module.ip_protocol_fallback ? all[0] : undefined);
   }
-  page.gauge(
+  page.single(
     'probe_dns_lookup_time_seconds',
     'How long resolving the name took.',
     (clock.monotonic() - started) / 1000,
   );
   if (!found) throw new Error(`unable to find an IPv${preferred} address of ${host}`);
-  page.gauge('probe_ip_protocol', 'Which IP protocol is used, 4 or 6.', found.family);
-  page.gauge('probe_ip_addr_hash', 'A hash of the address, to see it change.', hash(found.address));
+  page.single('probe_ip_protocol', 'Which IP protocol is used, 4 or 6.', found.family);
+  page.single('probe_ip_addr_hash', 'A hash of the address, to see it change.', hash(found.address));
   note(`${host} is ${found.address}`);
   return found.address;
 }
@@ -111,38 +129,4 @@ function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
   return value >>> 0;
-}
-
-/** TLS options of Node from those of a module. */
-export function tlsOptions(tls: TlsModule | undefined, serverName: string, disk: Disk) {
-  const file = (path: string | undefined) => (path === undefined ? undefined : Buffer.from(disk.readFile(path)));
-  return {
-    rejectUnauthorized: !(tls?.insecure_skip_verify ?? false),
-    ...(net.isIP(serverName) > 0 && !tls?.server_name ? {} : { servername: tls?.server_name ?? serverName }),
-    ...(tls?.ca_file ? { ca: file(tls.ca_file)! } : {}),
-    ...(tls?.cert_file ? { cert: file(tls.cert_file)! } : {}),
-    ...(tls?.key_file ? { key: file(tls.key_file)! } : {}),
-  };
-}
-
-export function addTls(page: Page, socket: TLSSocket): void {
-  const certificate = socket.getPeerCertificate();
-  const expires = Date.parse(certificate.valid_to ?? '') / 1000;
-  if (!Number.isNaN(expires)) {
-    page.gauge('probe_ssl_earliest_cert_expiry', 'When the first certificate expires.', expires);
-    page.gauge('probe_ssl_last_chain_expiry_timestamp_seconds', 'When the chain expires.', expires);
-    page.gauge('probe_ssl_last_chain_info', 'The certificate of the server.', 1, [
-      'fingerprint_sha256',
-      (certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase(),
-      'issuer',
-      certificate.issuer?.CN ? `CN=${[certificate.issuer.CN].flat().join()}` : '',
-      'subject',
-      certificate.subject?.CN ? `CN=${[certificate.subject.CN].flat().join()}` : '',
-    ]);
-  }
-  page.gauge('probe_tls_version_info', 'The version of TLS.', 1, [
-    'version',
-    (socket.getProtocol() ?? '').replace('TLSv', 'TLS '),
-  ]);
-  page.gauge('probe_tls_cipher_info', 'The cipher of TLS.', 1, ['cipher', socket.getCipher().name]);
 }
