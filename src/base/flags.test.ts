@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeFlags, type FlagTable, parseFlags } from './flags.ts';
+import { describeFlags, expandArguments, type FlagTable, flagTexts, parseFlags } from './flags.ts';
 
 const table = {
   'web.listen-address': { kind: 'texts', default: ['0.0.0.0:9090'], help: 'Where to listen.' },
@@ -80,7 +80,7 @@ test('mistakes are refused with what was expected', () => {
   );
   assert.equal(message('--shards=0'), 'invalid value "0" of flag --shards: expected a whole number of 1 or more');
   assert.equal(message('--config.file'), 'expected a value after --config.file: text');
-  assert.equal(message('--config.file=a', '--config.file=b'), 'flag --config.file is given twice');
+  assert.equal(message('--config.file=a', '--config.file=b'), "flag 'config.file' cannot be repeated");
   assert.equal(message('--no-auto-limit=1'), 'flag --no-auto-limit takes no value');
   assert.equal(
     message('--web.enable-lifecycle=maybe'),
@@ -93,4 +93,30 @@ test('help names every flag with its default', () => {
   assert.match(help, /--web\.listen-address=0\.0\.0\.0:9090 \.\.\.\n {8}Where to listen\./);
   assert.match(help, /--\[no-\]auto-limit\n/);
   assert.match(help, /--query\.timeout=2m\n/);
+});
+
+test('a flag given twice, arguments out of a file, values as texts', () => {
+  assert.throws(
+    () => parse('--config.file=a', '--config.file=b'),
+    /^UserError: flag 'config\.file' cannot be repeated$/,
+  );
+  const file = (name: string) => (name === 'args' ? '--config.file=a b\n# not this\n--shards\n3\n' : assert.fail(name));
+  assert.deepEqual(expandArguments(['-x', '@args', '--', '@args'], file), [
+    '-x',
+    '--config.file=a b',
+    '--shards',
+    '3',
+    '--',
+    '@args',
+  ]);
+  assert.deepEqual(flagTexts(table, parse('--query.timeout=90s', '--storage.size=1GB').flags), {
+    'web.listen-address': '0.0.0.0:9090',
+    'config.file': '',
+    'log.level': 'info',
+    'web.enable-lifecycle': 'false',
+    'auto-limit': 'true',
+    'query.timeout': '1m30s',
+    'storage.size': '1GiB',
+    shards: '',
+  });
 });

@@ -76,7 +76,7 @@ export function parseFlags<const T extends FlagTable>(table: T, args: readonly s
     const flag = Object.hasOwn(table, name) ? table[name] : undefined;
     if (!flag || (negated && flag.kind !== 'boolean')) throw unknownFlag(table, written);
     if (flag.kind === 'boolean') {
-      if (given.has(name)) throw new UserError(`flag --${name} is given twice`);
+      if (given.has(name)) throw new UserError(`flag '${name}' cannot be repeated`);
       values[name] = negated ? rejectValue(written, inline) : inline === undefined ? true : readBoolean(name, inline);
       given.add(name);
       continue;
@@ -85,7 +85,7 @@ export function parseFlags<const T extends FlagTable>(table: T, args: readonly s
     if (text === undefined) throw new UserError(`expected a value after --${name}: ${expectation(flag)}`);
     const value = readValue(name, flag, text);
     if (flag.kind === 'texts') values[name] = [...((values[name] as string[]) ?? []), value];
-    else if (given.has(name)) throw new UserError(`flag --${name} is given twice`);
+    else if (given.has(name)) throw new UserError(`flag '${name}' cannot be repeated`);
     else values[name] = value;
     given.add(name);
   }
@@ -163,11 +163,43 @@ function expectation(flag: Flag): string {
   }
 }
 
-/** One entry a flag for --help: name, then text folded to the width. */
-export function describeFlags(table: FlagTable, width: number): string {
+/** Values as Prometheus shows them of its own flags: durations and sizes with their units, lists with commas. */
+export function flagTexts(table: FlagTable, values: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, flag]) => {
+      const value = values[name];
+      switch (flag.kind) {
+        case 'duration':
+          return [name, formatDuration(Number(value ?? 0))];
+        case 'size':
+          return [name, formatSize(Number(value ?? 0))];
+        case 'texts':
+          return [name, ((value ?? []) as readonly string[]).join(',')];
+        default:
+          return [name, String(value ?? '')];
+      }
+    }),
+  );
+}
+
+/** Arguments with every `@file` replaced by the lines of the file; lines that begin with # are left out. */
+export function expandArguments(args: readonly string[], read: (file: string) => string): string[] {
+  const end = args.indexOf('--');
+  const own = end < 0 ? args : args.slice(0, end);
+  const expanded = own.flatMap((arg) => {
+    if (!arg.startsWith('@')) return [arg];
+    const lines = read(arg.slice(1)).split(/\r?\n/);
+    if (lines.at(-1) === '') lines.pop();
+    return lines.filter((line) => !line.startsWith('#'));
+  });
+  return end < 0 ? expanded : [...expanded, ...args.slice(end)];
+}
+
+/** One entry a flag for --help: name, then text folded to the width. Hidden ones only when `all` are asked for. */
+export function describeFlags(table: FlagTable, width: number, all = false): string {
   const lines: string[] = [];
   for (const [name, flag] of Object.entries(table)) {
-    if (flag.hidden) continue;
+    if (flag.hidden && !all) continue;
     lines.push(
       `  ${flag.short ? `-${flag.short}, ` : ''}--${flag.kind === 'boolean' ? `[no-]${name}` : `${name}=${defaultText(flag)}`}${flag.kind === 'texts' ? ' ...' : ''}`,
     );

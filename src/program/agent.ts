@@ -5,35 +5,41 @@ import os from 'node:os';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
-import type { ParsedCommand } from '#base/flags.ts';
+import { flagTexts, type ParsedCommand } from '#base/flags.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
+import { NOTICE, Notices } from '#serve/notifications.ts';
 import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
+import { userAssetRoutes } from '#serve/user-assets.ts';
 import type { AgentShardData } from './agent-shard.ts';
+import { autoReload } from './auto-reload.ts';
 import { Collecting } from './collecting.ts';
 import { loadServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
-import type { AGENT_FLAGS, AgentFlags } from './flags.ts';
+import { logFeatures } from './features.ts';
+import { AGENT_FLAGS, type AgentFlags, featuresOf, scrapeFeatures } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
+import { unusedNotes } from './prometheus-flags.ts';
 import { processTracer } from './tracing.ts';
 import { buildInfo, VERSION } from './version.ts';
 
 /** For target_info of OTLP: what servers that are sent to look back by default. */
 const LOOKBACK_MS = 5 * 60_000;
 
-export const runAgent = (command: ParsedCommand<typeof AGENT_FLAGS>): Promise<number> => run(command.flags);
+export const runAgent = (command: ParsedCommand<typeof AGENT_FLAGS>): Promise<number> => run(command);
 
-function loadAgentConfig(file: string): ServerConfig {
-  const config = loadServerConfig(file, nodeDisk, process.env, {});
+function loadAgentConfig(flags: AgentFlags): ServerConfig {
+  const file = flags['config.file'];
+  const config = loadServerConfig(file, nodeDisk, process.env, scrapeFeatures(flags));
   if (config.ruleFiles.length > 0) throw new UserError('field rule_files is not allowed in agent mode', file);
   if (config.alerting.alertmanagers.length > 0 || config.alerting.alertRelabelRules.length > 0) {
     throw new UserError('field alerting is not allowed in agent mode', file);
@@ -42,7 +48,7 @@ function loadAgentConfig(file: string): ServerConfig {
   return config;
 }
 
-async function run(flags: AgentFlags): Promise<number> {
+async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
   const registry = new Registry();
@@ -52,8 +58,12 @@ async function run(flags: AgentFlags): Promise<number> {
   const shards = flags['storage.shards'] || os.availableParallelism();
   logger.info('starting Pharos as an agent', { version: VERSION, shards });
   registerProcessMetrics(registry, startedAt);
+  for (const note of unusedNotes(given)) logger.info('flag makes no difference here', note);
+  logFeatures(featuresOf(flags), 'agent', logger);
+  const notices = new Notices(clock, registry, flags['web.max-notifications-subscribers']);
+  notices.add(NOTICE.starting);
 
-  let config = loadAgentConfig(flags['config.file']);
+  let config = loadAgentConfig(flags);
   let isReady = false;
   const reloads = { at: startedAt, isGood: true };
   const tracer = processTracer(clock, logger, 'main');
@@ -90,11 +100,13 @@ async function run(flags: AgentFlags): Promise<number> {
   };
   const reload = async () => {
     try {
-      await apply(loadAgentConfig(flags['config.file']));
+      await apply(loadAgentConfig(flags));
       reloads.isGood = true;
+      notices.delete(NOTICE.reloadFailed);
       logger.info('configuration loaded', { file: flags['config.file'] });
     } catch (error) {
       reloads.isGood = false;
+      notices.add(NOTICE.reloadFailed);
       throw error;
     }
   };
@@ -114,7 +126,7 @@ async function run(flags: AgentFlags): Promise<number> {
     }),
     ...statusRoutes({
       build: buildInfo(),
-      flags: () => Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, String(value)])),
+      flags: () => flagTexts(AGENT_FLAGS, { ...flags, agent: true, 'web.route-prefix': external.prefix || '/' }),
       runtime: () => ({
         startedAt,
         workingFolder: process.cwd(),
@@ -137,6 +149,8 @@ async function run(flags: AgentFlags): Promise<number> {
       externalUrl: external.url.href.replace(/\/$/, ''),
       listenPort: listen.port,
     }),
+    ...notices.routes,
+    ...userAssetRoutes(flags['web.user-assets'], nodeDisk),
     ...exchange.receiving(),
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
   ];
@@ -145,11 +159,16 @@ async function run(flags: AgentFlags): Promise<number> {
   await pool.start();
   await apply(config);
   isReady = true;
+  notices.delete(NOTICE.starting);
+  const following = autoReload(flags, () => config, reload, nodeDisk, clock, logger);
   logger.info('agent is ready', { ms: Math.round(clock.now() - startedAt) });
 
   const why = await signals.ended;
   logger.info('stopping', { reason: why });
   isReady = false;
+  notices.add(NOTICE.stopping);
+  notices.stop();
+  following?.cancel();
   collecting.targets.stop();
   await web.stop();
   await tracer.stop();

@@ -33,7 +33,7 @@ const DEFAULT_RETENTION_MS = 15 * 86_400_000;
 /** The configuration file goes before flags; with neither, samples are kept for 15 days. */
 export function retentionOf(flags: ServerFlags, config: ServerConfig): RetentionSettings {
   const file = config.storage?.tsdb?.retention;
-  const time = file?.time ?? flags['storage.tsdb.retention.time'];
+  const time = file?.time ?? flags['storage.tsdb.retention.time'] ?? flags['storage.tsdb.retention'];
   const size = file?.size ?? flags['storage.tsdb.retention.size'];
   const percentage = file?.percentage ?? 0;
   if (percentage < 0 || percentage > 100) {

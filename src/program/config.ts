@@ -121,6 +121,8 @@ export type ServerConfig = {
   readonly global: Infer<typeof globalSection>;
   readonly jobs: readonly ScrapeJob[];
   readonly ruleFiles: readonly string[];
+  /** Patterns of the files with further jobs. */
+  readonly scrapeConfigFiles: readonly string[];
   readonly alerting: AlertingSection;
   readonly storage: Infer<typeof storageSection> | undefined;
   readonly remotes: readonly RemoteConfig[];
@@ -192,6 +194,7 @@ export function parseServerConfig(
     global: expanded,
     jobs,
     ruleFiles: raw.rule_files.map(resolve),
+    scrapeConfigFiles: raw.scrape_config_files.map(resolve),
     alerting: raw.alerting ?? NO_ALERTING,
     storage: raw.storage,
     remotes: remoteConfigs(raw.remote_write, resolve),

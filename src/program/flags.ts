@@ -1,7 +1,11 @@
-// Flags that roles share, in groups, by their Prometheus names. A flag stands here only if something obeys it.
+// Flags that roles share, in groups, by their Prometheus names. A flag stands here only if something obeys it; those that
+// Prometheus has and that mean nothing here stand in prometheus-flags.ts.
 
 import type { FlagTable, FlagValues } from '#base/flags.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '#base/log.ts';
+import type { ScrapeFeatures } from '#collect/config.ts';
+import { featureHelp } from './features.ts';
+import { UNUSED_AGENT_FLAGS, UNUSED_COMMON_FLAGS, UNUSED_SERVER_FLAGS } from './prometheus-flags.ts';
 
 export const LOG_FLAGS = {
   'log.level': {
@@ -57,6 +61,70 @@ export const webFlags = <const A extends string>(address: A) =>
       help: 'Largest request body accepted, after decompression.',
     },
   }) as const satisfies FlagTable;
+
+/** What a Prometheus has on its pages, whether server or agent. */
+export const PAGE_FLAGS = {
+  'web.page-title': {
+    kind: 'text',
+    default: 'Pharos',
+    help: "Title of the pages, in the browser's tab.",
+  },
+  'web.user-assets': { kind: 'text', default: '', help: 'Folder of files that are served below /user.' },
+  'web.max-notifications-subscribers': {
+    kind: 'integer',
+    default: 16,
+    min: 0,
+    help: 'How many may listen to notifications at a time; more are turned away.',
+  },
+} as const satisfies FlagTable;
+
+export const CONSOLE_FLAGS = {
+  'web.console.templates': {
+    kind: 'text',
+    default: 'consoles',
+    help: 'Folder of console templates, which are served below /consoles.',
+  },
+  'web.console.libraries': {
+    kind: 'text',
+    default: 'console_libraries',
+    help: 'Folder of the templates (*.lib) that consoles may call.',
+  },
+} as const satisfies FlagTable;
+
+export const CONFIG_FLAGS = {
+  'config.auto-reload': {
+    kind: 'boolean',
+    default: false,
+    help: 'Read the configuration again when it, its rule files or its files of scrape jobs have changed.',
+  },
+  'config.auto-reload-interval': {
+    kind: 'duration',
+    default: 30_000,
+    help: 'How often --config.auto-reload looks; every second at most.',
+  },
+} as const satisfies FlagTable;
+
+export const MODE_FLAGS = {
+  agent: {
+    kind: 'boolean',
+    default: false,
+    help: 'Run as an agent: collect, send on, store nothing else. The same as the role agent.',
+  },
+} as const satisfies FlagTable;
+
+export const MEMORY_FLAGS = {
+  'auto-gomemlimit': {
+    kind: 'boolean',
+    default: true,
+    help: 'Limit the memory of series by that of the container or machine, unless storage.limits.memory is set.',
+  },
+  'auto-gomemlimit.ratio': {
+    kind: 'number',
+    default: 0.9,
+    min: 0,
+    help: 'Share of that memory that the process is to keep below; series have seven ninths of it.',
+  },
+} as const satisfies FlagTable;
 
 export const LIFECYCLE_FLAGS = {
   'web.enable-lifecycle': { kind: 'boolean', default: false, help: 'Allow reload and shutdown by HTTP request.' },
@@ -126,6 +194,29 @@ export const STORAGE_FLAGS = {
     help: 'Do not keep other servers from the same folder by a lock file.',
   },
   'storage.tsdb.retention.size': { kind: 'size', help: 'How many bytes blocks and log may take; 0: no limit.' },
+  'storage.tsdb.retention': {
+    kind: 'duration',
+    help: 'Older name of --storage.tsdb.retention.time, which goes before it.',
+    hidden: true,
+  },
+  'storage.tsdb.delay-compact-file.path': {
+    kind: 'text',
+    default: '',
+    help: 'JSON file that lists the blocks that were uploaded; others wait with their first compaction.',
+  },
+  'storage.tsdb.allow-overlapping-compaction': {
+    kind: 'boolean',
+    default: true,
+    help: 'Merge blocks that overlap; otherwise they are left to another program.',
+    hidden: true,
+  },
+  'storage.tsdb.delayed-compaction.max-percent': {
+    kind: 'integer',
+    default: 10,
+    min: 0,
+    help: 'How long --enable-feature=delayed-compaction may wait, in percent of a block.',
+    hidden: true,
+  },
   'storage.tsdb.min-block-duration': {
     kind: 'duration',
     default: 2 * 3_600_000,
@@ -180,9 +271,15 @@ export const QUERY_FLAGS = {
     help: 'How much memory the results of earlier range queries may take; 0 keeps none.',
   },
   'query.max-bytes': { kind: 'size', default: 2 ** 31, help: 'How much memory one result within a query may take.' },
-  'enable-feature': {
-    kind: 'texts',
-    help: 'Features to switch on, separated by commas: promql-experimental-functions, promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers, use-start-timestamps, type-and-unit-labels, otlp-deltatocumulative, otlp-native-delta-ingestion. Can be repeated.',
+  'enable-feature': { kind: 'texts', help: featureHelp('server') },
+} as const satisfies FlagTable;
+
+export const SEARCH_FLAGS = {
+  'web.search.max-limit': {
+    kind: 'integer',
+    default: 10_000,
+    min: 0,
+    help: 'Largest limit that a search may ask for, with --enable-feature=search-api; 0: no limit.',
   },
 } as const satisfies FlagTable;
 
@@ -237,8 +334,21 @@ export const RULE_FLAGS = {
   },
 } as const satisfies FlagTable;
 
+/** Features that change what scrapes bring. */
+export function scrapeFeatures(flags: { readonly 'enable-feature': readonly string[] }): ScrapeFeatures {
+  const features = featuresOf(flags);
+  return {
+    startTimestamps: ['created-timestamp-zero-ingestion', 'st-storage'].some((name) => features.has(name)),
+    extraScrapeMetrics: features.has('extra-scrape-metrics'),
+  };
+}
+
 export const COMMON_FLAGS = {
+  ...CONFIG_FLAGS,
   ...webFlags('0.0.0.0:9090'),
+  ...PAGE_FLAGS,
+  ...CONSOLE_FLAGS,
+  ...MEMORY_FLAGS,
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
   ...REMOTE_FLAGS,
@@ -246,18 +356,23 @@ export const COMMON_FLAGS = {
   ...QUERY_FLAGS,
   ...STORAGE_FLAGS,
   ...VIEW_FLAGS,
+  ...SEARCH_FLAGS,
   ...RULE_FLAGS,
   ...LOG_FLAGS,
+  ...(UNUSED_COMMON_FLAGS as Readonly<Record<never, never>>),
+  ...(UNUSED_SERVER_FLAGS as Readonly<Record<never, never>>),
 } as const;
 
 export const SERVER_FLAGS = {
   'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },
+  ...MODE_FLAGS,
   ...COMMON_FLAGS,
 } as const satisfies FlagTable;
 
 /** As Prometheus' agent mode: no store, no queries, no rules. */
 export const AGENT_FLAGS = {
   'config.file': { kind: 'text', default: 'prometheus.yml', help: 'Configuration file.' },
+  ...MODE_FLAGS,
   'storage.agent.path': {
     kind: 'text',
     default: 'data-agent/',
@@ -275,26 +390,22 @@ export const AGENT_FLAGS = {
   },
   'storage.remote.flush-deadline': REMOTE_FLAGS['storage.remote.flush-deadline'],
   'storage.shards': STORAGE_FLAGS['storage.shards'],
-  'enable-feature': {
-    kind: 'texts',
-    help: 'Features to switch on, separated by commas: type-and-unit-labels, otlp-deltatocumulative, otlp-native-delta-ingestion. Can be repeated.',
-  },
+  'enable-feature': { kind: 'texts', help: featureHelp('agent') },
+  ...CONFIG_FLAGS,
   ...webFlags('0.0.0.0:9090'),
+  ...PAGE_FLAGS,
+  ...CONSOLE_FLAGS,
+  ...MEMORY_FLAGS,
   ...LIFECYCLE_FLAGS,
   ...RECEIVER_FLAGS,
   ...LOG_FLAGS,
+  ...(UNUSED_COMMON_FLAGS as Readonly<Record<never, never>>),
+  ...(UNUSED_AGENT_FLAGS as Readonly<Record<never, never>>),
 } as const satisfies FlagTable;
 
 export type AgentFlags = FlagValues<typeof AGENT_FLAGS>;
 export type ServerFlags = FlagValues<typeof SERVER_FLAGS>;
 export type WebFlags = FlagValues<ReturnType<typeof webFlags<string>>>;
-
-/** Features of receiving, as opposed to querying. */
-export const EXCHANGE_FEATURES = [
-  'otlp-deltatocumulative',
-  'otlp-native-delta-ingestion',
-  'type-and-unit-labels',
-] as const;
 
 /** Names of --enable-feature, which takes lists and can be repeated. */
 export const featuresOf = (flags: { readonly 'enable-feature': readonly string[] }): ReadonlySet<string> =>

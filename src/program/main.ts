@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 // The command: finds the role in the table, reads its flags, runs it. Only the role that runs is loaded.
 
+import fs from 'node:fs';
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
-import { describeFlags, type FlagTable, parseFlags } from '#base/flags.ts';
+import { describeFlags, expandArguments, type FlagTable, type ParsedCommand, parseFlags } from '#base/flags.ts';
 import { nearest } from '#base/nearest.ts';
+import { GONE_FLAGS } from './prometheus-flags.ts';
 import { ROLES, type Role } from './roles.ts';
 import { VERSION, versionText } from './version.ts';
 
@@ -26,11 +28,57 @@ pharos <role> --help lists a role's flags; pharos --version prints the version.
 const flagsOf = async (role: Role): Promise<FlagTable> =>
   typeof role.flags === 'function' ? role.flags() : role.flags;
 
-async function roleHelp(name: string, role: Role): Promise<string> {
+async function roleHelp(name: string, role: Role, all = false): Promise<string> {
   const width = Math.min(process.stdout.columns || 100, 120);
   const operands = role.operands ? ` ${role.operands}` : '';
-  const own = '  --help\n        Show this text.\n  --version\n        Show the version.\n';
-  return `Usage: pharos ${name} [flags]${operands}\n\n${role.help ?? `${role.summary}.`}\n\nFlags:\n${describeFlags(await flagsOf(role), width)}\n${own}`;
+  const own =
+    '  -h, --help\n        Show this text; --help-long with what is hidden, --help-man as a manual page.\n  --version\n        Show the version.\n';
+  return `Usage: pharos ${name} [flags]${operands}\n\n${role.help ?? `${role.summary}.`}\n\nFlags:\n${describeFlags(await flagsOf(role), width, all)}\n${own}`;
+}
+
+/** A page for man(1). */
+async function roleManual(name: string, role: Role): Promise<string> {
+  const plain = (text: string) =>
+    text
+      .replaceAll('\\', '\\e')
+      .replaceAll('-', '\\-')
+      .replace(/^(?=[.'])/gm, '\\&');
+  const flags = Object.entries(await flagsOf(role)).flatMap(([flag, { kind, help, hidden }]) =>
+    hidden ? [] : [`.TP\n\\fB\\-\\-${plain(flag)}\\fR${kind === 'boolean' ? '' : '=\\fIVALUE\\fR'}\n${plain(help)}`],
+  );
+  return [
+    `.TH "PHAROS ${name.toUpperCase()}" 1 "" "${VERSION}"`,
+    `.SH NAME\npharos ${plain(name)} \\- ${plain(role.summary)}`,
+    `.SH SYNOPSIS\n\\fBpharos ${plain(name)}\\fR [\\fIflags\\fR]${role.operands ? ` ${plain(role.operands)}` : ''}`,
+    `.SH DESCRIPTION\n${plain(role.help ?? `${role.summary}.`)}`,
+    `.SH OPTIONS\n${flags.join('\n')}\n`,
+  ].join('\n');
+}
+
+async function asked(name: string, role: Role, args: readonly string[]): Promise<string | undefined> {
+  if (args.includes('--help-man')) return roleManual(name, role);
+  if (args.includes('--help-long')) return roleHelp(name, role, true);
+  if (args.some((arg) => arg === '--help' || arg === '-h')) return roleHelp(name, role);
+  return args.includes('--version') ? versionText() : undefined;
+}
+
+async function readCommand(role: Role, args: readonly string[]): Promise<ParsedCommand<FlagTable>> {
+  for (const arg of args) {
+    const gone = GONE_FLAGS[arg.replace(/^--?/, '').replace(/=.*$/s, '')];
+    if (arg.startsWith('-') && gone !== undefined) throw new UserError(`cannot take ${arg}: ${gone}`);
+  }
+  const command = parseFlags(await flagsOf(role), args);
+  const [unexpected] = command.operands;
+  if (unexpected !== undefined && !role.operands) throw new UserError(`unexpected ${unexpected}`);
+  return command;
+}
+
+function argumentsOf(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(`cannot read arguments from ${file}: ${errorText(error)}`);
+  }
 }
 
 async function run(args: readonly string[]): Promise<number> {
@@ -51,17 +99,17 @@ async function run(args: readonly string[]): Promise<number> {
     const what = name.startsWith('-') ? `expected a role before ${name}` : `unknown role ${name}`;
     throw new UserError(`${what}${hint ? `, did you mean ${hint}?` : '; "pharos help" lists the roles'}`);
   }
-  if (!role.ownHelp && rest.some((arg) => arg === '--help' || arg === '-h')) {
-    process.stdout.write(await roleHelp(name, role));
-    return 0;
+  let command: ParsedCommand<FlagTable>;
+  if (role.ownHelp) command = { flags: {}, operands: rest, given: new Set<string>() };
+  else {
+    const own = expandArguments(rest, argumentsOf);
+    const answer = await asked(name, role, own);
+    if (answer !== undefined) {
+      process.stdout.write(answer);
+      return 0;
+    }
+    command = await readCommand(role, own);
   }
-  if (!role.ownHelp && rest.includes('--version')) {
-    process.stdout.write(versionText());
-    return 0;
-  }
-  const command = role.ownHelp
-    ? { flags: {}, operands: rest, given: new Set<string>() }
-    : parseFlags(await flagsOf(role), rest);
   const perform = await role.load(command);
   return perform(command);
 }

@@ -19,7 +19,7 @@ import { ShardedSource } from '#scale/shards/source.ts';
 import type { Route } from '#serve/http.ts';
 import { queryRoutes } from '#serve/query.ts';
 import type { TargetMetadata } from '#serve/query-metadata.ts';
-import { EXCHANGE_FEATURES, type ServerFlags } from './flags.ts';
+import { featuresOf, type ServerFlags } from './flags.ts';
 import { queryTimings } from './query-timings.ts';
 import { type Specimens, warmUp } from './warm-up.ts';
 
@@ -53,12 +53,7 @@ export class Querying {
     // As in Prometheus: what the store has of its first blocks may be incomplete.
     const marginMs = 2 * flags['storage.tsdb.min-block-duration'];
     this.source = new SourceWithRemotes(this.own, () => pool().clients(), reads, marginMs);
-    const names = flags['enable-feature'].flatMap((list) => list.split(',')).filter((name) => name !== '');
-    const known = names.filter((name) => (FEATURES as readonly string[]).includes(name));
-    const elsewhere: readonly string[] = EXCHANGE_FEATURES;
-    for (const name of names.filter((n) => !known.includes(n) && !elsewhere.includes(n))) {
-      logger.warn('unknown feature is ignored', { feature: name });
-    }
+    const known = [...featuresOf(flags)].filter((name) => (FEATURES as readonly string[]).includes(name));
     this.engine = new QueryEngine({
       ...{ source: this.source, clock, features: known, subqueryStepMs },
       lookbackMs: flags['query.lookback-delta'],

@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import type { FlagTable, ParsedCommand } from '#base/flags.ts';
 import { ALERTMANAGER_FLAGS } from './alertmanager-flags.ts';
 import { AGENT_FLAGS, SERVER_FLAGS } from './flags.ts';
+import { misplacedFlags } from './modes.ts';
 import { beginShards } from './shard-threads.ts';
 import { UP_FLAGS } from './up-flags.ts';
 
@@ -33,6 +34,26 @@ const withShards =
       return (command) => perform(command, begun);
     };
 
+/** The server's program with all flags of Prometheus: `--agent` makes it an agent. */
+const oneOfModes =
+  (isAgent: (command: Parameters<Role['load']>[0]) => boolean): Role['load'] =>
+  async (command) => {
+    const mode = isAgent(command) ? 'agent' : 'server';
+    const refusal = misplacedFlags(command.given, mode);
+    if (refusal !== undefined) {
+      return async () => {
+        process.stderr.write(`pharos: ${refusal}\n`);
+        return EXIT_WRONG_MODE;
+      };
+    }
+    if (mode === 'agent') return (await import('./agent.ts')).runAgent;
+    return withShards(async () => (await import('./server.ts')).runServer)(command);
+  };
+
+/** As Prometheus ends when flags of the other mode are given. */
+const EXIT_WRONG_MODE = 3;
+const MODE_FLAGS = { ...AGENT_FLAGS, ...SERVER_FLAGS };
+
 export const ROLES: Readonly<Record<string, Role>> = {
   up: {
     summary: 'Everything in one process; needs no configuration',
@@ -42,14 +63,14 @@ export const ROLES: Readonly<Record<string, Role>> = {
   },
   server: {
     summary: "Collects, stores, answers queries; takes Prometheus' configuration and flags",
-    flags: SERVER_FLAGS,
-    load: withShards(async () => (await import('./server.ts')).runServer),
+    flags: MODE_FLAGS,
+    load: oneOfModes(({ flags }) => flags['agent'] === true),
   },
   agent: {
     summary: 'Collects and sends on by remote write, and stores nothing else',
     help: "Collects like the server and sends everything on by remote write. It keeps no samples but those that its remotes have not taken yet, on disk; it answers no queries and evaluates no rules. It takes the flags of Prometheus' agent mode.",
     flags: AGENT_FLAGS,
-    load: async () => (await import('./agent.ts')).runAgent,
+    load: oneOfModes(() => true),
   },
   alertmanager: {
     summary: "Groups, silences, routes and sends alerts; takes Alertmanager's configuration and flags",

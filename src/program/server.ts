@@ -7,7 +7,7 @@ import type { Worker } from 'node:worker_threads';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText } from '#base/errors.ts';
-import type { ParsedCommand } from '#base/flags.ts';
+import { type FlagTable, flagTexts, type ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { ChangeBoard } from '#model/board.ts';
@@ -16,21 +16,26 @@ import { parseSelector } from '#query/parse/parser.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
+import { NOTICE, Notices } from '#serve/notifications.ts';
 import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
+import { userAssetRoutes } from '#serve/user-assets.ts';
 import { mergeCardinality } from '#store/head/cardinality.ts';
+import { autoReload } from './auto-reload.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
 import { Collecting } from './collecting.ts';
 import { defaultConfig, loadServerConfig, parseServerConfig, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
-import type { SERVER_FLAGS, ServerFlags } from './flags.ts';
+import { logFeatures } from './features.ts';
+import { featuresOf, SERVER_FLAGS, type ServerFlags, scrapeFeatures } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
+import { unusedNotes } from './prometheus-flags.ts';
 import { Querying } from './querying.ts';
 import { Reloading } from './reloading.ts';
 import { Ruling } from './ruling.ts';
@@ -38,16 +43,17 @@ import type { ShardData } from './shard.ts';
 import { SHARD_ENTRY } from './shard-threads.ts';
 import { storeOptionsOf } from './store-options.ts';
 import { processTracer } from './tracing.ts';
-import type { UP_FLAGS } from './up-flags.ts';
+import { UP_FLAGS } from './up-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
 
-export const runServer = ({ flags }: ParsedCommand<typeof SERVER_FLAGS>, begun: readonly Worker[]): Promise<number> =>
-  run(flags, begun);
+export const runServer = (command: ParsedCommand<typeof SERVER_FLAGS>, begun: readonly Worker[]): Promise<number> =>
+  run(command, SERVER_FLAGS, begun);
 
-export async function runUp({ flags }: ParsedCommand<typeof UP_FLAGS>, begun: readonly Worker[]): Promise<number> {
+export async function runUp(command: ParsedCommand<typeof UP_FLAGS>, begun: readonly Worker[]): Promise<number> {
+  const { flags } = command;
   const { boxJobs, openBox } = await import('./box.ts');
-  return run(flags, begun, {
+  return run({ ...command, flags: { ...flags, agent: false } }, UP_FLAGS, begun, {
     jobs: boxJobs,
     open: (url, logger, registry) => openBox(flags, flags['storage.tsdb.path'], url, logger, registry),
   });
@@ -62,7 +68,12 @@ type Extension = {
 /** The package's folder: what is built or shipped lies below it. */
 const PACKAGE = path.join(import.meta.dirname, '..', '..');
 
-async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Extension): Promise<number> {
+async function run(
+  { flags, given }: { readonly flags: ServerFlags; readonly given: ReadonlySet<string> },
+  table: FlagTable,
+  begun: readonly Worker[],
+  extension?: Extension,
+): Promise<number> {
   const clock = systemClock;
   const logger = processLogger(flags);
   const registry = new Registry();
@@ -72,13 +83,17 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   const shards = begun.length;
   logger.info('starting Pharos', { version: VERSION, shards, node: process.versions.node });
   registerProcessMetrics(registry, startedAt);
+  for (const note of unusedNotes(given)) logger.info('flag makes no difference here', note);
+  logFeatures(featuresOf(flags), 'server', logger);
+  const notices = new Notices(clock, registry, flags['web.max-notifications-subscribers']);
+  notices.add(NOTICE.starting);
 
   const load = (): ServerConfig => {
     const file = flags['config.file'];
-    if (file !== '') return loadServerConfig(file, nodeDisk, process.env, {});
+    if (file !== '') return loadServerConfig(file, nodeDisk, process.env, scrapeFeatures(flags));
     const address = `localhost:${listen.port}`;
     const text = defaultConfig(address, external.prefix, extension?.jobs(address, external.prefix) ?? '');
-    return parseServerConfig(text, 'built in', nodeDisk, process.env, {});
+    return parseServerConfig(text, 'built in', nodeDisk, process.env, scrapeFeatures(flags));
   };
   const reloading = new Reloading(load, clock, registry);
 
@@ -123,10 +138,16 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
     for (const note of next.notes) logger.warn('configuration', { note });
   };
   const reload = async () => {
-    await reloading.again(async (next) => {
-      box?.reload();
-      await apply(next);
-    });
+    try {
+      await reloading.again(async (next) => {
+        box?.reload();
+        await apply(next);
+      });
+    } catch (error) {
+      notices.add(NOTICE.reloadFailed);
+      throw error;
+    }
+    notices.delete(NOTICE.reloadFailed);
     logger.info('configuration loaded', { file: flags['config.file'] });
   };
   const signals = handleSignals(logger, () => {
@@ -180,7 +201,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
     }),
     ...statusRoutes({
       build: buildInfo(),
-      flags: () => Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, String(value)])),
+      flags: () => flagTexts(table, { ...flags, 'web.route-prefix': external.prefix || '/' }),
       runtime: () => ({
         startedAt,
         workingFolder: process.cwd(),
@@ -203,6 +224,8 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
       externalUrl: external.url.href.replace(/\/$/, ''),
       listenPort: listen.port,
     }),
+    ...notices.routes,
+    ...userAssetRoutes(flags['web.user-assets'], nodeDisk),
     ...querying.routes,
     ...exchange.routes(flags, querying.own, clock, registry),
     ...blocks.routes,
@@ -221,6 +244,7 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
       packageFolder: PACKAGE,
       folder: flags['storage.tsdb.path'],
       provisioned: flags['view.dashboards'],
+      title: flags['web.page-title'],
       disk: nodeDisk,
       clock,
       logger,
@@ -237,6 +261,8 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   await ruling.start();
   await box?.start();
   isReady = true;
+  notices.delete(NOTICE.starting);
+  const following = autoReload(flags, () => reloading.config, reload, nodeDisk, clock, logger);
   logger.info('server is ready', { ms: Math.round(clock.now() - startedAt) });
 
   const cooling = new AbortController();
@@ -245,6 +271,9 @@ async function run(flags: ServerFlags, begun: readonly Worker[], extension?: Ext
   cooling.abort();
   logger.info('stopping', { reason: why });
   isReady = false;
+  notices.add(NOTICE.stopping);
+  notices.stop();
+  following?.cancel();
   collecting.targets.stop();
   await warming;
   await ruling.stop();

@@ -2,6 +2,7 @@
 // out over its shards.
 
 import os from 'node:os';
+import { UserError } from '#base/errors.ts';
 import type { HeadLimits } from '#store/head/limits.ts';
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from '#store/options.ts';
 import type { ServerConfig } from './config.ts';
@@ -9,8 +10,8 @@ import type { ServerFlags } from './flags.ts';
 
 /** A shard's memory can have 4 GiB; what is above is room for queries. */
 const MAX_HEAD_BYTES = 3.25 * 1024 ** 3;
-/** Without a limit in the configuration: this share of the machine's memory, or of what the process may have. */
-const MEMORY_SHARE = 0.7;
+/** Series may have this share of the memory that the process is to keep below; the rest is for everything else. */
+const MEMORY_SHARE = 7 / 9;
 
 export function storeOptionsOf(flags: ServerFlags, config: ServerConfig, shards: number): StoreOptions {
   const { tsdb, exemplars } = config.storage ?? {};
@@ -20,15 +21,21 @@ export function storeOptionsOf(flags: ServerFlags, config: ServerConfig, shards:
     outOfOrderWindowMs: tsdb?.out_of_order_time_window ?? 0,
     maxExemplars: exemplars?.max_exemplars ?? DEFAULT_STORE_OPTIONS.maxExemplars,
     fsyncIntervalMs: tsdb?.log_sync_interval ?? DEFAULT_STORE_OPTIONS.fsyncIntervalMs,
-    limits: limitsOf(config, shards),
+    limits: limitsOf(flags, config, shards),
   };
 }
 
 /** Series spread evenly, so each shard gets its share; one of few series may hit it a little early. */
-function limitsOf(config: ServerConfig, shards: number): HeadLimits {
+function limitsOf(flags: ServerFlags, config: ServerConfig, shards: number): HeadLimits {
   const limits = config.storage?.limits;
   const share = (limit: number | undefined) => Math.ceil((limit ?? 0) / shards);
-  const available = Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const ratio = flags['auto-gomemlimit.ratio'];
+  if (ratio <= 0 || ratio > 1) {
+    throw new UserError('--auto-gomemlimit.ratio must be greater than 0 and less than or equal to 1.');
+  }
+  const available = flags['auto-gomemlimit']
+    ? Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) * ratio
+    : Number.POSITIVE_INFINITY;
   return {
     series: share(limits?.series),
     seriesPerMetric: share(limits?.series_per_metric),

@@ -23,13 +23,15 @@ export type ViewWiring = {
   readonly folder: string;
   /** Folders of dashboards that are read only. */
   readonly provisioned: readonly string[];
+  /** What the browser's tab shows after the name of a page. */
+  readonly title: string;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
 };
 
 /** Pages, their assets, and the APIs behind them. Must come last: it answers for every path that nobody else takes. */
-export function pageRoutes({ packageFolder, folder, provisioned, disk, clock, logger }: ViewWiring): Route[] {
+export function pageRoutes({ packageFolder, folder, provisioned, title, disk, clock, logger }: ViewWiring): Route[] {
   const environment = process.env;
   const http = { client: createHttpClient(undefined, { clock, disk, environment }), environment };
   const sources = new Sources(disk, `${folder}/view/sources.json`);
@@ -52,6 +54,6 @@ export function pageRoutes({ packageFolder, folder, provisioned, disk, clock, lo
     ...viewRoutes({ library, sources, http, ask, clock }),
     ...grafanaRoutes({ library, sources, version: VERSION }),
     ...docsRoutes({ folder: path.join(packageFolder, 'docs'), disk }),
-    ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk, role: 'server' }),
+    ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk, role: 'server', title }),
   ];
 }

@@ -65,14 +65,20 @@ const SECURITY = {
   'referrer-policy': 'same-origin',
 };
 
+const DEFAULT_TITLE = 'Pharos';
+
+const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+
 export type WebOptions = {
   /** The folder that tools/build-web.ts fills; it may be filled anew while the server runs. */
   readonly folder: string;
   readonly disk: Disk;
   readonly role: PageRole;
+  /** What the browser's tab shows after the name of a page. */
+  readonly title?: string;
 };
 
-export function webRoutes({ folder, disk, role }: WebOptions): Route[] {
+export function webRoutes({ folder, disk, role, title = DEFAULT_TITLE }: WebOptions): Route[] {
   const pages: readonly string[] = PAGES[role];
   return [
     {
@@ -82,7 +88,7 @@ export function webRoutes({ folder, disk, role }: WebOptions): Route[] {
         const path = request.path.replace(/^\//, '');
         if (isAsset(path) && disk.exists(`${folder}/${path}`)) return asset(disk, folder, path, request);
         const isPage = pages.includes(path.split('/')[0]!) && !/^(alertmanager|push)\/(api|metrics|-)/.test(path);
-        if (isPage && disk.exists(`${folder}/index.html`)) return indexPage(disk, folder, role, request);
+        if (isPage && disk.exists(`${folder}/index.html`)) return indexPage(disk, folder, role, title, request);
         return {
           status: 404,
           headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -97,12 +103,13 @@ export function webRoutes({ folder, disk, role }: WebOptions): Route[] {
 const isAsset = (path: string): boolean =>
   path !== 'index.html' && /^([\w-]+\/)?[\w-][\w.-]*$/.test(path) && (path.split('.').at(-1) ?? '') in TYPES;
 
-function indexPage(disk: Disk, folder: string, role: PageRole, request: HttpRequest): HttpResponse {
+function indexPage(disk: Disk, folder: string, role: PageRole, title: string, request: HttpRequest): HttpResponse {
   const depth = request.path.split('/').length - 2;
   const up = depth <= 0 ? './' : '../'.repeat(depth);
   const html = Buffer.from(disk.readFile(`${folder}/index.html`))
     .toString('utf8')
-    .replace('<html', `<html data-role="${role}"`)
+    .replace('<html', () => `<html data-role="${role}" data-title="${escaped(title)}"`)
+    .replace(/<title>[^<]*</, () => `<title>${escaped(title)}<`)
     .replaceAll(/(src|href)="\.\//g, `$1="${up}`);
   const etag = `"${createHash('sha256').update(html).digest('base64url').slice(0, 22)}"`;
   const headers = { ...SECURITY, 'content-type': TYPES.html!, 'cache-control': 'no-cache', etag };

@@ -76,7 +76,7 @@ export function DashboardView(props: DashboardViewProps) {
   const viewed = Number(query.get('viewPanel') ?? 0);
   const kiosk = query.has('kiosk');
   useEffect(() => {
-    document.title = `${localized(dashboard.title)} · Pharos`;
+    document.title = `${localized(dashboard.title)} · ${document.documentElement.dataset.title ?? 'Pharos'}`;
   }, [dashboard.title]);
   useShortcuts(dashboard, () => setReload((count) => count + 1));
   const ready = (dashboard.variables ?? []).length === 0 || variables.data !== undefined;

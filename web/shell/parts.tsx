@@ -15,7 +15,7 @@ export function Page(props: {
   wide?: boolean;
 }) {
   useEffect(() => {
-    document.title = `${props.title} · Pharos`;
+    document.title = `${props.title} · ${document.documentElement.dataset.title ?? 'Pharos'}`;
   }, [props.title]);
   return (
     <div className="page" style={props.wide ? { maxWidth: 'none' } : undefined}>
