@@ -1,6 +1,7 @@
 // What is common to exporters of other programs: a source is one server, named and addressed; its page says whether it answered.
 
 import type { Clock } from '#base/clock.ts';
+import type { Disk } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { HttpClient } from '#clients/http/client.ts';
@@ -15,7 +16,12 @@ export type Source = {
   readonly timeoutMs: number;
 };
 
-export type SourceEnvironment = { readonly clock: Clock; readonly log: Logger; readonly http: HttpClient };
+export type SourceEnvironment = {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly http: HttpClient;
+  readonly disk: Disk;
+};
 
 /** Measures one source. Families of a source that does not answer are its `up` metric alone. */
 export interface SourceReader {

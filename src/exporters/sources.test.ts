@@ -1,21 +1,30 @@
 // Sources without a Debian package, over their protocols with recorded answers: what a server of each kind says, cut down.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import dgram from 'node:dgram';
+import fs from 'node:fs';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import tls from 'node:tls';
 import { systemClock } from '#base/clock.ts';
 import { loadYaml } from '#base/config/load.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { writeText } from '#wire/exposition/write.ts';
+import { peer } from '../../test/peers.ts';
 import { KafkaReader, KafkaWriter } from './kafka/protocol.ts';
 import { buildQuery } from './probe/dns-message.ts';
 import { moduleSchema, type ProbeModule } from './probe/modules.ts';
 import { probe } from './probe/probe.ts';
 import { Sources } from './sources.ts';
+
+const openssl = peer('openssl', 'openssl');
 
 async function scrape(
   t: TestContext,
@@ -27,6 +36,7 @@ async function scrape(
     clock: systemClock,
     log: silentLogger,
     http: client,
+    disk: nodeDisk,
   });
   t.after(async () => {
     await sources.close();
@@ -155,9 +165,11 @@ test('a JVM and beans of the application through Jolokia', async (t) => {
   );
 });
 
-test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
-  const server = net.createServer((socket) => {
+/** A broker; with SASL nothing is answered before the right password, told by the mechanism that it takes. */
+async function startBroker(t: TestContext, sasl?: string, secured?: tls.TlsOptions): Promise<number> {
+  const accept = (socket: net.Socket) => {
     let received = Buffer.alloc(0);
+    const session: SaslSession = { mechanism: sasl, isOpen: sasl === undefined, exchange: [] };
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
@@ -167,15 +179,70 @@ test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
         const [api, , id] = [request.int16(), request.int16(), request.int32()];
         request.string();
         const body = new KafkaWriter().int32(id);
-        answerKafka(api, request, body, port);
+        if (!answerSasl(session, api, request, body)) {
+          if (!session.isOpen) return socket.destroy();
+          answerKafka(api, request, body, port);
+        }
         const bytes = body.bytes();
         socket.write(Buffer.concat([new KafkaWriter().int32(bytes.length).bytes(), bytes]));
       }
     });
-  });
+  };
+  const server = secured ? tls.createServer(secured, accept) : net.createServer(accept);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
-  const port = (server.address() as AddressInfo).port;
+  const { port } = server.address() as AddressInfo;
+  return port;
+}
+
+type SaslSession = { readonly mechanism: string | undefined; isOpen: boolean; readonly exchange: string[] };
+
+/** The server's side of PLAIN and SCRAM for user "me" with password "pass:word". */
+function answerSasl(session: SaslSession, api: number, request: KafkaReader, out: KafkaWriter): boolean {
+  if (api === 17) {
+    out
+      .int16(request.string() === session.mechanism ? 0 : 33)
+      .array([session.mechanism ?? 'NONE'], (name) => void out.string(name));
+    return true;
+  }
+  if (api !== 36) return false;
+  const message = request.blob().toString();
+  const reply = (text: string, error = 0) => {
+    out
+      .int16(error)
+      .string(error === 0 ? '' : text)
+      .int32(error === 0 ? text.length : 0);
+    if (error === 0) for (const byte of Buffer.from(text)) out.int8(byte);
+  };
+  session.exchange.push(message);
+  if (session.mechanism === 'PLAIN') {
+    session.isOpen = message === '\0me\0pass:word';
+    reply(session.isOpen ? '' : 'Authentication failed', session.isOpen ? 0 : 58);
+    return true;
+  }
+  const hash = session.mechanism === 'SCRAM-SHA-512' ? 'sha512' : 'sha256';
+  const hmac = (key: Uint8Array, text: string) => createHmac(hash, key).update(text).digest();
+  if (session.exchange.length === 1) {
+    const nonce = /r=(.*)$/.exec(message)![1]!;
+    session.exchange.push(`r=${nonce}server,s=${Buffer.from('salt').toString('base64')},i=4096`);
+    reply(session.exchange[1]!);
+    return true;
+  }
+  const [first, challenge, final] = session.exchange as [string, string, string];
+  const withoutProof = final.replace(/,p=.*$/, '');
+  const salted = pbkdf2Sync('pass:word', 'salt', 4096, hash === 'sha256' ? 32 : 64, hash);
+  const signed = `${first.slice(3)},${challenge},${withoutProof}`;
+  const clientKey = hmac(salted, 'Client Key');
+  const signature = hmac(createHash(hash).update(clientKey).digest(), signed);
+  const proof = Buffer.from(clientKey.map((byte, i) => byte ^ signature[i]!)).toString('base64');
+  session.isOpen = final.endsWith(`,p=${proof}`) && first.startsWith('n,,n=me,');
+  if (session.isOpen) reply(`v=${hmac(hmac(salted, 'Server Key'), signed).toString('base64')}`);
+  else reply('Authentication failed during authentication due to invalid credentials', 58);
+  return true;
+}
+
+test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
+  const port = await startBroker(t);
   has(
     await scrape(t, 'kafka', `kafka://127.0.0.1:${port}`),
     'kafka_up 1',
@@ -188,6 +255,41 @@ test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
     'kafka_consumergroup_lag{consumergroup="billing",partition="0",topic="orders"} 30',
     'kafka_consumergroup_lag_sum{consumergroup="billing",topic="orders"} 30',
   );
+});
+
+test('Kafka over SASL: PLAIN and SCRAM, right and wrong passwords', async (t) => {
+  for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
+    const port = await startBroker(t, mechanism);
+    const url = (password: string, sasl: string) => `kafka://me:${password}@127.0.0.1:${port}?sasl=${sasl}`;
+    has(await scrape(t, 'kafka', url('pass%3Aword', mechanism.toLowerCase())), 'kafka_up 1', 'kafka_brokers 1');
+    has(await scrape(t, 'kafka', url('wrong', mechanism)), 'kafka_up 0');
+    const other = mechanism === 'PLAIN' ? 'SCRAM-SHA-256' : 'PLAIN';
+    has(await scrape(t, 'kafka', url('pass%3Aword', other)), 'kafka_up 0');
+  }
+  await assert.rejects(scrape(t, 'kafka', 'kafka://127.0.0.1?sasl=gssapi'), /unknown sasl GSSAPI/);
+  await assert.rejects(scrape(t, 'kafka', 'kafka://127.0.0.1?slas=plain'), /unknown parameter slas/);
+});
+
+test('Kafka over TLS with SASL', { skip: openssl.skip }, async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-kafka-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  execFileSync(
+    openssl.path,
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -keyout key.pem -out cert.pem -subj /CN=kafka -addext subjectAltName=IP:127.0.0.1'.split(
+      ' ',
+    ),
+    { cwd: folder, stdio: 'ignore' },
+  );
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => fs.readFileSync(path.join(folder, name)));
+  const port = await startBroker(t, 'SCRAM-SHA-512', { key, cert });
+  const url = (options: string) => `kafka://me:pass%3Aword@127.0.0.1:${port}?sasl=scram-sha-512&${options}`;
+  has(
+    await scrape(t, 'kafka', url(`tls=on&ca_file=${path.join(folder, 'cert.pem')}`)),
+    'kafka_up 1',
+    'kafka_brokers 1',
+  );
+  has(await scrape(t, 'kafka', url('tls=insecure')), 'kafka_up 1');
+  has(await scrape(t, 'kafka', url('tls=on')), 'kafka_up 0');
 });
 
 /** What a broker answers, field by field, in the versions that are asked for. */

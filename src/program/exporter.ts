@@ -40,7 +40,12 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
     return 0;
   }
   const clock = systemClock;
-  const environment = { clock, log: logger, http: createHttpClient(undefined, { clock, disk: nodeDisk }) };
+  const environment = {
+    clock,
+    log: logger,
+    http: createHttpClient(undefined, { clock, disk: nodeDisk }),
+    disk: nodeDisk,
+  };
   const sources = new Sources(config.sources, environment);
   const queries = new SqlQueries(config.queries, environment);
   const registry = new Registry();

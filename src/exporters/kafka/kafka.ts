@@ -17,6 +17,7 @@ import {
   readMetadata,
   readOffsets,
 } from './protocol.ts';
+import { authenticate, openSocket, readSecurity } from './security.ts';
 
 const LIST_OFFSETS = 2;
 const METADATA = 3;
@@ -26,15 +27,18 @@ const LIST_GROUPS = 16;
 
 export const kafkaKind: SourceKind = {
   up: 'kafka_up',
-  create(source) {
+  create(source, { disk }) {
+    const url = new URL(source.url);
+    const security = readSecurity(url);
     const open = new Set<KafkaConnection>();
     const closeAll = () => {
       for (const connection of open) connection.close();
       open.clear();
     };
-    const connect = (host: string, port: number) => {
-      const connection = new KafkaConnection(host, port, source.timeoutMs);
+    const connect = async (host: string, port: number) => {
+      const connection = new KafkaConnection(openSocket(host, port, security, disk), source.timeoutMs);
       open.add(connection);
+      await authenticate(connection, security);
       return connection;
     };
     return {
@@ -42,8 +46,7 @@ export const kafkaKind: SourceKind = {
       async read(page, signal) {
         signal.addEventListener('abort', closeAll, { once: true });
         try {
-          const url = new URL(source.url);
-          const first = connect(url.hostname, Number(url.port || 9092));
+          const first = await connect(url.hostname, Number(url.port || 9092));
           const { brokers, topics } = readMetadata(await first.ask(METADATA, 1, metadataRequest()));
           page.gauge('kafka_brokers', 'Brokers of the cluster.', brokers.length);
           for (const broker of brokers)
@@ -57,7 +60,7 @@ export const kafkaKind: SourceKind = {
           const oldest = new Map<string, number>();
           const groups: { connection: KafkaConnection; names: string[] }[] = [];
           for (const broker of brokers) {
-            const connection = connect(broker.host, broker.port);
+            const connection = await connect(broker.host, broker.port);
             const led = partitionsOf(topics, broker.id);
             for (const [map, time] of [
               [newest, NEWEST],

@@ -1,7 +1,7 @@
 // As much of Kafka's binary protocol as measuring needs, in versions that brokers from 0.10 to 4 speak: metadata, offsets of
 // partitions, consumer groups and their offsets. Requests and answers are length-prefixed; all numbers are big-endian.
 
-import net from 'node:net';
+import type net from 'node:net';
 import { OperatingError } from '#base/errors.ts';
 
 const CLIENT_ID = 'pharos';
@@ -68,8 +68,10 @@ export class KafkaReader {
     const at = this.#step(Math.max(0, length));
     return this.#bytes.toString('utf8', at, at + Math.max(0, length));
   }
-  blob(): void {
-    this.#step(Math.max(0, this.int32()));
+  blob(): Buffer {
+    const length = Math.max(0, this.int32());
+    const at = this.#step(length);
+    return this.#bytes.subarray(at, at + length);
   }
   array<T>(read: () => T): T[] {
     return Array.from({ length: Math.max(0, this.int32()) }, read);
@@ -90,8 +92,8 @@ export class KafkaConnection {
   #correlation = 0;
   #waiting: { resolve: (bytes: Buffer) => void; reject: (error: Error) => void } | undefined;
 
-  constructor(host: string, port: number, timeoutMs: number) {
-    this.#socket = net.connect({ host, port });
+  constructor(socket: net.Socket, timeoutMs: number) {
+    this.#socket = socket;
     const fail = (error: Error) => {
       this.#waiting?.reject(error);
       this.#waiting = undefined;
