@@ -13,6 +13,7 @@ import { offsetSeedOf } from '#collect/targets.ts';
 import { ChangeBoard } from '#model/board.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
+import { exactCardinality } from '#scale/shards/cardinality.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
@@ -22,7 +23,6 @@ import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
 import { userAssetRoutes } from '#serve/user-assets.ts';
-import { mergeCardinality } from '#store/head/cardinality.ts';
 import { autoReload } from './auto-reload.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
@@ -231,10 +231,14 @@ async function run(
     ...blocks.routes,
     ...ruling.routes,
     ...tsdbRoutes({
-      cardinality: async (limit) => {
-        const parts = await Promise.all(pool.upClients().map((client) => client.cardinality(limit)));
-        return mergeCardinality(parts, limit);
-      },
+      cardinality: (limit) =>
+        exactCardinality(
+          pool.upClients().map((client) => ({
+            cardinality: (asked) => client.cardinality(asked),
+            labelValueHashes: () => client.labelValueHashes(undefined),
+          })),
+          limit,
+        ),
       replay: () => Promise.all(pool.upClients().map((client) => client.replayProgress(undefined))),
     }),
     metricsRoute(async () =>

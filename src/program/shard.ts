@@ -236,6 +236,7 @@ const api: ShardApi = {
   },
   ...shardSide(store, nodeDisk),
   cardinality: (limit: number) => store.cardinality(limit),
+  labelValueHashes: () => store.labelValueHashes(),
   changes: async (since: number) => {
     await store.ready();
     return store.changes.since(since);

@@ -23,7 +23,7 @@ import type { SeriesChunks, ShardSource, TimeRange } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
 import { BlockSet } from './block/set.ts';
 import { ChangeTrack } from './changes.ts';
-import { type Cardinality, cardinality } from './head/cardinality.ts';
+import { type Cardinality, cardinality, labelValueHashes } from './head/cardinality.ts';
 import { Head, NO_MAX_TIME } from './head/head.ts';
 import { HeldBatches } from './head/hold.ts';
 import { labelNamesOf, labelValuesOf } from './head/label-index.ts';
@@ -284,6 +284,10 @@ export class ShardStore implements Appender, ShardSource {
 
   cardinality(limit: number): Cardinality {
     return cardinality(this.head, limit);
+  }
+
+  labelValueHashes(): ReadonlyMap<string, Float64Array> {
+    return labelValueHashes(this.head);
   }
 
   /** The range that is due to become a block: the head is half a range longer than it. */

@@ -93,6 +93,8 @@ export type ShardApi = ShardSide & {
   /** What the targets of this thread say about a metric or all of them, each distinct thing once. */
   targetMetadata(metric: string | undefined): readonly { readonly family: string; readonly metadata: Metadata }[];
   cardinality(limit: number): Cardinality;
+  /** Sorted hashes of the values of every label name. */
+  labelValueHashes(): ReadonlyMap<string, Float64Array>;
   /** Some of the metrics that there are, with how many series each has, and the time of the newest sample. */
   specimens(limit: number): {
     readonly metrics: readonly { readonly name: string; readonly series: number }[];

@@ -70,6 +70,18 @@ export function cardinality(head: Head, limit: number): Cardinality {
   };
 }
 
+/** Sorted hashes of the values of every label name, by which shards find out what they have in common. */
+export function labelValueHashes(head: Head): Map<string, Float64Array> {
+  const { table } = head;
+  const hashes = new Map<string, Float64Array>();
+  for (const name of table.names()) {
+    const own: number[] = [];
+    for (const pair of table.pairsOf(name)) own.push(table.valueHash(pair));
+    hashes.set(table.nameOf(name), Float64Array.from(own).sort());
+  }
+  return hashes;
+}
+
 function unusedOf(head: Head, slots: Uint32Array): number {
   const { kernel, shard } = head.memory;
   const u32 = shard.u32;
@@ -91,7 +103,8 @@ class Top {
   }
 
   offer(value: number, name: () => string): void {
-    if (value <= this.#least || this.#limit === 0) return;
+    // Of equal ones the names decide, so they all have to be looked at.
+    if (value <= 0 || value < this.#least || this.#limit === 0) return;
     this.#entries.push({ name: name(), value });
     if (this.#entries.length < this.#limit * 2) return;
     this.#entries = this.list();
@@ -103,7 +116,7 @@ class Top {
   }
 }
 
-/** Cardinalities of several shards as one. Lists are merged by name, which is exact for what one shard alone has all of. */
+/** Cardinalities of several shards as one. Lists are merged by name, as far as they go. */
 export function mergeCardinality(parts: readonly Cardinality[], limit: number): Cardinality {
   const sum = (value: (part: Cardinality) => number) => parts.reduce((total, part) => total + value(part), 0);
   const merged = (list: (part: Cardinality) => readonly Ranked[]) => {

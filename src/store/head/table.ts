@@ -224,6 +224,20 @@ export class SeriesTable {
     return this.#memory.shard.u32[(pair + PAIR.length) >>> 2]!;
   }
 
+  /** A hash of 53 bits. */
+  valueHash(pair: number): number {
+    const { u8, u32 } = this.#memory.shard;
+    const end = pair + PAIR.bytes + u32[(pair + PAIR.length) >>> 2]!;
+    let a = 0x811c9dc5;
+    let b = 0x9747b28c;
+    for (let i = pair + PAIR.bytes; i < end; i++) {
+      a = Math.imul(a ^ u8[i]!, 0x01000193);
+      b = Math.imul(b + u8[i]!, 0x5bd1e995);
+      b ^= b >>> 15;
+    }
+    return (a >>> 0) * 2 ** 21 + (b >>> 11);
+  }
+
   createdWithPair(pair: number): number {
     return this.#memory.shard.u32[(pair + PAIR.created) >>> 2]!;
   }
