@@ -51,14 +51,8 @@ export function pagesOf({ role, args, prefix = '', ready, isReady = () => true }
     base = `http://127.0.0.1:${port}${prefix}`;
     const given = args?.(folder, port) ?? [`--storage.tsdb.path=${folder}/data`, '--storage.shards=1'];
     server = spawn(
-      process.execPath,
-      [
-        path.join(ROOT, 'src', 'program', 'main.ts'),
-        role,
-        `--web.listen-address=127.0.0.1:${port}`,
-        ...(prefix ? [`--web.route-prefix=${prefix}`] : []),
-        ...given,
-      ],
+      path.join(ROOT, 'pharos'),
+      [role, `--web.listen-address=127.0.0.1:${port}`, ...(prefix ? [`--web.route-prefix=${prefix}`] : []), ...given],
       { stdio: 'ignore' },
     );
     await eventually(
