@@ -15,6 +15,9 @@ import { THEME, variables } from './shell/theme.ts';
 const root = document.getElementById('root');
 if (!root) throw new Error('BUG: index.html has no #root');
 
+// The page names its icon relative to the address it was asked at, and addresses change without asking anew.
+for (const icon of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]')) icon.setAttribute('href', icon.href);
+
 /** Links in notifications may still have the form of Alertmanager's own pages. */
 function followFragment(): void {
   const to = fromAlertmanagerFragment(location.hash);

@@ -35,6 +35,9 @@ const PAGES: readonly (readonly [address: string, heading: string])[] = [
   ['/silences?new=alertname%3D%22X%22', 'Silences'],
   ['/route-tester?labels=alertname%3D%22X%22', 'Route tester'],
   ['/push-groups', 'Push groups'],
+  ['/data-sources', 'Data sources'],
+  ['/alertmanager-discovery', ''],
+  ['/no/such/page', ''],
   ['/d/hosts', ''],
 ];
 
@@ -47,6 +50,9 @@ test('every page stands, is accessible and asks nobody else', { skip }, async (t
       if (heading) assert.equal(await page.locator('h1').first().innerText(), heading);
       assert.deepEqual(await page.locator('[role=alert]').allInnerTexts(), [], 'failures on the page');
       assert.deepEqual(await axe(page), []);
+      await page.emulateMedia({ colorScheme: 'dark' });
+      assert.equal(await page.locator('html').getAttribute('data-mantine-color-scheme'), 'dark');
+      assert.deepEqual(await axe(page), [], 'in the dark');
       assert.deepEqual(faults, []);
       await close();
     });
