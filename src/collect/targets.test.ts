@@ -129,7 +129,11 @@ test('targets are spread over workers, and a reload that changes nothing hands o
   const { targets, assigned, until, calls } = newTargets(3);
   targets.apply(jobs(yaml('')));
   await until(() => count(assigned) === 41);
-  assert.ok(assigned.every((list) => list.flatMap((a) => a.targets).length > 3));
+  assert.deepEqual(
+    assigned.map((list) => count([list])),
+    [41, 0, 0],
+    'few targets share a worker',
+  );
   const places = () => new Map(targets.active().map(({ spec, worker }) => [spec.id, worker]));
   const before = places();
   const callsBefore = calls();
@@ -140,6 +144,28 @@ test('targets are spread over workers, and a reload that changes nothing hands o
   assert.ok(assigned.flat().some(({ job }) => job.name === 'a' && job.limits.samples === 7));
   targets.apply(jobs('[{job_name: b, static_configs: [{targets: ["x:1"]}]}]'));
   await until(() => count(assigned) === 1);
+  targets.stop();
+});
+
+test('many targets use all workers, and stay where they are when others come and go', async () => {
+  const yaml = (from: number, to: number) =>
+    `[{job_name: a, scrape_interval: 1s, scrape_timeout: 1s, static_configs: [{targets: [${Array.from({ length: to - from }, (_, i) => `"h${from + i}:1"`)}]}]}]`;
+  const { targets, assigned, until } = newTargets(3);
+  const places = () => new Map(targets.active().map(({ spec, worker }) => [spec.id, worker]));
+  targets.apply(jobs(yaml(0, 70)));
+  await until(() => count(assigned) === 70);
+  assert.deepEqual(
+    assigned.map((list) => count([list])),
+    [50, 20, 0],
+  );
+  targets.apply(jobs(yaml(0, 400)));
+  await until(() => count(assigned) === 400);
+  assert.ok(assigned.every((list) => count([list]) > 100));
+  const before = places();
+  targets.apply(jobs(yaml(300, 500)));
+  await until(() => count(assigned) === 200);
+  const after = places();
+  assert.equal([...after].filter(([id, worker]) => before.get(id) === worker).length, 100);
   targets.stop();
 });
 

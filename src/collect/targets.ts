@@ -1,5 +1,5 @@
-// The main thread's half of scraping: jobs are discovered, their targets relabeled, spread over the workers by a stable hash,
-// and handed out. A reload changes only what it must: providers, targets and workers that stay the same are left alone.
+// The main thread's half of scraping: jobs are discovered, their targets relabeled, spread over the workers, and handed out.
+// Few targets share a worker, whose scrapes then share batches; many are spread by a stable hash. A reload changes only what it must: providers, targets and workers that stay the same are left alone.
 
 import { hostname } from 'node:os';
 import { errorText } from '#base/errors.ts';
@@ -31,6 +31,9 @@ export type ActiveTarget = {
   readonly worker: number;
 };
 export type DroppedTarget = { readonly job: ScrapeJob; readonly discovered: Labels };
+
+/** Scrapes per second that a worker takes before the next one gets any. */
+const FULL_RATE = 50;
 
 type Pool = {
   readonly job: ScrapeJob;
@@ -142,12 +145,14 @@ export class Targets {
       });
     }
     const active = new Map<string, ActiveTarget>();
+    const rates = this.#rates();
     for (const { labels, group, target } of found) {
       const spec = targetSpec(pool.job, labels, undefined);
       if (active.has(spec.id)) continue;
       const { job } = pool;
       const discovered = () => discoveredLabels(job, target, group.labels);
-      active.set(spec.id, { job, spec, labels, discovered, worker: this.#workerOf(spec) });
+      const worker = pool.active.get(spec.id)?.worker ?? this.#workerFor(spec, rates);
+      active.set(spec.id, { job, spec, labels, discovered, worker });
     }
     pool.active = this.#limited(pool.job, active);
     this.#metrics.targets.with(name).set(active.size);
@@ -165,8 +170,21 @@ export class Targets {
     return new Map([...active].map(([id, target]) => [id, { ...target, spec: { ...target.spec, forcedError } }]));
   }
 
-  #workerOf(spec: TargetSpec): number {
-    return hashLabels([spec.id, spec.url]) % this.#options.workers;
+  /** Scrapes per second of each worker. */
+  #rates(): Float64Array {
+    const rates = new Float64Array(this.#options.workers);
+    for (const { active } of this.#pools.values()) {
+      for (const { worker, spec } of active.values()) rates[worker]! += 1000 / spec.intervalMs;
+    }
+    return rates;
+  }
+
+  /** A target stays with its worker: what one remembers of a page another does not know. */
+  #workerFor(spec: TargetSpec, rates: Float64Array): number {
+    const idle = rates.findIndex((rate) => rate < FULL_RATE);
+    const worker = idle >= 0 ? idle : hashLabels([spec.id, spec.url]) % rates.length;
+    rates[worker]! += 1000 / spec.intervalMs;
+    return worker;
   }
 
   #handOut(): void {

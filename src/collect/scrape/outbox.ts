@@ -16,8 +16,8 @@ type Part = { readonly sender: Sender; readonly from: RowMark; readonly to: RowM
 
 /** The longest that samples wait for those of other targets. */
 const MAX_WAIT_MS = 200;
-/** A batch of about so many rows goes at once: what the store takes in one go. */
-const FULL_ROWS = 8192;
+/** A batch of about so many rows goes at once, so that none holds up the store for long. */
+const FULL_ROWS = 16_384;
 
 export class Outbox {
   readonly rows: Rows;
