@@ -22,12 +22,13 @@ const DIFFERENCES = {
   'subqueries are open on the left': 'evaluation times are 13 s beside the steps of subqueries',
   'values as labels': 'count_values is not compared: it shows the last bits of sums',
   'dates of what is no time': 'queries with a date function of values are not compared',
-  'sums are compensated': 'values are compared with a tolerance, and only where they are not what cancelling has left',
+  'sums are compensated': 'values are compared with a tolerance, and where rounding decides, as far as it does',
   'comparisons check many-to-one': 'queries that fail in 3.x for several matches are not compared',
   'merged rows': 'unary minus merges series that differ in their name only, which 2.42 refuses',
   'first aggregated NaN': 'the extreme of groups with NaN depends on the order of series in 2.42',
   'one moment, changing parameter': '2.42 answers the first step only when @ stands beside time() or in predict_linear',
-  'the zero point only shortens': 'rates near gaps may differ; few points of queries with rates are allowed to',
+  'the zero point only shortens': 'counters begin high, before any window, and rates of gauges are not compared',
+  'spread of times': 'stddev and stdvar of numbers as large as times depend on the order of series',
   'spread of infinities': 'stddev and stdvar of an infinity are NaN, in 2.42 they may be 0',
 } as const;
 
@@ -35,21 +36,24 @@ const MEETS_DIFFERENCE = [
   /\b(hour|minute|day_of_week|month|year)\(/,
   /count_values/,
   /(predict_linear|quantile_over_time)\(.*@/,
-  /std(dev|var)\b.*(quantile|\/|\^|exp|ln|log)/,
+  /std(dev|var)\b.*(quantile|\/|\^|exp|ln|log|time)/,
+  /\b(rate|increase)\(.*load/,
 ];
 
 const START = 1_600_000_000_000;
 const GRID = { start: START + 2_413_000, end: START + 3_313_000, step: 60_000 };
+/** Longer than windows, subqueries and offsets together. */
+const BEFORE_MS = 12_000_000;
 const QUERIES = 300;
 
 function fill(random: Random, add: (labels: Labels, time: number, value: number) => void): void {
   for (let i = 0; i < 18; i++) {
     const name = i % 2 ? 'load' : 'work_total';
     const labels = labelsOf({ __name__: name, host: `h${i % 6}`, zone: `z${i % 3}`, n: String(i) });
-    let value = 10 + random.below(100);
-    for (let time = START + 7 + random.below(15) * 1000; time < START + 3_900_000; time += 15_000) {
+    let value = 2000 + random.below(100);
+    for (let time = START + 7 + random.below(15) * 1000 - BEFORE_MS; time < START + 3_900_000; time += 15_000) {
       if (random.below(15) === 0) continue;
-      value = random.below(60) === 0 ? 1 : value + random.below(20);
+      value = random.below(60) === 0 ? 2000 : value + random.below(20);
       add(labels, time, i % 2 ? random.below(1000) - 300 : value);
     }
   }
@@ -58,7 +62,7 @@ function fill(random: Random, add: (labels: Labels, time: number, value: number)
 type Rows = Map<string, Map<number, number>>;
 
 test('Debian Prometheus answers the same', { skip: prometheus.skip, timeout: 300_000 }, async (t) => {
-  const seed = 2_420;
+  const seed = Number(process.env['PHAROS_SEED'] ?? 2_420);
   t.diagnostic(`seed ${seed}; ${Object.keys(DIFFERENCES).length} known differences`);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-peer-'));
   const peer = await startPrometheus(path.join(folder, 'data'));
@@ -69,6 +73,12 @@ test('Debian Prometheus answers the same', { skip: prometheus.skip, timeout: 300
   const source = new MemorySource(2);
   await load(peer, source, seeded(seed));
   const engine = new QueryEngine({ source, clock: systemClock });
+  const shaken = Array.from({ length: SHAKEN }, (_, i) => {
+    const random = seeded(seed + 100 + i);
+    const other = new MemorySource(2);
+    fill(seeded(seed), (labels, time, value) => other.add(labels, time, value * (1 + SHAKE * (random.next() - 0.5))));
+    return new QueryEngine({ source: other, clock: systemClock });
+  });
   const expressions = new RandomExpressions(seeded(seed + 1), {
     selectors: ['work_total', 'load{zone="z1"}', 'work_total{host=~"h[0-3]"}', 'load'],
     labels: ['host', 'zone', 'n'],
@@ -88,7 +98,7 @@ test('Debian Prometheus answers the same', { skip: prometheus.skip, timeout: 300
       if (!both && !known) failures.push(`${query}\nours: ${shown(mine)}\ntheirs: ${shown(theirs)}`);
       continue;
     }
-    failures.push(...compare(mine, theirs, query));
+    failures.push(...(await compare(mine, theirs, query, shaken)));
     compared++;
   }
   assert.equal(failures.length, 0, failures.join('\n\n'));
@@ -162,26 +172,41 @@ async function peersAnswer(peer: Awaited<ReturnType<typeof startPrometheus>>, qu
   }
 }
 
-/** Around what cancelling leaves, a comparison may go either way and a quotient may be anything. */
+/** What rounding may make of a value that does not depend on it much. */
 const TINY = 1e-9;
+/**
+ * Where it does, the same query over samples that are changed by this much shows it: its points move too, or come and go. What
+ * differs from the peer by no more than a multiple of that is a matter of rounding.
+ */
+const SHAKE = 1e-11;
+const SHAKEN = 4;
+const MULTIPLE = 1000;
 
-function compare(mine: Rows, theirs: Rows, query: string): string[] {
-  const delicate = /[<>=]=?|[/%^]|round|ceil|floor|sgn|ln|log|sqrt|changes|resets|stdvar|stddev|rate|increase/.test(
-    query,
-  );
-  const differing: string[] = [];
+async function compare(mine: Rows, theirs: Rows, query: string, shaken: readonly QueryEngine[]): Promise<string[]> {
+  const differing: { text: string; labels: string; time: number; x: number | undefined; y: number | undefined }[] = [];
   for (const labels of new Set([...mine.keys(), ...theirs.keys()])) {
     const [a, b] = [mine.get(labels) ?? new Map<number, number>(), theirs.get(labels) ?? new Map<number, number>()];
     for (const time of new Set([...a.keys(), ...b.keys()])) {
       const [x, y] = [a.get(time), b.get(time)];
       if (x !== undefined && y !== undefined && isNear(x, y)) continue;
-      differing.push(`${labels} at ${time}: ${x} and ${y}`);
+      differing.push({ text: `${labels} at ${time}: ${x} and ${y}`, labels, time, x, y });
     }
   }
+  if (differing.length === 0) return [];
+  const others = await Promise.all(shaken.map((engine) => ours(engine, query)));
+  const isDelicate = ({ labels, time, x, y }: (typeof differing)[number]): boolean =>
+    others.some((other) => {
+      if (other instanceof Error) return true;
+      const z = other.get(labels)?.get(time);
+      if ((z === undefined) !== (x === undefined)) return true;
+      if (x === undefined || y === undefined || z === undefined) return false;
+      return Math.abs(x - y) <= MULTIPLE * Math.abs(x - z) || Number.isNaN(x) !== Number.isNaN(z);
+    });
+  const firm = differing.filter((point) => !isDelicate(point));
+  if (firm.length === 0) return [];
   const points = [...theirs.values()].reduce((sum, row) => sum + row.size, 0);
-  const tolerated = delicate ? Math.ceil(points * 0.02) : 0;
-  if (differing.length <= tolerated) return [];
-  return [`${query}\n${differing.slice(0, 3).join('\n')}\n${differing.length} of ${points}`];
+  const shownPoints = firm.slice(0, 3).map(({ text }) => text);
+  return [`${query}\n${shownPoints.join('\n')}\n${firm.length} of ${points}, ${differing.length} with rounding`];
 }
 
 function isNear(x: number, y: number): boolean {

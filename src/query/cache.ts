@@ -87,7 +87,7 @@ export class ResultCache {
     const entry = this.#kept.get(key);
     const changes = await this.#changes(entry);
     if (entry?.kind === 'answer') {
-      const isSame = changes.min > entry.range.max || (entry.isLoose && !changes.series);
+      const isSame = !changes.series && (changes.min > entry.range.max || entry.isLoose);
       if (isSame) {
         this.#hits++;
         this.#kept.set(key, { ...entry, marks: changes.marks });

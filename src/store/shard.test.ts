@@ -229,7 +229,14 @@ test('caches are told since when nothing has changed', async (t) => {
   assert.equal(store.changes.since(mark).min, NOW - 60_000);
   await store.delete([{ type: '=', name: '__name__', value: 'm' }], { min: NOW - 90_000, max: NOW });
   assert.equal(store.changes.since(mark).min, NOW - 90_000);
+  const { mark: before } = store.changes.since(mark);
   store.reloadBlocks();
+  assert.deepEqual(
+    store.changes.since(before),
+    { mark: before, min: Infinity, series: false },
+    'no block came or went',
+  );
+  store.reloadBlocks(true);
   assert.equal(store.changes.since(mark).min, -Infinity);
   await store.close();
 });

@@ -21,6 +21,7 @@ import type { Labels } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { SeriesChunks, ShardSource, TimeRange } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
+import type { BlockMeta } from './block/meta.ts';
 import { BlockSet } from './block/set.ts';
 import { ChangeTrack } from './changes.ts';
 import { type Cardinality, cardinality, labelValueHashes } from './head/cardinality.ts';
@@ -307,15 +308,33 @@ export class ShardStore implements Appender, ShardSource {
   /** Everything before `min` is in blocks: drops it from the head and the log. */
   async truncate(min: number): Promise<void> {
     await this.#loaded;
-    this.reloadBlocks();
+    // The block that ends there is what goes from the head.
+    this.#reload(false, (meta) => meta.maxTime === min && meta.compaction.level === 1);
     await this.#keeper.truncate(min, -1);
-    this.changes.note(-Infinity);
+    this.changes.note(Infinity, true);
   }
 
   /** Looks at the folder again, in which blocks have come, gone or changed. */
   reloadBlocks(isForced = false): void {
+    this.#reload(isForced, () => false);
+  }
+
+  /** `isFromHead` tells new blocks whose samples the head has as well. */
+  #reload(isForced: boolean, isFromHead: (meta: BlockMeta) => boolean): void {
+    const before = this.blocks.metas();
     this.blocks.reload(isForced);
-    this.changes.note(-Infinity);
+    const after = this.blocks.metas();
+    const gone = [...before.values()].filter(({ ulid }) => !after.has(ulid));
+    const come = [...after.values()].filter(({ ulid }) => !before.has(ulid));
+    if (isForced || [...after].some(([ulid, meta]) => before.has(ulid) && before.get(ulid) !== meta)) {
+      this.changes.note(-Infinity);
+      return;
+    }
+    const others = come.filter((meta) => !isFromHead(meta));
+    if (isMerge(gone, others)) {
+      // The same samples are in other blocks now.
+      if (come.length > 0) this.changes.note(Infinity, true);
+    } else this.changes.note(Math.min(...[...gone, ...others].map(({ minTime }) => minTime)), true);
   }
 
   /** Begins a compaction of out-of-order samples: what is there now has the epoch that is returned. */
@@ -329,9 +348,9 @@ export class ShardStore implements Appender, ShardSource {
 
   /** Out-of-order samples up to an epoch are in blocks: drops them. */
   async endOutOfOrder(epoch: number): Promise<void> {
-    this.reloadBlocks();
+    this.#reload(false, ({ compaction }) => compaction.hints?.includes('from-out-of-order') ?? false);
     await this.#keeper.truncate(NO_MAX_TIME, epoch);
-    this.changes.note(-Infinity);
+    this.changes.note(Infinity, true);
   }
 
   /** Writes what is in memory only, so that the next start reads little. */
@@ -354,4 +373,14 @@ function refuseAll(batch: SampleBatch, detail: string): AppendResult {
     rejections.push({ kind: 'histogram', index, reason: 'readOnly', detail });
   }
   return { refs: new Float64Array(newSeriesCount(batch)).fill(Number.NaN), rejections, created: 0 };
+}
+
+/** Whether blocks have made place for others that hold the same samples. */
+function isMerge(gone: readonly BlockMeta[], come: readonly BlockMeta[]): boolean {
+  const sources = (metas: readonly BlockMeta[]) =>
+    [...new Set(metas.flatMap(({ ulid, compaction }) => compaction.sources ?? [ulid]))].sort().join();
+  const samples = (metas: readonly BlockMeta[]) =>
+    metas.reduce((sum, { stats }) => sum + (stats.numSamples ?? Number.NaN), 0);
+  if (gone.length === 0 && come.length === 0) return true;
+  return sources(gone) === sources(come) && samples(gone) === samples(come);
 }

@@ -12,6 +12,7 @@ import type { SeriesChunks, TimeRange } from '#model/query.ts';
 import { Block } from './block.ts';
 import { PageCache } from './files.ts';
 import type { ChunkPlace } from './index-format.ts';
+import type { BlockMeta } from './meta.ts';
 import { META_FILE } from './meta.ts';
 import { findCandidates, intersects } from './postings.ts';
 import { isUlid } from './ulid.ts';
@@ -104,6 +105,11 @@ export class BlockSet {
   /** In order of time. */
   get blocks(): readonly Block[] {
     return [...this.#open.values()].map(({ block }) => block);
+  }
+
+  /** What each block says about itself, by name. */
+  metas(): ReadonlyMap<string, BlockMeta> {
+    return new Map(Array.from(this.#open, ([name, { block }]) => [name, block.meta]));
   }
 
   /** Blocks that could not be opened, by name. */

@@ -95,6 +95,7 @@ for (const shards of [1, 2]) {
     );
     const rows: Row[] = [];
     let begunAt = 0;
+    let quiet = 0;
     for (let step = 0; step < 12 * 60; step++) {
       const now: Row[] = series
         // Some series rest for hours.
@@ -112,7 +113,15 @@ for (const shards of [1, 2]) {
       );
       if (step % 90 === 89) {
         if (step > 500) await clock.advance(61 * 60_000);
+        const marks = stores.map(({ changes }) => changes.since(-1).mark);
         await cycle.run();
+        const since = stores.map(({ changes }, i) => changes.since(marks[i]!));
+        if (since.every(({ min }) => min === Infinity)) quiet++;
+        else
+          assert.ok(
+            work.blocks().some(({ compaction }) => (compaction.sources?.length ?? 0) > 1),
+            `step ${step}`,
+          );
         assert.deepEqual(everything(stores), text(rows), `after step ${step}`);
       }
       if (step === 400) {
@@ -125,6 +134,8 @@ for (const shards of [1, 2]) {
       }
     }
     assert.ok(begunAt > 0);
+    // Results of queries stay as they are when samples only go from heads to blocks.
+    assert.ok(quiet >= 4, `${quiet} runs after which caches could stay`);
     assert.ok(work.blocks().length >= 3, `${work.blocks().length} blocks`);
     assert.ok(work.blocks().some(({ compaction }) => compaction.level > 1));
 
