@@ -168,3 +168,96 @@ test("upstream's command line is taken; what cannot be obeyed is refused with wh
     await assert.rejects(run(LAUNCHER, ['alertmanager', ...base, ...args]), message);
   }
 });
+
+test('events and spans of what happens to alerts; receivers by their labels', async (t) => {
+  const folder = temporaryFolder(t);
+  const port = await freePort();
+  const requests: { path: string; body: string }[] = [];
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (bytes: Buffer) => chunks.push(bytes));
+    request.on('end', () => {
+      requests.push({ path: request.url ?? '', body: Buffer.concat(chunks).toString('latin1') });
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`;
+  fs.writeFileSync(
+    path.join(folder, 'am.yml'),
+    `
+route: { receiver: all, group_by: [alertname], group_wait: 0s, group_interval: 1s }
+inhibit_rules: [{ name: r, source_matchers: [alertname=Down], target_matchers: [alertname=Slow] }]
+receivers: [{ name: all, labels: { team: a }, webhook_configs: [{ url: 'http://${address}/hook' }] }, { name: other }]
+tracing: { client_type: http, endpoint: '${address}', insecure: true, sampling_fraction: 1 }
+event_recorder:
+  file_outputs: [{ path: events.jsonl }]
+  webhook_outputs: [{ url: 'http://${address}/events', batch: true }]
+  stdout_outputs: [{}]
+`,
+  );
+  const running = start(t, LAUNCHER, [
+    'alertmanager',
+    `--config.file=${folder}/am.yml`,
+    `--storage.path=${folder}/data`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--enable-feature=event-recorder',
+  ]);
+  const url = `http://127.0.0.1:${port}`;
+  await eventually('the alertmanager is ready', () => get(`${url}/-/ready`));
+  const am = async (command: string, ...args: string[]) =>
+    (await run(LAUNCHER, ['am', ...command.split(' '), `--alertmanager.url=${url}`, ...args])).stdout;
+  await am('silence add', 'n=2', '--comment=c', '--author=me');
+  await am('alert add', 'Down', 'n=1');
+  await am('alert add', 'Slow', 'n=1');
+  await am('alert add', 'Odd', 'n=2');
+  const lines = () =>
+    fs
+      .readFileSync(path.join(folder, 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { '@timestamp': string; instance: string; data: Record<string, object> });
+  const types = () => new Set(lines().flatMap(({ data }) => Object.keys(data)));
+  await am('alert add', 'Down', 'n=1', `--end=${new Date(Date.now() + 2000).toISOString()}`);
+  const expected = ['alertmanagerStartupEvent', 'silenceCreated', 'alertCreated', 'alertGrouped', 'notification'];
+  expected.push('silenceMutedAlert', 'inhibitionMutedAlert', 'alertResolved');
+  await eventually('all kinds of events are in the file', () => expected.every((type) => types().has(type)));
+  const notification = lines().find(({ data }) => 'notification' in data)!.data['notification'] as {
+    reason: string;
+    repeatInterval: string;
+    groupInfo: { groupKey: string; receiverName: string };
+    alerts: { hash: string; details: { name: string; fingerprint: string } }[];
+  };
+  assert.deepEqual(
+    [notification.reason, notification.repeatInterval, notification.groupInfo.receiverName],
+    ['NOTIFY_REASON_FIRST_NOTIFICATION', '14400s', 'all'],
+  );
+  assert.equal(notification.alerts[0]!.details.name, 'Down');
+  assert.match(notification.alerts[0]!.hash, /^\d{10,20}$/);
+  const events = () =>
+    requests.filter((one) => one.path === '/events').map(({ body }) => JSON.parse(body) as unknown[]);
+  await eventually('the webhook has them as lists', () => events().flat().length >= lines().length);
+  assert.match(running.output(), /^\{"@timestamp":.*"silenceCreated"/m);
+  fs.renameSync(path.join(folder, 'events.jsonl'), path.join(folder, 'events.1'));
+  await am('alert add', 'New', 'n=1');
+  await eventually('a file that is moved away is begun anew', () => lines().length > 0 && types().has('alertCreated'));
+
+  const spans = () => requests.filter((one) => one.path === '/v1/traces').map(({ body }) => body);
+  await eventually('spans of notifications arrive', () =>
+    spans().some((body) => body.includes('notify.Integration.Notify') && body.includes('alertmanager')),
+  );
+  const receivers = async (query: string) =>
+    ((JSON.parse((await get(`${url}/api/v2/receivers?${query}`))!) as { name: string }[]) ?? []).map(
+      ({ name }) => name,
+    );
+  assert.deepEqual(await receivers(''), ['all', 'other']);
+  assert.deepEqual(await receivers(`receiver_matchers=${encodeURIComponent('team=a')}`), ['all']);
+  assert.equal((await fetch(`${url}/api/v2/alerts?receiver_matchers=a!`)).status, 400);
+  assert.equal((await fetch(`${url}/api/v1/alerts`)).status, 410);
+  await running.stop();
+  assert.ok(types().has('alertmanagerShutdownEvent'));
+});

@@ -9,9 +9,11 @@ import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
 import type { HttpClientConfig } from '#clients/http/config.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Alert, AlertSink } from '#model/alert.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
+import type { AlertEvent, EventGroup } from './events/events.ts';
 import { Inhibitor } from './inhibit/inhibit.ts';
 import { Journal } from './journal.ts';
 import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics } from './metrics.ts';
@@ -48,6 +50,8 @@ export type AlertmanagerOptions = {
   /** Names of --enable-feature. */
   readonly features: ReadonlySet<string>;
   readonly logSilences: boolean;
+  readonly tracer?: Tracer;
+  readonly record?: (event: AlertEvent) => void;
   /** Other alertmanagers to share with. */
   readonly replicas?: AlertReplicas;
 };
@@ -106,6 +110,7 @@ export class Alertmanager implements AlertSink {
   readonly startedAt: number;
   readonly #options: AlertmanagerOptions;
   readonly #metrics: AlertmanagerMetrics;
+  readonly #record: (event: AlertEvent) => void;
   readonly #notifications: NotificationLog;
   readonly #journals: {
     readonly silences: Journal<Silence>;
@@ -127,6 +132,7 @@ export class Alertmanager implements AlertSink {
   constructor(options: AlertmanagerOptions) {
     const { clock, disk, logger, folder, registry } = options;
     this.#options = options;
+    this.#record = options.record ?? (() => {});
     this.startedAt = clock.now();
     disk.makeFolder(folder);
     const journal = <V>(name: string) => new Journal<V>(path.join(folder, `${name}.journal`), disk, clock, logger);
@@ -154,6 +160,7 @@ export class Alertmanager implements AlertSink {
       options.retentionMs,
       options.random,
       (change, silence) => {
+        if (change !== 'expired') this.#record({ type: `silence_${change}`, silence });
         if (options.logSilences)
           logger.info(`silence ${change}`, { id: silence.id, by: silence.createdBy, comment: silence.comment });
       },
@@ -187,6 +194,7 @@ export class Alertmanager implements AlertSink {
       clock,
       disk,
       logger,
+      environment: this.#options.environment,
       externalUrl,
       render,
       http: (http: HttpClientConfig | undefined) => {
@@ -218,8 +226,10 @@ export class Alertmanager implements AlertSink {
       intervals: config.intervals,
       receivers,
       metrics: this.#metrics.notify,
+      tracer: this.#options.tracer,
       isAcknowledged: (fingerprint) => this.acknowledgement(fingerprint) !== undefined,
       renderRouteLabels: (flush, alerts) => renderRouteLabels(flush, alerts, render, logger),
+      record: this.#record,
       waitForTurn: (signal) => this.#options.replicas?.waitForTurn(signal) ?? Promise.resolve(),
       onNotified: (event) => this.#remember(event),
       onMuted: (flush, names) => {
@@ -240,6 +250,8 @@ export class Alertmanager implements AlertSink {
       notBefore: before ? 0 : this.startedAt + this.#options.startDelayMs,
       resumeAt: new Map(this.#journals.flushes.entries()),
       maxGroups: this.#options.maxGroups,
+      onGrouped: (group, alert) => this.#record({ type: 'alert_grouped', alert, group: eventGroup(group) }),
+      onResolved: (group, alert) => this.#record({ type: 'alert_resolved', alert, group: eventGroup(group) }),
       flushesResolved: (route) => receivers.get(route.settings.receiver)?.resolvedAtOnce ?? false,
       onFlushPlanned: (key, at) => {
         if (at === undefined) this.#journals.flushes.delete(key);
@@ -280,7 +292,9 @@ export class Alertmanager implements AlertSink {
     };
   }
   /** Who shares with this one, itself included; undefined when it is alone by configuration. */
-  get cluster(): { readonly members: readonly string[]; readonly isConnected: boolean } | undefined {
+  get cluster():
+    | { readonly name: string; readonly members: readonly string[]; readonly isConnected: boolean }
+    | undefined {
     return this.#options.replicas;
   }
   get tree(): Route | undefined {
@@ -301,7 +315,9 @@ export class Alertmanager implements AlertSink {
     const endsAt = alert.endsAt === 0 ? now + (this.config?.global.resolve_timeout ?? 300_000) : alert.endsAt;
     const known = { ...alert, endsAt, updatedAt: now, timedOut };
     this.#metrics.received(endsAt <= now ? 'resolved' : 'firing').add();
+    const size = this.alerts.size;
     const stored = this.alerts.put(known, now);
+    if (stored && this.alerts.size > size) this.#record({ type: 'alert_created', alert: stored });
     if (!stored) this.#metrics.limited(alertName(alert)).add();
     else if (this.#isNews(stored, now)) this.#save(stored);
     // Once for all alerts of a request.
@@ -530,6 +546,12 @@ export class Alertmanager implements AlertSink {
     };
   }
 }
+
+const eventGroup = ({ groupKey, labels, route }: GroupView): EventGroup => ({
+  key: groupKey,
+  labels,
+  receiver: route.settings.receiver,
+});
 
 function renderRouteLabels(
   flush: Flush,

@@ -58,6 +58,10 @@ export class AlertReplicas {
     return this.#isConnected;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get members(): readonly string[] {
     return [...this.#members].sort();
   }

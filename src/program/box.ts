@@ -14,17 +14,10 @@ import { alertmanagerRoutes } from '#serve/alertmanager.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import type { Route } from '#serve/http.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
-import {
-  type AlertmanagerSettings,
-  alertmanagerFeatures,
-  type ClusterSettings,
-  loadAlertmanagerConfig,
-  makeAlertmanager,
-  makePushProxy,
-  openReplicas,
-} from './alertmanager.ts';
+import { makePushProxy } from './alertmanager.ts';
 
 import { createNodeExporter } from './node-exporter.ts';
+import { type AlertmanagerSettings, openAlertmanager } from './open-alertmanager.ts';
 import { createGateway } from './pushgateway.ts';
 import { PUSH_FLAGS } from './pushgateway-flags.ts';
 import type { BOX_FLAGS } from './up-flags.ts';
@@ -53,9 +46,9 @@ export const boxJobs = (address: string, prefix: string): string => `  - job_nam
 `;
 
 /** The alertmanager's flags, which `up` takes under names of their own. */
-function alertmanagerSettings(flags: FlagValues<typeof BOX_FLAGS>): AlertmanagerSettings & ClusterSettings {
+function alertmanagerSettings(flags: FlagValues<typeof BOX_FLAGS>): AlertmanagerSettings {
   const own = Object.entries(flags).map(([name, value]) => [name.replace(/^alertmanager\./, ''), value]);
-  return Object.fromEntries(own) as AlertmanagerSettings & ClusterSettings;
+  return Object.fromEntries(own) as AlertmanagerSettings;
 }
 
 export function openBox(
@@ -66,21 +59,13 @@ export function openBox(
   registry: Registry,
 ): Box {
   const clock = systemClock;
-  const settings = alertmanagerSettings(flags);
-  const { matching } = alertmanagerFeatures(settings);
-  const amLogger = logger.with({ part: 'alertmanager' });
-  const replicas = openReplicas(settings, `-${new URL(url).host}`, amLogger);
-  const alertmanager = makeAlertmanager(
-    path.join(folder, 'alertmanager'),
-    settings,
-    `${url}/alertmanager`,
-    amLogger,
-    registry,
-    replicas,
-  );
-  const reload = () => alertmanager.apply(loadAlertmanagerConfig(flags['alertmanager.config.file'], matching));
-  replicas?.start();
-  reload();
+  const place = {
+    folder: path.join(folder, 'alertmanager'),
+    externalUrl: `${url}/alertmanager`,
+    address: `-${new URL(url).host}`,
+  };
+  const opened = openAlertmanager(alertmanagerSettings(flags), place, logger.with({ part: 'alertmanager' }), registry);
+  const { alertmanager, matching, reload } = opened;
 
   const pushFlags = { ...parseFlags(PUSH_FLAGS, []).flags, 'persistence.file': path.join(folder, 'push.state') };
   const gateway = createGateway(pushFlags, logger.with({ part: 'push' }), () => []);
@@ -123,8 +108,7 @@ export function openBox(
     async stop() {
       await exporter.close();
       await gateway.stop();
-      await replicas?.stop();
-      alertmanager.stop();
+      await opened.stop();
     },
   };
 }

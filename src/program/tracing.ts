@@ -8,7 +8,7 @@ import { Tracer } from '#clients/otlp/tracer.ts';
 import { VERSION } from './version.ts';
 
 /** Spans of this process; nothing is kept until a configuration asks for it. */
-export const processTracer = (clock: Clock, log: Logger, thread: string): Tracer =>
+export const processTracer = (clock: Clock, log: Logger, thread: string, service = 'prometheus'): Tracer =>
   new Tracer({
     clock,
     disk: nodeDisk,
@@ -16,7 +16,7 @@ export const processTracer = (clock: Clock, log: Logger, thread: string): Tracer
     log,
     environment: process.env,
     resource: {
-      'service.name': 'prometheus',
+      'service.name': service,
       'service.version': VERSION,
       'process.runtime.name': 'nodejs',
       'process.runtime.version': process.versions.node,

@@ -63,7 +63,12 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
       config: { original: alertmanager.config?.shown ?? '' },
       uptime: iso(alertmanager.startedAt),
     })),
-    get('receivers', () => alertmanager.receivers.map(({ name, labels }) => ({ name, labels }))),
+    get('receivers', ({ query }) => {
+      const isReceiver = receiverTest(query, options);
+      return alertmanager.receivers
+        .filter(({ name }) => isReceiver(name))
+        .map(({ name, labels }) => ({ name, labels }));
+    }),
     get('alerts', (request) => listAlerts(request, options)),
     get('alerts/groups', (request) => listGroups(request, options)),
     write('POST', 'alerts', async (request) => postAlerts(await readJson(request), options)),
@@ -99,10 +104,20 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
   ];
 }
 
+/** The API before version 2, which upstream has taken away as well. */
+export const goneRoutes = (): Route[] => [
+  {
+    methods: ['GET', 'POST', 'DELETE'],
+    pattern: '/api/v1/*path',
+    handler: () =>
+      json({ status: 'deprecated', error: 'version 1 of the API is gone: use the same path below /api/v2' }, 410),
+  },
+];
+
 function clusterStatus({ cluster }: Alertmanager): unknown {
   if (!cluster) return { status: 'disabled', peers: [] };
   const peers = cluster.members.map((name) => ({ name, address: 'etcd' }));
-  return { status: cluster.isConnected ? 'ready' : 'settling', peers };
+  return { name: cluster.name, status: cluster.isConnected ? 'ready' : 'settling', peers };
 }
 
 const isResponse = (value: unknown): value is HttpResponse =>
@@ -155,15 +170,27 @@ function filters(query: URLSearchParams, { matching }: AlertmanagerApiOptions): 
   });
 }
 
-function receiverTest(query: URLSearchParams): (name: string) => boolean {
-  const pattern = query.get('receiver');
-  if (pattern === null || pattern === '') return () => true;
-  try {
-    const regex = compileRegex(pattern);
-    return (name) => regex.test(name);
-  } catch (error) {
-    throw new UserError(`failed to parse receiver param: ${errorText(error)}`);
-  }
+/** By name, a regular expression, and by the receiver's labels. */
+function receiverTest(
+  query: URLSearchParams,
+  { alertmanager, matching }: AlertmanagerApiOptions,
+): (name: string) => boolean {
+  const read = <T>(name: string, parse: () => T): T => {
+    try {
+      return parse();
+    } catch (error) {
+      throw new UserError(`failed to parse ${name} param: ${errorText(error)}`);
+    }
+  };
+  const regex = read('receiver', () => compileRegex(query.get('receiver') || '.*'));
+  const texts = query.getAll('receiver_matchers');
+  const matches = read('receiver_matchers', () =>
+    compileMatchers(texts.flatMap((text) => parseMatchers(text, matching))),
+  );
+  const labels = new Map(
+    texts.length === 0 ? [] : alertmanager.receivers.map((one) => [one.name, labelsFrom(Object.entries(one.labels))]),
+  );
+  return (name) => regex.test(name) && matches(labels.get(name) ?? []);
 }
 
 type Shown = {
@@ -218,7 +245,7 @@ function listAlerts({ query }: HttpRequest, options: AlertmanagerApiOptions): un
   const { alertmanager, clock } = options;
   const shown = shownStates(query);
   const matches = compileMatchers(filters(query, options));
-  const isReceiver = receiverTest(query);
+  const isReceiver = receiverTest(query, options);
   const now = clock.now();
   const found: { alert: KnownAlert; status: AlertStatus; receivers: readonly string[] }[] = [];
   for (const alert of alertmanager.alerts.all()) {
@@ -237,7 +264,7 @@ function listGroups({ query }: HttpRequest, options: AlertmanagerApiOptions): un
   const shown = shownStates(query);
   const showMuted = flag(query, 'muted');
   const matches = compileMatchers(filters(query, options));
-  const isReceiver = receiverTest(query);
+  const isReceiver = receiverTest(query, options);
   const now = clock.now();
   const views = alertmanager.groups().filter((view) => isReceiver(view.route.settings.receiver));
   const groups = views.flatMap((view: GroupView) => {

@@ -1,7 +1,7 @@
 // Discord: an embed with a coloured bar.
 
 import { optional, string } from '#base/config/schema.ts';
-import { secretUrl } from '../route/global.ts';
+import { secretUrl } from '../route/url.ts';
 import { judge, oneOfTwo, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 
 const TITLE_RUNES = 256;

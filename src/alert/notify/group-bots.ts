@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { boolean, list, oneOf, optional, secret, string, withDefault } from '#base/config/schema.ts';
 import type { HttpReply } from '#clients/http/client.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { judge, oneOfTwo, postJson, receiverKind, secretOf, template, truncateBytes } from './kind.ts';
 import type { Delivery } from './receiver.ts';
 

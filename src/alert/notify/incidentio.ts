@@ -1,7 +1,7 @@
 // incident.io: the notification as JSON, version "1", to an alert source.
 
 import { duration, integer, optional, secret, string, withDefault } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, judge, oneOfTwo, postJson, receiverKind, secretOf } from './kind.ts';
 import { webhookBody } from './webhook.ts';
 

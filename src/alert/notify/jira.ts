@@ -15,7 +15,7 @@ import {
   withDefault,
 } from '#base/config/schema.ts';
 import type { HttpClient } from '#clients/http/client.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { groupHash, judge, receiverKind, template, truncateRunes } from './kind.ts';
 import type { Delivery } from './receiver.ts';
 

@@ -28,6 +28,7 @@ export type NotifyContext = {
   readonly clock: Clock;
   readonly disk: Disk;
   readonly logger: Logger;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly http: (config: HttpClientConfig | undefined) => HttpClient;
   readonly render: (notification: Notification) => Rendered;
   /** Of this alertmanager, without a slash at the end. */

@@ -1,7 +1,7 @@
 // Mattermost: Slack-like attachments to an incoming webhook, with Mattermost's priorities and cards.
 
 import { boolean, list, object, optional, string, withDefault } from '#base/config/schema.ts';
-import { secretUrl } from '../route/global.ts';
+import { secretUrl } from '../route/url.ts';
 import { atMostOne, judge, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 
 const TEXT_RUNES = 16_383;

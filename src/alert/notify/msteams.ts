@@ -1,7 +1,7 @@
 // Microsoft Teams: the older connector's message card, and the newer workflow's adaptive card.
 
 import { optional, string } from '#base/config/schema.ts';
-import { secretUrl } from '../route/global.ts';
+import { secretUrl } from '../route/url.ts';
 import { judge, oneOfTwo, postJson, receiverKind, secretOf, template } from './kind.ts';
 
 const webhookFields = { webhook_url: optional(secretUrl()), webhook_url_file: optional(string()) };

@@ -2,7 +2,7 @@
 
 import { boolean, list, map, object, optional, record, secret, string, withDefault } from '#base/config/schema.ts';
 import { labelsToRecord } from '#model/labels.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, groupHash, judge, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 import type { Delivery } from './receiver.ts';
 

@@ -11,7 +11,7 @@ import {
   string,
   withDefault,
 } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, groupHash, judge, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 import type { Delivery } from './receiver.ts';
 

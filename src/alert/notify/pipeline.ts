@@ -6,6 +6,8 @@ import { type Clock, sleep } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
+import type { AlertEvent } from '../events/events.ts';
 import type { Inhibitor } from '../inhibit/inhibit.ts';
 import type { Flush } from '../route/groups.ts';
 import { containsTime, type TimeInterval } from '../route/intervals.ts';
@@ -25,11 +27,13 @@ export type PipelineOptions = {
   readonly intervals: ReadonlyMap<string, readonly TimeInterval[]>;
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly metrics: NotifyMetrics;
+  readonly tracer: Tracer | undefined;
   /** Somebody is on it: it is not repeated while all alerts of a group are acknowledged. */
   readonly isAcknowledged: (fingerprint: string) => boolean;
   readonly renderRouteLabels: (flush: Flush, alerts: readonly KnownAlert[]) => Readonly<Record<string, string>>;
   /** Replicas take turns, so that the first one's log entry reaches the others. */
   readonly waitForTurn: (signal: AbortSignal) => Promise<void>;
+  readonly record: (event: AlertEvent) => void;
   /** Told after each attempt's end, for history. */
   readonly onNotified?: (event: NotificationEvent) => void;
   readonly onMuted?: (flush: Flush, why: readonly string[]) => void;
@@ -64,9 +68,31 @@ export class Pipeline {
 
   /** True when every integration knows what it should. */
   async run(flush: Flush, signal: AbortSignal): Promise<boolean> {
+    const span = this.#options.tracer?.begin('dispatch.AggregationGroup.flush', 'internal');
+    const attributes = {
+      'alerting.aggregation_group.key': flush.groupKey,
+      'alerting.alerts.count': flush.alerts.length,
+    };
+    if (!span) return this.#run(flush, signal);
+    try {
+      const told = await this.#options.tracer!.within(span, () => this.#run(flush, signal));
+      span.end(attributes, told ? '' : 'notification failed');
+      return told;
+    } catch (error) {
+      span.end(attributes, errorText(error));
+      throw error;
+    }
+  }
+
+  async #run(flush: Flush, signal: AbortSignal): Promise<boolean> {
     const { inhibitor, silences, metrics, logger } = this.#options;
     const { suppress } = metrics;
-    let alerts = flush.alerts.filter((alert) => !inhibitor.mutes(alert.labels, flush.now));
+    const { record } = this.#options;
+    let alerts = flush.alerts.filter((alert) => {
+      const inhibition = inhibitor.mutes(alert.labels, flush.now);
+      if (inhibition) record({ type: 'inhibition_muted_alert', ...inhibition, alert });
+      return !inhibition;
+    });
     suppress('inhibition', flush.alerts.length - alerts.length);
     if (alerts.length === 0) return true;
     const muted = this.mutedIntervals(flush);
@@ -76,7 +102,11 @@ export class Pipeline {
       return true;
     }
     this.#options.onMuted?.(flush, []);
-    const audible = alerts.filter((alert) => silences.muting(alert.labels, alert.annotations, flush.now).length === 0);
+    const audible = alerts.filter((alert) => {
+      const muting = silences.muting(alert.labels, alert.annotations, flush.now);
+      for (const id of muting) record({ type: 'silence_muted_alert', silence: silences.get(id), alert });
+      return muting.length === 0;
+    });
     suppress('silence', alerts.length - audible.length);
     alerts = audible;
     if (alerts.length === 0) return true;
@@ -152,6 +182,18 @@ export class Pipeline {
       });
     }
     if (!delivery.ok) return false;
+    if (sent.length > 0) {
+      this.#options.record({
+        type: 'notification',
+        group: { key: flush.groupKey, labels: flush.groupLabels, receiver: receiver.name },
+        alerts: sent,
+        firing: [...firing],
+        resolved: [...resolved],
+        repeatIntervalMs,
+        reason,
+        integration,
+      });
+    }
     log.record(
       {
         groupKey: flush.groupKey,
@@ -227,7 +269,20 @@ export class Pipeline {
       }
       pause = Math.min(RETRY_MAX_MS, pause * 1.5);
     }
-    metrics.latency(target, (clock.monotonic() - started) / 1000);
+    const tookMs = clock.monotonic() - started;
+    metrics.latency(target, tookMs / 1000);
+    this.#options.tracer?.record(
+      'notify.Integration.Notify',
+      'client',
+      tookMs,
+      {
+        'alerting.notify.integration.name': integration.kind,
+        'alerting.notify.integration.index': integration.index,
+        'alerting.receiver.name': receiver.name,
+        'alerting.alerts.count': sent.length,
+      },
+      delivery.ok ? '' : delivery.message,
+    );
     if (!delivery.ok) {
       metrics.fail(target, delivery.reason);
       logger.error('cannot notify', {

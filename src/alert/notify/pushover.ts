@@ -1,7 +1,7 @@
 // Pushover: everything in the query of a POST, as its API takes it.
 
 import { boolean, duration, optional, secret, string, withDefault } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { judge, oneOfTwo, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 
 const TITLE_RUNES = 250;

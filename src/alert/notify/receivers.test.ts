@@ -3,8 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '#base/clock.ts';
 import { SimClock } from '#base/clock-sim.ts';
@@ -18,7 +21,6 @@ import { addresses, quotedPrintable } from './email.ts';
 import { RECEIVER_KINDS } from './kinds.ts';
 import type { Notification } from './receiver.ts';
 import { notificationTemplates, renderer } from './render.ts';
-import { signed } from './sns.ts';
 
 type Seen = {
   method: string;
@@ -77,6 +79,9 @@ const notification = (isFiring: boolean): Notification => ({
   previous: {},
 });
 
+/** What receivers see of the process's environment. */
+const environment: Record<string, string> = {};
+
 async function send(kind: string, yaml: string, options: { isFiring?: boolean; global?: string; times?: number } = {}) {
   seen.length = 0;
   const text = `global: {${options.global ?? ''}}\nroute: {receiver: r}\nreceivers:\n- name: r\n  ${kind}_configs:\n  - ${yaml}\n`;
@@ -87,6 +92,7 @@ async function send(kind: string, yaml: string, options: { isFiring?: boolean; g
     clock,
     disk: nodeDisk,
     logger: silentLogger,
+    environment,
     externalUrl: 'http://am',
     render: renderer(templates, 'http://am'),
     http: (client: Parameters<typeof createHttpClient>[0]) =>
@@ -345,10 +351,6 @@ test('paging services', async () => {
     sns.first.headers.authorization ?? '',
     /^AWS4-HMAC-SHA256 Credential=AK\/20260102\/eu\/sns\/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=[0-9a-f]{64}$/,
   );
-  assert.notEqual(
-    signed(new URL(base), 'a', { accessKey: 'A', secretKey: 'S', region: 'r' }, NOW)['authorization'],
-    signed(new URL(base), 'b', { accessKey: 'A', secretKey: 'S', region: 'r' }, NOW)['authorization'],
-  );
 });
 
 test('jira: created, found again, resolved by its transition', async () => {
@@ -498,6 +500,36 @@ test('addresses and quoted-printable', () => {
       .split('\r\n')
       .every((line) => line.length <= 76),
   );
+});
+
+test('SNS: keys of a profile, and of a role that is taken on with them', async (t) => {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-aws-')), 'credentials');
+  t.after(() => {
+    for (const name of Object.keys(environment)) delete environment[name];
+    fs.rmSync(path.dirname(file), { recursive: true });
+  });
+  fs.writeFileSync(file, '[ops]\naws_access_key_id = AKOPS\naws_secret_access_key = SK\n');
+  Object.assign(environment, { AWS_SHARED_CREDENTIALS_FILE: file, AWS_ENDPOINT_URL_STS: `${base}/sts` });
+  const ofProfile = await send('sns', '{api_url: BASE/, topic_arn: "arn:t", sigv4: {region: eu, profile: ops}}');
+  assert.match(ofProfile.first.headers.authorization ?? '', /Credential=AKOPS\/20260102\/eu\/sns\//);
+  const assumed =
+    '<AccessKeyId>AKROLE</AccessKeyId><SecretAccessKey>S</SecretAccessKey><SessionToken>TOK</SessionToken><Expiration>2026-01-02T05:00:00Z</Expiration>';
+  answerWith = ({ path }) => (path.startsWith('/sts') ? { body: assumed, type: 'text/xml' } : {});
+  const ofRole = await send(
+    'sns',
+    '{api_url: BASE/, topic_arn: "arn:t", sigv4: {region: eu, profile: ops, role_arn: "arn:aws:iam::1:role/r", external_id: x}}',
+  );
+  answerWith = () => ({});
+  const [asked, published] = ofRole.requests;
+  assert.equal(new URLSearchParams(asked!.text).get('ExternalId'), 'x');
+  assert.match(asked!.headers.authorization ?? '', /Credential=AKOPS\/20260102\/eu\/sts\//);
+  assert.match(
+    published!.headers.authorization ?? '',
+    /Credential=AKROLE\/.*SignedHeaders=[a-z;-]*x-amz-security-token/,
+  );
+  assert.equal(published!.headers['x-amz-security-token'], 'TOK');
+  const nobody = await send('sns', '{api_url: BASE/, topic_arn: "arn:t", sigv4: {region: eu, profile: other}}');
+  assert.ok(!nobody.delivery.ok && /failed to get shared config profile, other/.test(nobody.delivery.message));
 });
 
 test('mistakes in receivers have their position', () => {

@@ -1,7 +1,7 @@
 // Rocket.Chat: an attachment posted as a user, by personal token.
 
 import { boolean, list, object, optional, secret, string, withDefault } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, judge, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 
 const TITLE_RUNES = 1024;

@@ -1,7 +1,7 @@
 // Slack: an attachment sent to an incoming webhook or, with an app's token, through the API, where a message can also be updated.
 
 import { boolean, duration, list, map, object, optional, secret, string, withDefault } from '#base/config/schema.ts';
-import { secretUrl, url } from '../route/global.ts';
+import { secretUrl, url } from '../route/url.ts';
 import { atMostOne, judge, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 import type { Delivery } from './receiver.ts';
 

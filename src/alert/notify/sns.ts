@@ -1,50 +1,54 @@
-// Amazon SNS: the Publish action over its query API, signed with version 4 of AWS' signatures.
+// Amazon SNS: the Publish action over its query API, signed with keys that are given, of a profile, of the environment, or of a
+// role that is taken on.
 
-import { createHash, createHmac } from 'node:crypto';
-import { boolean, object, optional, record, secret, string, withDefault } from '#base/config/schema.ts';
+import { boolean, record, string, withDefault } from '#base/config/schema.ts';
+import { AwsCredentials, signV4 } from '#clients/cloud/aws.ts';
+import { sigv4From, sigv4Section } from '#clients/cloud/config.ts';
 import { groupHash, judge, receiverKind, template, truncateBytes } from './kind.ts';
 
 const MESSAGE_BYTES = 256 * 1024;
 const SMS_BYTES = 1600;
 const REPLY_BYTES = 1 << 20;
+const CALL_TIMEOUT_MS = 60_000;
+
+/** Everything from the environment. */
+const NO_SIGV4 = {
+  region: '',
+  access_key: '',
+  secret_key: '',
+  profile: '',
+  role_arn: '',
+  external_id: '',
+  use_fips_sts_endpoint: false,
+};
 
 export const sns = receiverKind(
   'sns_configs',
   true,
   {
     api_url: template(),
-    sigv4: object({
-      region: template(),
-      access_key: optional(string()),
-      secret_key: optional(secret()),
-      profile: optional(string()),
-      role_arn: optional(string()),
-      external_id: optional(string()),
-      use_fips_sts_endpoint: withDefault(boolean(), false),
-    }),
+    sigv4: withDefault(sigv4Section, NO_SIGV4),
     topic_arn: template(),
     phone_number: template(),
     target_arn: template(),
     subject: template('{{ template "sns.default.subject" . }}'),
     message: template('{{ template "sns.default.message" . }}'),
     attributes: record(string()),
+    /** There is one client for all: http_config's proxy and certificates hold for STS as well. */
+    use_aws_http_client: withDefault(boolean(), false),
   },
   (config) => {
     if (!config.target_arn && !config.topic_arn && !config.phone_number) {
       throw new Error('must provide either a Target ARN, Topic ARN, or Phone Number for SNS config');
     }
-    if (config.sigv4.profile || config.sigv4.role_arn) {
-      throw new Error('sigv4.profile and sigv4.role_arn are not offered: give access_key and secret_key');
-    }
-    if (!config.sigv4.access_key || !config.sigv4.secret_key) throw new Error('sigv4 needs access_key and secret_key');
-    if (!config.sigv4.region) throw new Error('region not configured in sns.sigv4.region');
-    const credentials = {
-      accessKey: config.sigv4.access_key,
-      secretKey: config.sigv4.secret_key,
-      region: config.sigv4.region,
-    };
-    return (context, http) =>
-      async (notification, { text }, signal) => {
+    return (context, http) => {
+      const credentials = new AwsCredentials(sigv4From(config.sigv4), {
+        clock: context.clock,
+        disk: context.disk,
+        environment: context.environment,
+        call: (url, options) => http.call({ url, ...options, timeoutMs: CALL_TIMEOUT_MS, maxBodyBytes: REPLY_BYTES }),
+      });
+      return async (notification, { text }, signal) => {
         const topic = text(config.topic_arn);
         const whole = text(config.message);
         const message = truncateBytes(whole, config.phone_number ? SMS_BYTES : MESSAGE_BYTES);
@@ -66,57 +70,24 @@ export const sns = receiverKind(
           form.set(`MessageAttributes.entry.${i + 1}.Value.DataType`, 'String');
           form.set(`MessageAttributes.entry.${i + 1}.Value.StringValue`, value);
         });
-        const endpoint = text(config.api_url) || `https://sns.${credentials.region}.amazonaws.com/`;
+        const { keys, region } = await credentials.get();
+        const endpoint = text(config.api_url) || `https://sns.${region}.amazonaws.com/`;
         const body = form.toString();
-        const headers = signed(new URL(endpoint), body, credentials, context.clock.now());
+        const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
+        const request = { method: 'POST', url: new URL(endpoint), headers, body };
+        const signed = signV4(request, keys, { region, service: 'sns' }, context.clock.now());
         return judge(
           await http.call({
             url: endpoint,
             method: 'POST',
-            headers,
+            headers: { ...headers, ...signed },
             body,
-            timeoutMs: 60_000,
+            timeoutMs: CALL_TIMEOUT_MS,
             maxBodyBytes: REPLY_BYTES,
             signal,
           }),
         );
       };
+    };
   },
 );
-
-type Credentials = { readonly accessKey: string; readonly secretKey: string; readonly region: string };
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
-
-/** The headers of a form POST, with the signature over them, the path and the body. */
-export function signed(
-  endpoint: URL,
-  body: string,
-  { accessKey, secretKey, region }: Credentials,
-  nowMs: number,
-): Record<string, string> {
-  const time = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
-  const day = time.slice(0, 8);
-  const contentType = 'application/x-www-form-urlencoded; charset=utf-8';
-  const names = 'content-type;host;x-amz-date';
-  const canonical = [
-    'POST',
-    endpoint.pathname,
-    '',
-    `content-type:${contentType}`,
-    `host:${endpoint.host}`,
-    `x-amz-date:${time}`,
-    '',
-    names,
-    sha256(body),
-  ].join('\n');
-  const scope = `${day}/${region}/sns/aws4_request`;
-  const key = hmac(hmac(hmac(hmac(`AWS4${secretKey}`, day), region), 'sns'), 'aws4_request');
-  const signature = hmac(key, ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n')).toString('hex');
-  return {
-    'content-type': contentType,
-    'x-amz-date': time,
-    authorization: `AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
-  };
-}

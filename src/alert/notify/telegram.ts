@@ -1,7 +1,7 @@
 // Telegram: a bot's message to a chat, in HTML unless another parse mode is set.
 
 import { boolean, integer, oneOf, optional, secret, string, withDefault } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, judge, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 
 const MESSAGE_RUNES = 4096;

@@ -1,7 +1,7 @@
 // VictorOps (Splunk On-Call): its generic REST endpoint, keyed by the URL.
 
 import { optional, record, secret, string } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, groupHash, judge, postJson, receiverKind, secretOf, template, truncateRunes } from './kind.ts';
 
 const MESSAGE_RUNES = 20_480;

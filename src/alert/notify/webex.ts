@@ -1,7 +1,7 @@
 // Webex: a Markdown message to a room.
 
 import { optional } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { judge, postJson, receiverKind, template, truncateBytes } from './kind.ts';
 
 const MESSAGE_BYTES = 7439;

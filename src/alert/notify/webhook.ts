@@ -2,7 +2,7 @@
 
 import { duration, integer, optional, string, withDefault } from '#base/config/schema.ts';
 import { labelsToRecord } from '#model/labels.ts';
-import { templateUrl } from '../route/global.ts';
+import { templateUrl } from '../route/url.ts';
 import { judge, oneOfTwo, postJson, receiverKind, secretOf } from './kind.ts';
 import type { Notification } from './receiver.ts';
 import type { AlertView, Rendered } from './render.ts';

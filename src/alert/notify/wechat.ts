@@ -2,7 +2,7 @@
 // parties or tags.
 
 import { oneOf, optional, secret, string, withDefault } from '#base/config/schema.ts';
-import { url } from '../route/global.ts';
+import { url } from '../route/url.ts';
 import { atMostOne, getUrl, judge, postJson, receiverKind, secretOf, template } from './kind.ts';
 import type { Delivery } from './receiver.ts';
 

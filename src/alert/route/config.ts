@@ -18,7 +18,9 @@ import {
   withDefault,
 } from '#base/config/schema.ts';
 import { compileRegex } from '#base/regex/regex.ts';
+import { type TracingConfig, tracingConfig, tracingSection } from '#clients/otlp/config.ts';
 import type { Matcher } from '#model/matcher.ts';
+import { type EventOutputs, eventRecorderFrom, eventRecorderSection } from '../events/config.ts';
 import type { InhibitSpec } from '../inhibit/inhibit.ts';
 import { CLASSIC_NAME, isLabelName, type MatcherMode, parseMatchers } from '../match/parse.ts';
 import type { BuildIntegration } from '../notify/kind.ts';
@@ -171,6 +173,9 @@ export type AlertmanagerConfig = {
   readonly intervals: ReadonlyMap<string, readonly TimeInterval[]>;
   /** Patterns of template files, absolute. */
   readonly templates: readonly string[];
+  readonly tracing: TracingConfig | undefined;
+  /** Where events go, if recording is switched on. */
+  readonly events: EventOutputs;
   /** As written, with secrets hidden. */
   readonly shown: string;
 };
@@ -194,6 +199,8 @@ export function parseAlertmanagerConfig(
       templates: optional(loose),
       time_intervals: optional(loose),
       mute_time_intervals: optional(loose),
+      tracing: optional(loose),
+      event_recorder: optional(loose),
     }),
     file,
   );
@@ -208,6 +215,8 @@ export function parseAlertmanagerConfig(
       templates: list(string()),
       time_intervals: list(namedIntervalsSchema),
       mute_time_intervals: list(namedIntervalsSchema),
+      tracing: optional(tracingSection),
+      event_recorder: optional(eventRecorderSection),
     },
     (value, report) => checkWhole(value, report),
   );
@@ -219,6 +228,8 @@ export function parseAlertmanagerConfig(
     receivers: value.receivers,
     intervals: new Map([...value.time_intervals, ...value.mute_time_intervals].map((i) => [i.name, i.time_intervals])),
     templates: value.templates.map(resolve),
+    tracing: value.tracing && tracingConfig(value.tracing, resolve),
+    events: eventRecorderFrom(value.event_recorder, resolve),
     shown: displayYaml(text, schema, file),
   };
 }

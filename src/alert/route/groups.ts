@@ -31,6 +31,9 @@ export type GroupsOptions = {
   readonly maxGroups: number;
   /** Whether groups of this route are flushed as soon as an alert resolves. */
   readonly flushesResolved: (route: Route) => boolean;
+  readonly onGrouped?: (group: GroupView, alert: KnownAlert) => void;
+  /** A resolution was told of. */
+  readonly onResolved?: (group: GroupView, alert: KnownAlert) => void;
   readonly onFlushPlanned?: (groupKey: string, at: number | undefined) => void;
 };
 
@@ -89,12 +92,7 @@ export class Groups {
     const order = new Map([...walkRoutes(this.#tree)].map((route, index) => [route.id, index]));
     return [...this.#groups.values()]
       .sort((a, b) => order.get(a.route.id)! - order.get(b.route.id)! || (a.labelsKey < b.labelsKey ? -1 : 1))
-      .map((group) => ({
-        route: group.route,
-        groupKey: group.key,
-        labels: group.labels,
-        alerts: [...group.alerts.values()],
-      }));
+      .map(viewOf);
   }
 
   /** Ends all timers and what is being sent. */
@@ -142,7 +140,9 @@ export class Groups {
       const wait = Math.max(resumed ?? now + route.settings.groupWaitMs, this.#options.notBefore, now);
       this.#plan(id, group, wait);
     }
+    const isNew = !group.alerts.has(alert.fingerprint);
     group.alerts.set(alert.fingerprint, alert);
+    if (isNew) this.#options.onGrouped?.(viewOf(group), alert);
     if (this.#options.flushesResolved(route)) this.#watchResolution(id, group, alert.endsAt);
     // An alert older than the wait needs none: the first message goes out at once.
     const { groupWaitMs } = route.settings;
@@ -215,7 +215,10 @@ export class Groups {
         timeoutMs,
       };
       if (await this.#options.notify(flush, group.flushing.signal)) {
-        for (const [key, alert] of resolved) if (group.alerts.get(key) === alert) group.alerts.delete(key);
+        for (const [key, alert] of resolved) {
+          this.#options.onResolved?.(viewOf(group), alert);
+          if (group.alerts.get(key) === alert) group.alerts.delete(key);
+        }
         if (group.alerts.size === 0) this.#close(id, group);
       }
     } catch (error) {
@@ -233,6 +236,15 @@ export class Groups {
     this.#options.onFlushPlanned?.(group.key, undefined);
   }
 }
+
+const viewOf = (group: Group): GroupView => ({
+  route: group.route,
+  groupKey: group.key,
+  labels: group.labels,
+  get alerts() {
+    return [...group.alerts.values()];
+  },
+});
 
 /** As upstream writes group labels in keys: {a="b", c="d"}. */
 export function formatGroupLabels(labels: Labels): string {
