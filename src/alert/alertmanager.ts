@@ -13,19 +13,21 @@ import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Alert, AlertSink } from '#model/alert.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
+import { type DryRun, dryRun } from './dry-run.ts';
 import type { AlertEvent, EventGroup } from './events/events.ts';
 import { Inhibitor } from './inhibit/inhibit.ts';
 import { Journal } from './journal.ts';
 import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics } from './metrics.ts';
 import { type LogEntry, NotificationLog } from './notify/log.ts';
 import { type NotificationEvent, Pipeline } from './notify/pipeline.ts';
-import type { Notification, Receiver } from './notify/receiver.ts';
+import type { Receiver } from './notify/receiver.ts';
 import { notificationTemplates, renderer } from './notify/render.ts';
 import type { PushSettings } from './proxy/push.ts';
 import type { AlertReplicas } from './replicas.ts';
 import type { AlertmanagerConfig } from './route/config.ts';
 import { type Flush, Groups, type GroupView } from './route/groups.ts';
 import { buildTree, type Route } from './route/tree.ts';
+import { glob } from './rules/glob.ts';
 import { type Silence, Silences, silenceState } from './silence/silences.ts';
 import { AlertStore, alertName, isResolved, type KnownAlert } from './store.ts';
 import type { TemplateSet } from './template/template.ts';
@@ -336,7 +338,7 @@ export class Alertmanager implements AlertSink {
   status(alert: KnownAlert): AlertStatus {
     const now = this.#options.clock.now();
     const inhibition = this.#running?.inhibitor.mutes(alert.labels, now);
-    const silencedBy = this.silences.muting(alert.labels, alert.annotations, now);
+    const silencedBy = this.silences.mute(alert, now);
     const inhibitedBy = inhibition ? [inhibition.by] : [];
     const isSuppressed = silencedBy.length > 0 || inhibitedBy.length > 0;
     const state: AlertState = isSuppressed
@@ -371,67 +373,11 @@ export class Alertmanager implements AlertSink {
     return [...this.#journals.history.values()].reverse();
   }
 
-  /** What would happen to an alert with these labels now: where it would go, what would keep it quiet, what would be said. */
-  dryRun(labels: Labels, annotations: Labels): unknown {
-    const running = this.#running;
-    if (!running) return [];
-    const now = this.#options.clock.now();
-    const alert: KnownAlert = {
-      labels,
-      annotations,
-      startsAt: now,
-      endsAt: 0,
-      generatorUrl: '',
-      fingerprint: '',
-      updatedAt: now,
-      timedOut: false,
-    };
-    return {
-      inhibition: running.inhibitor.mutes(labels, now),
-      silences: this.silences.muting(labels, annotations, now),
-      routes: this.#dryRoutes(running, alert, now),
-    };
-  }
-
-  #dryRoutes(running: Running, alert: KnownAlert, now: number): unknown {
-    const probe = new Groups(running.tree, {
-      clock: this.#options.clock,
-      logger: this.#options.logger,
-      notify: async () => true,
-      notBefore: Number.MAX_SAFE_INTEGER / 2,
-      maxGroups: 0,
-      flushesResolved: () => false,
-    });
-    probe.add(alert);
-    const views = probe.view();
-    probe.stop();
+  /** What would happen to an alert with these labels now. */
+  dryRun(labels: Labels, annotations: Labels): DryRun {
+    const running = this.#running!;
     const render = renderer(running.templates, this.#options.externalUrl);
-    return views.map(({ route, groupKey, labels }) => {
-      const notification: Notification = {
-        receiver: route.settings.receiver,
-        groupKey,
-        groupLabels: labels,
-        routeLabels: {},
-        alerts: [alert],
-        changed: new Set([alert.fingerprint]),
-        reason: 'first notification',
-        now,
-        truncated: 0,
-        previous: {},
-      };
-      const rendered = render(notification);
-      return {
-        receiver: route.settings.receiver,
-        integrations:
-          running.receivers.get(route.settings.receiver)?.integrations.map((i) => `${i.kind}[${i.index}]`) ?? [],
-        route: route.key,
-        groupKey,
-        groupWaitMs: route.settings.groupWaitMs,
-        mutedBy: running.pipeline.mutedIntervals({ route, now })?.names ?? [],
-        subject: rendered.text('{{ template "__subject" . }}'),
-        message: rendered.text('{{ template "__text_alert_list" .Alerts.Firing }}'),
-      };
-    });
+    return dryRun({ ...running, silences: this.silences, render }, labels, annotations, this.#options.clock.now());
   }
 
   /** Forgets resolved alerts everywhere. */
@@ -504,7 +450,7 @@ export class Alertmanager implements AlertSink {
   #loadTemplates(config: AlertmanagerConfig): TemplateSet {
     const { disk, clock } = this.#options;
     const texts = config.templates
-      .flatMap((pattern) => matchingFiles(pattern, disk))
+      .flatMap((pattern) => glob(disk, pattern))
       .map((file) => ({
         name: path.basename(file),
         text: new TextDecoder().decode(disk.readFile(file)),
@@ -584,21 +530,4 @@ function renderRouteLabels(
       }
     }),
   );
-}
-
-/** Files that a pattern names: `*` and `?` in its last part. */
-function matchingFiles(pattern: string, disk: Disk): string[] {
-  const name = path.basename(pattern);
-  if (!/[*?]/.test(name)) return disk.exists(pattern) ? [pattern] : [];
-  const test = new RegExp(
-    `^${name
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replace(/\*/g, '.*')
-      .replace(/\?/g, '.')}$`,
-  );
-  const folder = path.dirname(pattern);
-  return disk
-    .list(folder)
-    .filter((entry) => !entry.isFolder && test.test(entry.name))
-    .map((entry) => path.join(folder, entry.name));
 }

@@ -103,7 +103,7 @@ export class Pipeline {
     }
     this.#options.onMuted?.(flush, []);
     const audible = alerts.filter((alert) => {
-      const muting = silences.muting(alert.labels, alert.annotations, flush.now);
+      const muting = silences.mute(alert, flush.now);
       for (const id of muting) record({ type: 'silence_muted_alert', silence: silences.get(id), alert });
       return muting.length === 0;
     });

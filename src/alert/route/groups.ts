@@ -121,7 +121,7 @@ export class Groups {
         });
         return;
       }
-      const key = `${route.key}:${formatGroupLabels(labels)}`;
+      const key = groupKeyOf(route, labels);
       const resumed = this.#options.resumeAt?.get(key);
       group = {
         route,
@@ -245,6 +245,9 @@ const viewOf = (group: Group): GroupView => ({
     return [...group.alerts.values()];
   },
 });
+
+/** Names a group for good: in the notification log, in messages. */
+export const groupKeyOf = (route: Route, labels: Labels): string => `${route.key}:${formatGroupLabels(labels)}`;
 
 /** As upstream writes group labels in keys: {a="b", c="d"}. */
 export function formatGroupLabels(labels: Labels): string {

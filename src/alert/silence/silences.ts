@@ -133,10 +133,19 @@ export class Silences {
       if (silenceState(silence, now) !== 'active' || !isInSchedule(silence, now)) continue;
       if (!this.#matches(silence, labels, annotations)) continue;
       ids.push(silence.id);
-      if (silence.untilResolved && !silence.hasMuted)
-        this.#table.set(silence.id, { ...silence, hasMuted: true, updatedAt: now });
     }
     return ids.sort();
+  }
+
+  /** The same for an alert that is there: silences that last until it resolves have seen it then. */
+  mute(alert: { readonly labels: Labels; readonly annotations: Labels }, now: number): readonly string[] {
+    const ids = this.muting(alert.labels, alert.annotations, now);
+    for (const id of ids) {
+      const silence = this.get(id);
+      if (silence.untilResolved && !silence.hasMuted)
+        this.#table.set(id, { ...silence, hasMuted: true, updatedAt: now });
+    }
+    return ids;
   }
 
   /** Ends silences that were to last until their alerts resolve. */
