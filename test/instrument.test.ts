@@ -1,6 +1,7 @@
 // The instrumentation of every framework reports the same; pushes reach our gateway once; the demo reports its whole catalog.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -13,7 +14,7 @@ import { catalogOfPage, comparePage } from '#exporters/catalog/page.ts';
 import { APPLICATIONS } from '../examples/applications.ts';
 import { createDemo } from '../examples/bkbcs/demo.ts';
 import { push } from '../instrument/index.ts';
-import { answers, freePort, PHAROS, start } from './programs.ts';
+import { answers, freePort, PHAROS, start, temporaryFolder } from './programs.ts';
 
 for (const [name, make] of Object.entries(APPLICATIONS)) {
   test(`${name}: requests by route template, durations, sizes and what is under way`, async (t) => {
@@ -43,6 +44,44 @@ for (const [name, make] of Object.entries(APPLICATIONS)) {
     assert.doesNotMatch(page, /items\/1|nothing/, 'no path becomes a label');
   });
 }
+
+test('the package as it is published works in a project of its own', async (t) => {
+  const root = path.join(import.meta.dirname, '..');
+  const folder = temporaryFolder(t);
+  for (const name of ['tsconfig.json', 'instrument'])
+    fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
+  fs.symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  const env = { ...process.env, PATH: `${path.join(root, 'node_modules', '.bin')}:${process.env['PATH']}` };
+  const run = (command: string, args: string[], cwd: string) =>
+    execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const packed = run('npm', ['pack', '--silent'], path.join(folder, 'instrument')).trim().split('\n').at(-1)!;
+  const project = path.join(folder, 'project');
+  const modules = path.join(project, 'node_modules');
+  fs.mkdirSync(path.join(modules, '@pharos'), { recursive: true });
+  run('tar', ['-xzf', path.join(folder, 'instrument', packed)], path.join(modules, '@pharos'));
+  fs.renameSync(path.join(modules, '@pharos', 'package'), path.join(modules, '@pharos', 'instrument'));
+  for (const name of ['express', 'fastify', 'koa', 'hono', '@prometheus-io'])
+    fs.symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
+  // The example's applications, importing the package by its name, from JavaScript.
+  const example = fs.readFileSync(path.join(root, 'examples', 'applications.ts'), 'utf8');
+  const imports = example.replace("'../instrument/index.ts'", "'@pharos/instrument'");
+  fs.writeFileSync(path.join(project, 'app.ts'), imports);
+  fs.writeFileSync(path.join(project, 'package.json'), '{"type": "module"}');
+  for (const name of Object.keys(APPLICATIONS)) {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const running = await start(
+      t,
+      process.execPath,
+      ['--preserve-symlinks-main', path.join(project, 'app.ts'), name, String(port)],
+      answers(`${url}/items/1`),
+      { cwd: project },
+    );
+    const page = await (await fetch(`${url}/metrics`)).text();
+    assert.match(page, /^http_requests_total\{method="GET",route="\/items\/:id",status="200"\} [1-9]/m, name);
+    await running.stop();
+  }
+});
 
 test('a push adds up in our gateway, and a refused one says why', async (t) => {
   const url = `http://127.0.0.1:${await freePort()}`;
