@@ -14,7 +14,13 @@ export type DockerContainer = {
 export type DockerDetails = {
   readonly Id: string;
   readonly Name: string;
-  readonly State: { readonly Pid: number; readonly StartedAt: string; readonly Running: boolean };
+  readonly State: {
+    readonly Pid: number;
+    readonly StartedAt: string;
+    readonly Running: boolean;
+    readonly Health?: { readonly Status?: string } | null;
+  };
+  readonly GraphDriver?: { readonly Data?: Readonly<Record<string, string>> | null };
   readonly RestartCount?: number;
   readonly Config?: { readonly Image?: string; readonly Labels?: Readonly<Record<string, string>> | null };
 };
@@ -39,6 +45,11 @@ export class DockerClient {
   /** Running containers, or all. */
   list(all: boolean, signal?: AbortSignal): Promise<DockerContainer[]> {
     return this.get(`/containers/json${all ? '?all=1' : ''}`, signal) as Promise<DockerContainer[]>;
+  }
+
+  /** As `list`, with what each has written; the daemon walks all files for it. */
+  sizes(signal?: AbortSignal): Promise<readonly { readonly Id: string; readonly SizeRw?: number }[]> {
+    return this.get('/containers/json?size=1', signal) as Promise<{ Id: string; SizeRw?: number }[]>;
   }
 
   inspect(id: string, signal?: AbortSignal): Promise<DockerDetails> {

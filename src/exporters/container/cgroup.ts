@@ -32,8 +32,26 @@ export type CgroupUsage = {
   readonly oomKills?: number;
   readonly threads?: number;
   readonly threadsMax?: number;
+  readonly dirty?: number;
+  readonly writeback?: number;
+  readonly scanned?: number;
+  readonly reclaimed?: number;
+  readonly refaultAnon?: number;
+  readonly refaultFile?: number;
+  readonly migrate?: number;
+  /** Pages by node, by kind. */
+  readonly numaPages: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly hugePages: readonly HugePages[];
   readonly io: readonly IoUsage[];
   readonly pressure: readonly { readonly resource: string; readonly some: number; readonly full: number | undefined }[];
+};
+
+export type HugePages = {
+  /** "2Mi" */
+  readonly pageSize: string;
+  readonly used: number;
+  readonly most: number | undefined;
+  readonly failures: number;
 };
 
 export type IoUsage = {
@@ -152,8 +170,52 @@ function readV1(files: HostFiles, mounts: CgroupMounts, id: string): CgroupUsage
     oomKills: pairs(text('memory', 'memory.oom_control')).get('oom_kill'),
     threads: number('pids', 'pids.current'),
     threadsMax,
+    dirty: total('dirty'),
+    writeback: total('writeback'),
+    scanned: total('pgscan'),
+    reclaimed: total('pgsteal'),
+    refaultAnon: total('workingset_refault_anon'),
+    refaultFile: total('workingset_refault_file') ?? total('workingset_refault'),
+    migrate: number('cpuset', 'cpuset.memory_migrate'),
+    numaPages: readNuma(text('memory', 'memory.numa_stat'), /^(total|file|anon|unevictable)=\d+ /, '='),
+    hugePages: mounts.v1['hugetlb'] === undefined ? [] : readHugePages(files, at('hugetlb'), 'usage_in_bytes'),
     io: readV1Io(text('blkio', 'blkio.throttle.io_service_bytes'), text('blkio', 'blkio.throttle.io_serviced')),
     pressure: [],
+  });
+}
+
+const PAGE_BYTES = 4096;
+
+/** Lines "anon=5 N0=3 N1=2" (pages) or "anon N0=12288" (bytes). */
+function readNuma(text: string | undefined, wanted: RegExp, after: '=' | ' '): Map<string, Map<string, number>> {
+  const nodes = new Map<string, Map<string, number>>();
+  for (const line of (text ?? '').split('\n')) {
+    const kind = wanted.exec(line)?.[1];
+    if (kind === undefined) continue;
+    for (const [, node, count] of line.matchAll(/ N(\d+)=(\d+)/g)) {
+      const pages = nodes.get(node!) ?? new Map<string, number>();
+      pages.set(kind, after === '=' ? Number(count) : Number(count) / PAGE_BYTES);
+      nodes.set(node!, pages);
+    }
+  }
+  return nodes;
+}
+
+/** A file for each size: hugetlb.2MB.current. Reservations have files of their own and are left out. */
+function readHugePages(files: HostFiles, at: string, suffix: 'current' | 'usage_in_bytes'): HugePages[] {
+  return files.listMaybe(at).flatMap((name) => {
+    const size = new RegExp(`^hugetlb\\.(\\d+[KMG]B)\\.${suffix}$`).exec(name)?.[1];
+    if (size === undefined) return [];
+    const file = (rest: string) => `${at}/hugetlb.${size}.${rest}`;
+    const events = pairs(files.maybe(file('events'))).get('max');
+    return [
+      {
+        pageSize: size.replace(/B$/, 'i'),
+        used: files.number(file(suffix)) ?? 0,
+        most: files.number(file('max_usage_in_bytes')),
+        failures: events ?? files.number(file('failcnt')) ?? 0,
+      },
+    ];
   });
 }
 
@@ -214,6 +276,15 @@ function readV2(files: HostFiles, at: string): CgroupUsage | undefined {
     oomKills: events.get('oom_kill'),
     threads: number('pids.current'),
     threadsMax: number('pids.max'),
+    dirty: memory.get('file_dirty'),
+    writeback: memory.get('file_writeback'),
+    scanned: memory.get('pgscan'),
+    reclaimed: memory.get('pgsteal'),
+    refaultAnon: memory.get('workingset_refault_anon'),
+    refaultFile: memory.get('workingset_refault_file'),
+    migrate: undefined,
+    numaPages: readNuma(files.maybe(`${at}/memory.numa_stat`), /^(file|anon|unevictable) /, ' '),
+    hugePages: readHugePages(files, at, 'current'),
     io: readV2Io(files.maybe(`${at}/io.stat`)),
     pressure: ['cpu', 'memory', 'io'].flatMap((resource) => {
       const text = files.maybe(`${at}/${resource}.pressure`);

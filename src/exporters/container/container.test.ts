@@ -106,6 +106,30 @@ test('containers of Podman by name, image and labels, with what they use', { ski
     assert.ok(sampleOf(first, 'container_memory_working_set_bytes')!.value >= 0);
     assert.equal(sampleOf(first, 'container_processes')!.value, 1);
     assert.ok(sampleOf(first, 'container_start_time_seconds')!.value > 1e9);
+    const withLabel = (name: string, label: string, value: string) =>
+      first
+        .find((family) => family.name === name)
+        ?.samples.map(
+          (sample) => ({ ...labelsToRecord(sample.labels), count: sample.value }) as Record<string, unknown>,
+        )
+        .find((one) => one['name'] === 'spinner' && one[label] === value)?.['count'];
+    const tasks = ['running', 'sleeping', 'stopped', 'uninterruptible', 'iowaiting'].map((state) =>
+      Number(withLabel('container_tasks_state', 'state', state)),
+    );
+    assert.equal(
+      tasks.reduce((sum, count) => sum + count),
+      1,
+      `tasks ${tasks}`,
+    );
+    assert.equal(withLabel('container_ulimits_soft', 'ulimit', 'max_open_files'), 1024);
+    assert.ok(sampleOf(first, 'container_cpu_schedstat_run_seconds_total')!.value > 0);
+    assert.ok(sampleOf(first, 'container_fs_usage_bytes')!.value >= 0);
+    assert.ok(sampleOf(first, 'container_fs_limit_bytes')!.value > 1e6);
+    assert.ok(sampleOf(first, 'container_fs_inodes_total'));
+    const keys = first.flatMap(({ name, samples }) =>
+      samples.map((one) => `${name}${one.suffix}{${one.labels.join()}}`),
+    );
+    assert.equal(new Set(keys).size, keys.length, 'no series twice');
     for (;;) {
       const later = sampleOf(await collect(), 'container_cpu_usage_seconds_total')!;
       if (later.value > cpu.value) break;
@@ -132,6 +156,10 @@ test('version 2 groups are read from their files', (t) => {
     'pids.current': '4\n',
     'pids.max': 'max\n',
     'io.stat': '8:0 rbytes=100 wbytes=200 rios=3 wios=4 dbytes=0 dios=0\n',
+    'memory.numa_stat': 'anon N0=8192 N1=4096\nfile N0=0 N1=4096\nslab N0=1 N1=1\n',
+    'hugetlb.2MB.current': '4194304\n',
+    'hugetlb.2MB.events': 'max 3\n',
+    'hugetlb.2MB.rsvd.current': '0\n',
     'cpu.pressure':
       'some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n',
   };
@@ -145,5 +173,13 @@ test('version 2 groups are read from their files', (t) => {
   assert.deepEqual(usage.io, [{ major: '8', minor: '0', readBytes: 100, writeBytes: 200, reads: 3, writes: 4 }]);
   assert.deepEqual(usage.pressure, [{ resource: 'cpu', some: 1.5, full: 0 }]);
   assert.equal(usage.oomKills, 1);
+  assert.deepEqual(usage.hugePages, [{ pageSize: '2Mi', used: 4_194_304, most: undefined, failures: 3 }]);
+  assert.deepEqual(
+    [...usage.numaPages].map(([node, pages]) => [node, Object.fromEntries(pages)]),
+    [
+      ['0', { anon: 2, file: 0 }],
+      ['1', { anon: 1, file: 1 }],
+    ],
+  );
   assert.equal(readCgroup(new HostFiles(), mounts, '/gone'), undefined);
 });

@@ -12,6 +12,8 @@ import { HostFiles } from '../node/files.ts';
 import { Page } from '../page.ts';
 import { type CgroupMounts, cgroupOfProcess, findCgroupMounts, readCgroup } from './cgroup.ts';
 import { addContainer, type ContainerReading } from './families.ts';
+import { addDescriptors, addProcesses, addSockets } from './processes.ts';
+import { addSpace, LayerSizes, mountedDevices, spaceOf } from './space.ts';
 
 export type ContainerOptions = {
   /** The Docker API; '' to see control groups only. */
@@ -42,6 +44,7 @@ export function containerCollector(
 ): Collector & { close(): Promise<void> } {
   const files = new HostFiles();
   const client = options.endpoint === '' ? undefined : new DockerClient(options.endpoint, options.timeoutMs);
+  const layers = client && new LayerSizes(client, clock, log);
   const proc = (...parts: string[]) => [options.procPath, ...parts].join('/');
   return {
     name: 'container',
@@ -53,16 +56,19 @@ export function containerCollector(
       const seen = new Set<string>();
       let problem: unknown;
       try {
-        for (const container of (await client?.list(false, signal)) ?? []) {
-          const reading = await readContainer(container, mounts, devices, signal);
-          if (!reading) continue;
-          seen.add(reading.id);
-          addContainer(page, reading.reading);
+        const containers = (await client?.list(false, signal)) ?? [];
+        const sizes = await layers?.get();
+        for (const container of containers) {
+          const id = await addOne(page, container, mounts, devices, sizes?.get(container.Id), signal);
+          if (id !== undefined) seen.add(id);
         }
       } catch (error) {
         problem = error;
       }
-      if (options.withOtherGroups) otherGroups(page, mounts, devices, seen);
+      if (options.withOtherGroups) {
+        otherGroups(page, mounts, devices, seen);
+        await hostSpace(page);
+      }
       machine(page);
       page.gauge('container_scrape_error', '1 if there was an error while getting container metrics.', problem ? 1 : 0);
       if (problem) log.warn('cannot list containers', { err: errorText(problem) });
@@ -70,12 +76,15 @@ export function containerCollector(
     },
   };
 
-  async function readContainer(
+  /** The control group of a container that has been put on the page. */
+  async function addOne(
+    page: Page,
     container: DockerContainer,
     mounts: CgroupMounts,
     devices: ReadonlyMap<string, string>,
+    layerBytes: number | undefined,
     signal: AbortSignal,
-  ): Promise<{ id: string; reading: ContainerReading } | undefined> {
+  ): Promise<string | undefined> {
     try {
       const details = await client!.inspect(container.Id, signal);
       const pid = String(details.State.Pid);
@@ -85,23 +94,27 @@ export function containerCollector(
       const usage = readCgroup(files, mounts, group.id);
       if (!usage) return undefined;
       const name = (container.Names[0] ?? details.Name).replace(/^\//, '');
-      const processes = pidsOf(mounts, group.id);
-      const open = countDescriptors(processes);
-      return {
-        id,
-        reading: {
-          labels: labelsFor(id, name, container),
-          usage,
-          startedAt: Date.parse(details.State.StartedAt) || undefined,
-          seenAt: clock.now(),
-          restarts: details.RestartCount,
-          processes: processes.length,
-          descriptors: open.descriptors,
-          sockets: open.sockets,
-          network: readNetwork(pid),
-          devices,
-        },
-      };
+      const labels = labelsFor(id, name, container);
+      const network = readNetwork(pid);
+      const health = details.State.Health?.Status;
+      addContainer(page, {
+        labels,
+        usage,
+        startedAt: Date.parse(details.State.StartedAt) || undefined,
+        seenAt: clock.now(),
+        restarts: details.RestartCount,
+        isHealthy: health === undefined || health === '' || health === 'none' ? undefined : health === 'healthy',
+        network,
+        devices,
+      });
+      const pids = pidsOf(mounts, group.id);
+      addProcesses(page, files, options.procPath, pids, labels);
+      addDescriptors(page, files, options.procPath, pids, labels);
+      if (network.length > 0) addSockets(page, files, options.procPath, pid, labels);
+      const space = await spaceOf(proc(pid, 'root'));
+      const layer = details.GraphDriver?.Data?.['UpperDir'];
+      if (space && layerBytes !== undefined) addSpace(page, labels, deviceOf(layer, devices), space, layerBytes);
+      return id;
     } catch (error) {
       // Gone between being listed and being read: nothing to report. Anything else is worth a line.
       const isGone = error instanceof OperatingError && ['not_found', 'ENOENT', 'ESRCH'].includes(error.code);
@@ -125,14 +138,19 @@ export function containerCollector(
     return (files.maybe(`${mount}${id}/cgroup.procs`) ?? '').split('\n').filter(Boolean);
   }
 
-  function countDescriptors(pids: readonly string[]): { descriptors: number; sockets: number } {
-    let [descriptors, sockets] = [0, 0];
-    for (const pid of pids)
-      for (const fd of files.listMaybe(proc(pid, 'fd'))) {
-        descriptors++;
-        if (files.link(proc(pid, 'fd', fd))?.startsWith('socket:')) sockets++;
-      }
-    return { descriptors, sockets };
+  /** The block device that holds a folder; '' if it is none, or hidden from us. */
+  function deviceOf(folder: string | undefined, devices: ReadonlyMap<string, string>): string {
+    const numbers = folder === undefined ? undefined : files.device(folder);
+    const name = numbers === undefined ? undefined : devices.get(numbers);
+    return name === undefined ? '' : `/dev/${name}`;
+  }
+
+  /** The host's file systems, as the use of the group of everything. */
+  async function hostSpace(page: Page): Promise<void> {
+    for (const { device, point } of mountedDevices(files.maybe(proc('1/mounts')) ?? '')) {
+      const space = await spaceOf(proc('1/root', point));
+      if (space) addSpace(page, ['id', '/'], device, space, space.used);
+    }
   }
 
   /** Nothing for a container that shares the host's network: that traffic is not its own. */
@@ -175,9 +193,7 @@ export function containerCollector(
           startedAt: undefined,
           seenAt: clock.now(),
           restarts: undefined,
-          processes: undefined,
-          descriptors: undefined,
-          sockets: undefined,
+          isHealthy: undefined,
           network: [],
           devices,
         });
@@ -190,7 +206,18 @@ export function containerCollector(
   }
 
   function machine(page: Page): void {
+    const cpuinfo = files.maybe(proc('cpuinfo')) ?? '';
+    const distinct = (pattern: RegExp) =>
+      new Set([...cpuinfo.matchAll(pattern)].map((match) => match.slice(1).join())).size;
     page.gauge('machine_cpu_cores', 'CPU cores.', os.cpus().length);
+    page.gauge('machine_cpu_sockets', 'CPU sockets.', Math.max(1, distinct(/^physical id\s*: (\d+)/gm)));
+    page.gauge(
+      'machine_cpu_physical_cores',
+      'CPU cores without their siblings.',
+      distinct(/^physical id\s*: (\d+)$(?:\n(?!\n).*)*?\ncore id\s*: (\d+)$/gm) || os.cpus().length,
+    );
+    const swapKiB = /^SwapTotal:\s+(\d+)/m.exec(files.maybe(proc('meminfo')) ?? '')?.[1];
+    if (swapKiB !== undefined) page.gauge('machine_swap_bytes', 'Swap of the machine.', Number(swapKiB) * 1024);
     page.gauge('machine_memory_bytes', 'Memory of the machine.', os.totalmem());
   }
 }

@@ -11,9 +11,8 @@ export type ContainerReading = {
   readonly startedAt: number | undefined;
   readonly seenAt: number;
   readonly restarts: number | undefined;
-  readonly processes: number | undefined;
-  readonly descriptors: number | undefined;
-  readonly sockets: number | undefined;
+  /** Whether the health check passes; undefined without one. */
+  readonly isHealthy: boolean | undefined;
   readonly network: readonly { readonly interface: string; readonly counters: readonly number[] }[];
   /** Device names by "major:minor". */
   readonly devices: ReadonlyMap<string, string>;
@@ -54,6 +53,13 @@ const ROWS: readonly Row[] = [
   ['container_memory_kernel_usage', 'gauge', 'Kernel memory.', (u) => u.kernel],
   ['container_memory_total_active_file_bytes', 'gauge', 'Active file pages.', (u) => u.activeFile],
   ['container_memory_total_inactive_file_bytes', 'gauge', 'Inactive file pages.', (u) => u.inactiveFile],
+  ['container_memory_file_dirty_bytes', 'gauge', 'File pages to be written.', (u) => u.dirty],
+  ['container_memory_file_writeback_bytes', 'gauge', 'File pages being written.', (u) => u.writeback],
+  ['container_memory_pgscan_total', 'counter', 'Pages looked at to be reclaimed.', (u) => u.scanned],
+  ['container_memory_pgsteal_total', 'counter', 'Pages reclaimed.', (u) => u.reclaimed],
+  ['container_memory_workingset_refault_anon_total', 'counter', 'Anonymous pages read again.', (u) => u.refaultAnon],
+  ['container_memory_workingset_refault_file_total', 'counter', 'File pages read again.', (u) => u.refaultFile],
+  ['container_memory_migrate', 'gauge', 'Whether memory moves to other nodes with the group.', (u) => u.migrate],
   ['container_memory_max_usage_bytes', 'gauge', 'Most memory ever in use.', (u) => u.memoryPeak],
   ['container_memory_failcnt', 'counter', 'How often the limit was hit.', (u) => u.memoryFailures],
   ['container_oom_events_total', 'counter', 'Processes killed for lack of memory.', (u) => u.oomKills],
@@ -102,12 +108,25 @@ export function addContainer(page: Page, reading: ContainerReading): void {
   };
   gauge('container_last_seen', 'When it was last seen, seconds since the epoch.', reading.seenAt / 1000);
   gauge('container_start_time_seconds', 'When it was started, seconds since the epoch.', scaledTime(reading.startedAt));
-  gauge('container_processes', 'Processes.', reading.processes);
-  gauge('container_file_descriptors', 'Open files.', reading.descriptors);
-  gauge('container_sockets', 'Open sockets.', reading.sockets);
   gauge('container_restart_count', 'Restarts.', reading.restarts);
+  gauge('container_health_state', 'Whether the health check passes.', healthOf(reading.isHealthy));
+  for (const [node, pages] of usage.numaPages)
+    for (const [type, count] of pages)
+      page.gauge(
+        'container_memory_numa_pages',
+        'Pages on a NUMA node.',
+        count,
+        merged(merged(merged(labels, 'node', node), 'scope', 'container'), 'type', type),
+      );
+  for (const { pageSize, used, most, failures } of usage.hugePages) {
+    const sized = merged(labels, 'pagesize', pageSize);
+    page.gauge('container_hugetlb_usage_bytes', 'Huge pages in use.', used, sized);
+    if (most !== undefined) page.gauge('container_hugetlb_max_usage_bytes', 'Most huge pages in use.', most, sized);
+    page.counter('container_hugetlb_failcnt', 'How often the limit of huge pages was hit.', failures, sized);
+  }
 }
 
+const healthOf = (isHealthy: boolean | undefined) => (isHealthy === undefined ? undefined : isHealthy ? 1 : 0);
 const scaledTime = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000);
 
 function addFaults(page: Page, usage: CgroupUsage, labels: Labels): void {
@@ -146,7 +165,7 @@ function addIo(page: Page, { labels, usage, devices }: ContainerReading): void {
   }
 }
 
-function merged(labels: Labels, name: string, value: string): Labels {
+export function merged(labels: Labels, name: string, value: string): Labels {
   let at = 0;
   while (at < labels.length && labels[at]! < name) at += 2;
   return [...labels.slice(0, at), name, value, ...labels.slice(at)];

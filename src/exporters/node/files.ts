@@ -81,6 +81,13 @@ export class HostFiles {
     }
   }
 
+  /** "major:minor" of the device that holds a file; undefined if it cannot be asked. */
+  device(path: string): string | undefined {
+    const dev = fs.statSync(path, { throwIfNoEntry: false })?.dev;
+    // The numbers as the C library packs them.
+    return dev === undefined ? undefined : `${(dev >>> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`;
+  }
+
   modifiedSeconds(path: string): number {
     try {
       return Number(fs.statSync(path, { bigint: true }).mtimeNs) / 1e9;
