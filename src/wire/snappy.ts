@@ -109,16 +109,25 @@ export class SnappyEncoder {
   encode(bytes: Uint8Array): Uint8Array {
     const limit = snappyMaxEncoded(bytes.length);
     if (this.#out.length < limit) this.#out = new Uint8Array(limit);
-    const out = this.#out;
-    let at = 0;
-    let rest = bytes.length;
-    for (; rest > 0x7f; rest = Math.floor(rest / 128)) out[at++] = (rest & 0x7f) | 0x80;
-    out[at++] = rest;
+    return this.#out.subarray(0, this.append(bytes, this.#out, putLength(this.#out, bytes.length)));
+  }
+
+  /** Writes the elements without the length; the target has room for them. The result is where they end. */
+  append(bytes: Uint8Array, out: Uint8Array, at: number): number {
     for (let start = 0; start < bytes.length; start += WINDOW_BYTES) {
       at = encodeWindow(bytes, start, Math.min(bytes.length, start + WINDOW_BYTES), out, at, this.#table);
     }
-    return out.subarray(0, at);
+    return at;
   }
+}
+
+/** The length in front of a block; the result is where it ends. */
+export function putLength(out: Uint8Array, length: number): number {
+  let at = 0;
+  let rest = length;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) out[at++] = (rest & 0x7f) | 0x80;
+  out[at++] = rest;
+  return at;
 }
 
 export function snappyEncode(bytes: Uint8Array): Uint8Array {

@@ -1,24 +1,25 @@
-// From queued records to requests: a window of records is dealt out to lanes by series, each lane becomes requests of at
-// most so many points. A series stays in its lane, so its samples arrive in order although lanes run side by side.
+// From queued records to compressed requests: a window of records is dealt out to lanes, each lane becomes requests of at most
+// so many points. Lanes send side by side, so all records of a window that share a series are in one lane: samples of a
+// series arrive in their order. Records of version 1.0 whose series came before in the same order fill templates.
 
+import { crc32c } from '#base/crc32c.ts';
 import type { Metadata } from '#model/batch.ts';
 import { CUSTOM_BUCKETS_SCHEMA } from '#model/histogram.ts';
-import { labelValue, METRIC_NAME } from '#model/labels.ts';
-import { ProtoWriter } from '#wire/protobuf.ts';
-import { writeHistogram } from '#wire/remote/histogram.ts';
-import { writePairs } from '#wire/remote/write-v1.ts';
-import { WriteV2Encoder } from '#wire/remote/write-v2.ts';
-import { labelsOfQueued, type QueuedBatch, type QueuedSeries } from './record.ts';
+import { SymbolTable } from '#wire/remote/symbols.ts';
+import { SnappyEncoder } from '#wire/snappy.ts';
+import { type Batch, type BatchOptions, type ExemplarOf, type Maker, V1Maker, V2Maker } from './makers.ts';
+import type { QueuedBatch, QueuedSeries, SeriesGroup } from './record.ts';
+import { fitsTemplate, type TemplatePart, templateParts } from './template.ts';
 
 export type WriteVersion = 1 | 2;
+export type { Batch, Counts } from './makers.ts';
 
-export type Counts = { samples: number; histograms: number; exemplars: number };
+export type Dropped = { tooOld: { samples: number; histograms: number; exemplars: number }; unsupported: number };
 
-/** An encoded request that is not yet compressed. */
-export type Batch = { readonly body: Uint8Array; readonly counts: Counts; readonly highestTime: number };
+/** Records of one segment, and the series that it has named. */
+export type Window = { readonly records: readonly QueuedBatch[]; readonly series: ReadonlyMap<number, QueuedSeries> };
 
-export type BatchOptions = {
-  readonly version: WriteVersion;
+export type WindowOptions = {
   readonly maxPoints: number;
   /** Points before this time are left out; 0: none. */
   readonly oldest: number;
@@ -26,46 +27,166 @@ export type BatchOptions = {
   readonly metadata: ReadonlyMap<string, Metadata>;
 };
 
-export type Dropped = { tooOld: Counts; unsupported: number };
+type Template = {
+  readonly idBytes: Uint8Array;
+  readonly maxPoints: number;
+  readonly parts: readonly TemplatePart[];
+  readonly group: SeriesGroup;
+};
 
-/** Requests of each lane, in the order in which they have to be sent. */
-export function makeBatches(
-  records: readonly { readonly record: QueuedBatch; readonly series: ReadonlyMap<number, QueuedSeries> }[],
-  lanes: number,
-  options: BatchOptions,
-): { readonly lanes: Batch[][]; readonly dropped: Dropped } {
-  const makers = Array.from({ length: lanes }, () =>
-    options.version === 1 ? new V1Maker(options) : new V2Maker(options),
-  );
-  const dropped: Dropped = { tooOld: { samples: 0, histograms: 0, exemplars: 0 }, unsupported: 0 };
-  for (const { record, series } of records) {
-    const exemplars = exemplarsById(record, options.oldest, dropped);
-    for (let i = 0; i < record.rows; i++) {
-      const id = record.ids[i]!;
+/** What templates of a sender may take; beyond it records are encoded one by one. */
+const TEMPLATE_BYTES = 64 * 2 ** 20;
+const SEEN = 100_000;
+/** So many records that bring series of different groups together: what comes in has no shape that could be used. */
+const LOOSE_AFTER = 64;
+
+export class BatchMaker {
+  readonly #version: WriteVersion;
+  readonly #symbols = new SymbolTable();
+  readonly #snappy = new SnappyEncoder();
+  readonly #makers: Maker[] = [];
+  #table: ReadonlyMap<number, QueuedSeries> | undefined;
+  #templates = new Map<number, Template>();
+  #templateBytes = 0;
+  #seen = new Set<number>();
+  #groups = 0;
+  #joins = 0;
+
+  constructor(version: WriteVersion) {
+    this.#version = version;
+  }
+
+  /** Requests of each lane, in the order in which they have to be sent. */
+  make(
+    { records, series }: Window,
+    lanes: number,
+    options: WindowOptions,
+  ): { readonly lanes: Batch[][]; readonly dropped: Dropped } {
+    if (series !== this.#table) this.#begin(series);
+    const makers = this.#makersFor(lanes, options);
+    const dropped: Dropped = { tooOld: { samples: 0, histograms: 0, exemplars: 0 }, unsupported: 0 };
+    const templates = records.map((record) => this.#templateOf(record, series, options));
+    // Groups first: a later record may join those of earlier ones.
+    const groups = lanes === 1 ? [] : records.map((record, i) => templates[i]?.group ?? this.#groupOf(record, series));
+    const byRecord = lanes > 1 && this.#joins < LOOSE_AFTER;
+    records.forEach((record, i) => {
+      const template = templates[i];
+      const lane = byRecord ? makers[rootOf(groups[i]!).number % lanes]! : undefined;
+      if (template && (lane || lanes === 1)) {
+        const times = record.time === undefined ? record.columns().times : Float64Array.of(record.time);
+        for (const part of template.parts) (lane ?? makers[0]!).part(part, record.valueBytes, times);
+      } else this.#each(record, series, lane ? [lane] : makers, options, dropped);
+    });
+    return { lanes: makers.map((maker) => maker.finish()), dropped };
+  }
+
+  #makersFor(lanes: number, options: WindowOptions): readonly Maker[] {
+    const all: BatchOptions = { ...options, symbols: this.#symbols, snappy: this.#snappy };
+    while (this.#makers.length < lanes) this.#makers.push(this.#version === 1 ? new V1Maker(all) : new V2Maker(all));
+    const makers = this.#makers.slice(0, lanes);
+    for (const maker of makers) maker.begin(all);
+    return makers;
+  }
+
+  #begin(series: ReadonlyMap<number, QueuedSeries>): void {
+    this.#table = series;
+    this.#templates = new Map();
+    this.#templateBytes = 0;
+    this.#seen = new Set();
+    this.#joins = 0;
+    this.#symbols.clear();
+  }
+
+  /** The second time that the same series come in the same order it is worth while. */
+  #templateOf(
+    record: QueuedBatch,
+    series: ReadonlyMap<number, QueuedSeries>,
+    { oldest, maxPoints }: WindowOptions,
+  ): Template | undefined {
+    const isPlain = record.rows > 0 && record.histograms.length === 0 && record.exemplars.length === 0;
+    if (this.#version !== 1 || !isPlain || oldest > 0) return undefined;
+    const times = record.time === undefined ? record.columns().times : undefined;
+    if (times ? !times.every(fitsTemplate) : !fitsTemplate(record.time!)) return undefined;
+    const key = crc32c(record.idBytes);
+    const known = this.#templates.get(key);
+    if (known) return known.maxPoints === maxPoints && sameBytes(known.idBytes, record.idBytes) ? known : undefined;
+    if (!this.#seen.has(key)) {
+      if (this.#seen.size >= SEEN) this.#seen.clear();
+      this.#seen.add(key);
+      return undefined;
+    }
+    if (this.#templateBytes > TEMPLATE_BYTES) return undefined;
+    const rows = Array.from(record.columns().ids, (id) => series.get(id));
+    if (rows.includes(undefined)) return undefined;
+    const parts = templateParts(rows as QueuedSeries[], maxPoints);
+    for (const { elements, holes } of parts) this.#templateBytes += elements.length + holes.length * 4;
+    const made = { idBytes: record.idBytes.slice(), maxPoints, parts, group: this.#groupOf(record, series) };
+    this.#templates.set(key, made);
+    return made;
+  }
+
+  #groupOf(record: QueuedBatch, series: ReadonlyMap<number, QueuedSeries>): SeriesGroup {
+    let group: SeriesGroup | undefined;
+    const alone: QueuedSeries[] = [];
+    const take = (id: number) => {
       const one = series.get(id);
-      const time = record.times[i]!;
+      if (!one) return;
+      if (!one.group) {
+        alone.push(one);
+        return;
+      }
+      const root = rootOf(one.group);
+      if (group && group !== root) {
+        root.joined = group;
+        this.#joins++;
+      } else group = root;
+    };
+    for (const id of record.columns().ids) take(id);
+    for (const { id } of record.histograms) take(id);
+    const found = group ?? { number: this.#groups++, joined: undefined };
+    for (const one of alone) one.group = found;
+    return found;
+  }
+
+  /** Encodes a record point by point: all by one maker, or each series by that of its lane. */
+  #each(
+    record: QueuedBatch,
+    series: ReadonlyMap<number, QueuedSeries>,
+    makers: readonly Maker[],
+    { oldest }: WindowOptions,
+    dropped: Dropped,
+  ): void {
+    const exemplars = exemplarsById(record, oldest, dropped);
+    const { ids, times, starts, words } = record.columns();
+    for (let i = 0; i < record.rows; i++) {
+      const id = ids[i]!;
+      const one = series.get(id);
+      const time = times[i]!;
       if (!one) continue;
-      if (time < options.oldest) dropped.tooOld.samples++;
+      if (time < oldest) dropped.tooOld.samples++;
       else {
-        const start = record.starts ? record.starts[i]! : 0;
-        const low = record.words[i * 2]!;
-        makers[laneOf(one, lanes)]!.sample(one, time, start, low, record.words[i * 2 + 1]!, take(exemplars, id));
+        const start = starts ? starts[i]! : 0;
+        const maker = makers[laneOf(one, makers.length)]!;
+        maker.sample(one, time, start, words[i * 2]!, words[i * 2 + 1]!, take(exemplars, id));
       }
     }
     for (const { id, histogram } of record.histograms) {
       const one = series.get(id);
       if (!one) continue;
-      if (histogram.timestamp < options.oldest) dropped.tooOld.histograms++;
-      else if (options.version === 1 && histogram.value.schema === CUSTOM_BUCKETS_SCHEMA) dropped.unsupported++;
-      else makers[laneOf(one, lanes)]!.histogram(one, histogram, take(exemplars, id));
+      if (histogram.timestamp < oldest) dropped.tooOld.histograms++;
+      else if (this.#version === 1 && histogram.value.schema === CUSTOM_BUCKETS_SCHEMA) dropped.unsupported++;
+      else makers[laneOf(one, makers.length)]!.histogram(one, histogram, take(exemplars, id));
     }
   }
-  return { lanes: makers.map((maker) => maker.finish()), dropped };
 }
 
-type ExemplarOf = QueuedBatch['exemplars'][number]['exemplar'];
-type Exemplars = readonly ExemplarOf[];
-const NONE: Exemplars = [];
+function rootOf(group: SeriesGroup): SeriesGroup {
+  let root = group;
+  while (root.joined) root = root.joined;
+  return root;
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** Exemplars travel with the first sample or histogram of their series: alone they would be no valid series. */
 function exemplarsById(record: QueuedBatch, oldest: number, dropped: Dropped): Map<number, ExemplarOf[]> {
@@ -77,139 +198,17 @@ function exemplarsById(record: QueuedBatch, oldest: number, dropped: Dropped): M
   return byId;
 }
 
-function take(exemplars: Map<number, ExemplarOf[]>, id: number): Exemplars {
+const NONE: readonly ExemplarOf[] = [];
+
+function take(exemplars: Map<number, ExemplarOf[]>, id: number): readonly ExemplarOf[] {
   const found = exemplars.size > 0 ? exemplars.get(id) : undefined;
   if (!found) return NONE;
   exemplars.delete(id);
   return found;
 }
 
-/** By the labels, so that a series keeps its lane when a new segment gives it another number. */
 function laneOf(series: QueuedSeries, lanes: number): number {
   if (lanes === 1) return 0;
-  let hash = 0x811c9dc5;
-  for (const byte of series.encoded) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0) % lanes;
-}
-
-type SentHistogramOf = QueuedBatch['histograms'][number]['histogram'];
-
-abstract class Maker {
-  protected readonly options: BatchOptions;
-  readonly #batches: Batch[] = [];
-  #counts: Counts = { samples: 0, histograms: 0, exemplars: 0 };
-  #points = 0;
-  #highest = 0;
-
-  constructor(options: BatchOptions) {
-    this.options = options;
-  }
-
-  finish(): Batch[] {
-    if (this.#points > 0) {
-      this.#batches.push({ body: this.take(), counts: this.#counts, highestTime: this.#highest });
-      this.#counts = { samples: 0, histograms: 0, exemplars: 0 };
-      this.#points = 0;
-    }
-    return this.#batches;
-  }
-
-  protected count(kind: 'samples' | 'histograms', time: number, exemplars: number): void {
-    this.#counts[kind]++;
-    this.#counts.exemplars += exemplars;
-    if (time > this.#highest) this.#highest = time;
-    this.#points += 1 + exemplars;
-    if (this.#points >= this.options.maxPoints) this.finish();
-  }
-
-  /** The request so far, copied; the next begins. */
-  protected abstract take(): Uint8Array;
-  abstract sample(
-    series: QueuedSeries,
-    time: number,
-    start: number,
-    low: number,
-    high: number,
-    exemplars: Exemplars,
-  ): void;
-  abstract histogram(series: QueuedSeries, histogram: SentHistogramOf, exemplars: Exemplars): void;
-}
-
-/** Version 1.0: label fields are copied from the queue as they are. */
-class V1Maker extends Maker {
-  readonly #writer = new ProtoWriter(64 * 1024);
-
-  sample(series: QueuedSeries, time: number, _start: number, low: number, high: number, exemplars: Exemplars): void {
-    const at = this.#begin(series);
-    const sample = this.#writer.begin(2);
-    this.#writer.words(1, low, high);
-    this.#writer.varint(2, time);
-    this.#writer.end(sample);
-    this.#end(at, exemplars);
-    this.count('samples', time, exemplars.length);
-  }
-
-  histogram(series: QueuedSeries, histogram: SentHistogramOf, exemplars: Exemplars): void {
-    const at = this.#begin(series);
-    const message = this.#writer.begin(4);
-    writeHistogram(this.#writer, { ...histogram, start: 0 });
-    this.#writer.end(message);
-    this.#end(at, exemplars);
-    this.count('histograms', histogram.timestamp, exemplars.length);
-  }
-
-  protected take(): Uint8Array {
-    const body = this.#writer.finish().slice();
-    this.#writer.reset();
-    return body;
-  }
-
-  #begin(series: QueuedSeries): number {
-    const at = this.#writer.begin(1);
-    this.#writer.raw(series.encoded);
-    return at;
-  }
-
-  #end(at: number, exemplars: Exemplars): void {
-    for (const { labels, value, timestamp } of exemplars) {
-      const message = this.#writer.begin(3);
-      writePairs(this.#writer, 1, labels);
-      this.#writer.double(2, value);
-      this.#writer.varint(3, timestamp);
-      this.#writer.end(message);
-    }
-    this.#writer.end(at);
-  }
-}
-
-class V2Maker extends Maker {
-  readonly #encoder = new WriteV2Encoder();
-
-  sample(series: QueuedSeries, time: number, start: number, low: number, high: number, exemplars: Exemplars): void {
-    this.#encoder.series(labelsOfQueued(series));
-    this.#encoder.sample(time, start, low, high);
-    this.#end(series, exemplars);
-    this.count('samples', time, exemplars.length);
-  }
-
-  histogram(series: QueuedSeries, histogram: SentHistogramOf, exemplars: Exemplars): void {
-    this.#encoder.series(labelsOfQueued(series));
-    this.#encoder.histogram(histogram);
-    this.#end(series, exemplars);
-    this.count('histograms', histogram.timestamp, exemplars.length);
-  }
-
-  protected take(): Uint8Array {
-    const body = this.#encoder.finish().slice();
-    this.#encoder.reset();
-    return body;
-  }
-
-  #end(series: QueuedSeries, exemplars: Exemplars): void {
-    for (const { labels, value, timestamp } of exemplars) this.#encoder.exemplar(labels, value, timestamp);
-    const name = labelValue(labelsOfQueued(series), METRIC_NAME);
-    const { metadata } = this.options;
-    const found = metadata.get(name) ?? metadata.get(name.replace(/_(bucket|count|sum|total|created|info)$/, ''));
-    if (found) this.#encoder.metadata(found);
-  }
+  if (series.hash === 0) series.hash = crc32c(series.encoded) || 1;
+  return series.hash % lanes;
 }

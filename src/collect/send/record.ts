@@ -132,10 +132,18 @@ export class RecordWriter {
   }
 }
 
+/** Series that have come in one record, and series of records that share one with them: they are sent by the same lane. */
+export type SeriesGroup = { readonly number: number; joined: SeriesGroup | undefined };
+
 export type QueuedSeries = {
   /** Label fields as remote write 1.0 has them in a TimeSeries. */
   readonly encoded: Uint8Array;
   labels: Labels | undefined;
+  group: SeriesGroup | undefined;
+  /** Of the labels, for lanes; 0 until it is asked for. */
+  hash: number;
+  /** Labels as numbers of the sender's symbols; version 2.0. */
+  symbols: Uint32Array | undefined;
 };
 
 export const labelsOfQueued = (series: QueuedSeries): Labels => {
@@ -143,26 +151,37 @@ export const labelsOfQueued = (series: QueuedSeries): Labels => {
   return series.labels;
 };
 
-/** A record read back; the columns have `rows` entries. */
+/** A record read back. Columns are decoded only when they are asked for; they have `rows` entries. */
 export type QueuedBatch = {
   readonly rows: number;
-  readonly ids: Uint32Array;
-  readonly times: Float64Array;
-  readonly starts: Float64Array | undefined;
-  /** Two words for each value, low first. */
-  readonly words: Uint32Array;
+  /** Numbers of the series as they are packed: equal for records with the same series in the same order. */
+  readonly idBytes: Uint8Array;
+  /** 8 bytes for each row. */
+  readonly valueBytes: Uint8Array;
+  readonly hasStarts: boolean;
+  /** The one time of all rows; undefined when they differ. */
+  readonly time: number | undefined;
+  columns(): QueuedColumns;
   readonly histograms: readonly { readonly id: number; readonly histogram: SentHistogram }[];
   readonly exemplars: readonly { readonly id: number; readonly exemplar: Exemplar }[];
   readonly metadata: readonly { readonly family: string; readonly metadata: Metadata }[];
 };
 
+export type QueuedColumns = {
+  readonly ids: Float64Array;
+  readonly times: Float64Array;
+  readonly starts: Float64Array | undefined;
+  /** Two words for each value, low first. */
+  readonly words: Uint32Array;
+};
+
 /** Decodes a record; series that it names go into `series`. With `onlySeries` everything else is stepped over. */
 export function readRecord(bytes: Uint8Array, series: Map<number, QueuedSeries>, onlySeries = false): QueuedBatch {
   const reader = new ProtoReader(bytes);
-  let ids: Float64Array | undefined;
-  let times: Float64Array | undefined;
-  let starts: Float64Array | undefined;
-  let words = new Uint32Array(0);
+  let idBytes = NOTHING;
+  let timeBytes = NOTHING;
+  let valueBytes = NOTHING;
+  let startBytes: Uint8Array | undefined;
   const histograms: { id: number; histogram: SentHistogram }[] = [];
   const exemplars: { id: number; exemplar: Exemplar }[] = [];
   const metadata: { family: string; metadata: Metadata }[] = [];
@@ -178,18 +197,16 @@ export function readRecord(bytes: Uint8Array, series: Map<number, QueuedSeries>,
         readSeries(reader, series);
         break;
       case IDS:
-        ids = readDeltas(reader);
+        idBytes = reader.view();
         break;
       case TIMES:
-        times = readDeltas(reader);
+        timeBytes = reader.view();
         break;
-      case VALUES: {
-        const view = reader.view();
-        words = new Uint32Array(view.slice().buffer);
+      case VALUES:
+        valueBytes = reader.view();
         break;
-      }
       case STARTS:
-        starts = readDeltas(reader);
+        startBytes = reader.view();
         break;
       case HISTOGRAM:
         histograms.push(readQueuedHistogram(reader));
@@ -204,20 +221,51 @@ export function readRecord(bytes: Uint8Array, series: Map<number, QueuedSeries>,
         reader.skip(tag);
     }
   }
-  const rows = ids?.length ?? 0;
-  if ((times?.length ?? 0) !== rows || words.length !== rows * 2 || (starts && starts.length !== rows)) {
-    reader.fail('columns of unequal length');
-  }
+  const rows = valueBytes.length / 8;
+  if (!Number.isInteger(rows)) reader.fail('a value is cut off');
+  let decoded: QueuedColumns | undefined;
   return {
     rows,
-    ids: Uint32Array.from(ids ?? []),
-    times: times ?? new Float64Array(0),
-    starts,
-    words,
+    idBytes,
+    valueBytes,
+    hasStarts: startBytes !== undefined,
+    time: onlyTime(timeBytes, rows),
+    columns() {
+      decoded ??= decodeColumns(rows, idBytes, timeBytes, startBytes, valueBytes);
+      return decoded;
+    },
     histograms,
     exemplars,
     metadata,
   };
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+function decodeColumns(
+  rows: number,
+  idBytes: Uint8Array,
+  timeBytes: Uint8Array,
+  startBytes: Uint8Array | undefined,
+  valueBytes: Uint8Array,
+): QueuedColumns {
+  const ids = deltas(idBytes);
+  const times = deltas(timeBytes);
+  const starts = startBytes && deltas(startBytes);
+  if (ids.length !== rows || times.length !== rows || (starts && starts.length !== rows)) {
+    new ProtoReader(idBytes).fail('columns of unequal length');
+  }
+  return { ids, times, starts, words: new Uint32Array(valueBytes.slice().buffer) };
+}
+
+/** Scrapes have one time: behind the first all differences are zero. */
+function onlyTime(bytes: Uint8Array, rows: number): number | undefined {
+  if (rows === 0) return undefined;
+  const reader = new ProtoReader(bytes);
+  const time = reader.sint64();
+  if (bytes.length - reader.pos !== rows - 1) return undefined;
+  for (let i = reader.pos; i < bytes.length; i++) if (bytes[i] !== 0) return undefined;
+  return time;
 }
 
 function readSeries(reader: ProtoReader, series: Map<number, QueuedSeries>): void {
@@ -234,16 +282,21 @@ function readSeries(reader: ProtoReader, series: Map<number, QueuedSeries>): voi
     }
   }
   reader.close(outer);
-  series.set(id, { encoded: reader.bytes.slice(start, end), labels: undefined });
+  series.set(id, {
+    encoded: reader.bytes.slice(start, end),
+    labels: undefined,
+    group: undefined,
+    hash: 0,
+    symbols: undefined,
+  });
 }
 
-function readDeltas(reader: ProtoReader): Float64Array {
-  const outer = reader.open();
-  const values = new Float64Array(reader.limit - reader.pos);
+function deltas(bytes: Uint8Array): Float64Array {
+  const reader = new ProtoReader(bytes);
+  const values = new Float64Array(bytes.length);
   let count = 0;
   let value = 0;
   while (reader.more()) values[count++] = value += reader.sint64();
-  reader.close(outer);
   return values.subarray(0, count);
 }
 

@@ -10,11 +10,10 @@ import { silentLogger } from '#base/log.ts';
 import { seeded } from '#base/random.ts';
 import { type Appender, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
 import { labelsOf } from '#model/labels.ts';
-import { SnappyEncoder } from '#wire/snappy.ts';
-import { makeBatches } from './batches.ts';
+import { BatchMaker } from './batches.ts';
 import { Outlet } from './outlet.ts';
 import { DiskQueue } from './queue.ts';
-import { type QueuedSeries, readRecord } from './record.ts';
+import { type QueuedBatch, type QueuedSeries, readRecord } from './record.ts';
 import { Tee } from './tee.ts';
 
 const PER_BATCH = 1000;
@@ -98,27 +97,31 @@ await bench([
         const ready = (async () => {
           for (const batch of batches(series, rounds)) await tee.append(batch);
         })();
-        const snappy = new SnappyEncoder();
         return async () => {
           await ready;
           let cursor = queue.start;
-          const names = new Map<number, QueuedSeries>();
+          let names = new Map<number, QueuedSeries>();
+          let segment = -1;
+          const maker = new BatchMaker(version);
           let samples = 0;
           for (;;) {
-            const records = [];
+            const records: QueuedBatch[] = [];
             for (let points = 0; points < lanes * 2000; ) {
               const found = queue.read(cursor);
               if (!found) break;
-              records.push({ record: readRecord(found.bytes, names), series: names });
+              if (found.at.segment !== segment) {
+                if (records.length > 0) break;
+                segment = found.at.segment;
+                names = new Map();
+              }
+              records.push(readRecord(found.bytes, names));
               points += found.points;
               cursor = found.next;
             }
             if (records.length === 0) return samples;
-            const made = makeBatches(records, lanes, { version, maxPoints: 2000, oldest: 0, metadata: new Map() });
-            for (const { body, counts } of made.lanes.flat()) {
-              snappy.encode(body);
-              samples += counts.samples;
-            }
+            const options = { maxPoints: 2000, oldest: 0, metadata: new Map() };
+            const made = maker.make({ records, series: names }, lanes, options);
+            for (const { counts } of made.lanes.flat()) samples += counts.samples;
           }
         };
       },

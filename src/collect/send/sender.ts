@@ -10,9 +10,9 @@ import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Metadata } from '#model/batch.ts';
 import { describeWriteV2 } from '#wire/remote/describe.ts';
 import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
-import { SnappyEncoder } from '#wire/snappy.ts';
+import { SnappyEncoder, snappyDecode } from '#wire/snappy.ts';
 import { redacted } from './address.ts';
-import { type Batch, type Counts, makeBatches } from './batches.ts';
+import { type Batch, BatchMaker, type Counts } from './batches.ts';
 import type { RemoteConfig } from './config.ts';
 import type { RemoteCounters } from './metrics.ts';
 import type { Outlet } from './outlet.ts';
@@ -30,10 +30,9 @@ export type SenderParts = {
 
 const SAVE_EVERY_MS = 5000;
 const MAX_REPLY_BYTES = 64 * 1024;
+const MAX_REQUEST_BYTES = 2 ** 30;
 const MAX_FAMILIES = 100_000;
 const SHOWN_REPLY = 512;
-
-type Taken = { readonly record: QueuedBatch; readonly series: ReadonlyMap<number, QueuedSeries> };
 
 export class Sender {
   readonly #parts: SenderParts;
@@ -41,6 +40,7 @@ export class Sender {
   readonly #stop = new AbortController();
   readonly #snappy = new SnappyEncoder();
   readonly #metadata = new Map<string, Metadata>();
+  readonly #maker: BatchMaker;
   #series = new Map<number, QueuedSeries>();
   #segment = -1;
   #cursor: Cursor;
@@ -56,6 +56,7 @@ export class Sender {
     this.#parts = parts;
     this.#queue = queue;
     this.#cursor = queue.start;
+    this.#maker = new BatchMaker(parts.config.version);
     const { counters, config } = parts;
     counters.shardsMax.set(config.queue.maxShards);
     counters.shardsMin.set(config.queue.minShards);
@@ -149,15 +150,16 @@ export class Sender {
     return lanes;
   }
 
-  #take(wanted: number): { readonly records: Taken[]; readonly next: Cursor; readonly points: number } {
-    const records: Taken[] = [];
+  /** Records of one segment, whose numbers of series mean the same. */
+  #take(wanted: number): { readonly records: QueuedBatch[]; readonly next: Cursor; readonly points: number } {
+    const records: QueuedBatch[] = [];
     let cursor = this.#cursor;
     let points = 0;
     while (points < wanted) {
       const found = this.#queue.read(cursor);
       if (!found) break;
       if (found.at.segment !== this.#segment) {
-        // Records that were taken before keep the table of their own segment.
+        if (records.length > 0) break;
         this.#segment = found.at.segment;
         this.#series = new Map();
       }
@@ -165,7 +167,7 @@ export class Sender {
       for (const { family, metadata } of record.metadata) {
         if (this.#metadata.size < MAX_FAMILIES || this.#metadata.has(family)) this.#metadata.set(family, metadata);
       }
-      records.push({ record, series: this.#series });
+      records.push(record);
       points += found.points;
       cursor = found.next;
     }
@@ -197,10 +199,9 @@ export class Sender {
     this.#queue.save();
   }
 
-  async #send(records: readonly Taken[], lanes: number): Promise<void> {
+  async #send(records: readonly QueuedBatch[], lanes: number): Promise<void> {
     const { config, clock, counters } = this.#parts;
-    const { lanes: work, dropped } = makeBatches(records, lanes, {
-      version: config.version,
+    const { lanes: work, dropped } = this.#maker.make({ records, series: this.#series }, lanes, {
       maxPoints: config.queue.maxPerSend,
       oldest: config.queue.ageLimitMs > 0 ? clock.now() - config.queue.ageLimitMs : 0,
       metadata: this.#metadata,
@@ -221,7 +222,7 @@ export class Sender {
 
   async #sendBatch(batch: Batch): Promise<void> {
     const { counters } = this.#parts;
-    const body = this.#snappy.encode(batch.body).slice();
+    const { body } = batch;
     const outcome = await this.#deliver(body, () => {
       addCounts(counters.retried, batch.counts);
       this.#logFailed(batch);
@@ -240,7 +241,11 @@ export class Sender {
   #logFailed({ body, counts }: Batch): void {
     const { config, log } = this.#parts;
     if (!config.logFailedRequests || config.version !== 2) return;
-    log.debug('failed remote write request', { remote: config.name, ...counts, request: describeWriteV2(body) });
+    log.debug('failed remote write request', {
+      remote: config.name,
+      ...counts,
+      request: describeWriteV2(snappyDecode(body, MAX_REQUEST_BYTES)),
+    });
   }
 
   /** Delivers one request, trying again as long as there is hope. */

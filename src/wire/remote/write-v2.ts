@@ -5,6 +5,7 @@ import { type Labels, NO_LABELS } from '#model/labels.ts';
 import { BYTES, ProtoReader, ProtoWriter, tagOf } from '../protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from './histogram.ts';
 import { METRIC_TYPES, type WriteSink } from './sink.ts';
+import { SymbolTable } from './symbols.ts';
 
 const PACKED_REFS = tagOf(1, BYTES);
 
@@ -178,25 +179,38 @@ function readExemplar(reader: ProtoReader): Exemplar {
 export class WriteV2Encoder {
   readonly #writer = new ProtoWriter(64 * 1024);
   readonly #head = new ProtoWriter(16 * 1024);
-  readonly #symbols = new Map<string, number>();
+  readonly #symbols: SymbolTable;
+  /** By number of the symbol: its reference in the request of that turn. */
+  #refs = new Uint32Array(256);
+  #turns = new Uint32Array(256);
+  #turn = 0;
+  #count = 0;
   #open = -1;
 
-  constructor() {
+  /** Encoders with a table of their callers take labels as its numbers. */
+  constructor(symbols = new SymbolTable()) {
+    this.#symbols = symbols;
     this.reset();
   }
 
   reset(): void {
     this.#writer.reset();
     this.#head.reset();
-    this.#symbols.clear();
-    this.#symbol('');
+    this.#turn++;
+    this.#count = 0;
+    this.#ref(0);
     this.#open = -1;
   }
 
   series(labels: Labels): void {
+    this.knownSeries(this.#symbols.numbersOf(labels));
+  }
+
+  /** A series by the numbers of its labels' texts. */
+  knownSeries(symbols: Uint32Array): void {
     this.#close();
     this.#open = this.#writer.begin(5);
-    this.#refs(labels);
+    this.#writeRefs(symbols);
   }
 
   sample(timestamp: number, start: number, low: number, high: number): void {
@@ -215,7 +229,7 @@ export class WriteV2Encoder {
 
   exemplar(labels: Labels, value: number, timestamp: number): void {
     const at = this.#writer.begin(4);
-    this.#refs(labels);
+    this.#writeRefs(this.#symbols.numbersOf(labels));
     this.#writer.double(2, value);
     this.#writer.varint(3, timestamp);
     this.#writer.end(at);
@@ -224,8 +238,8 @@ export class WriteV2Encoder {
   metadata(metadata: Metadata): void {
     const at = this.#writer.begin(5);
     this.#writer.varint(1, METRIC_TYPES.indexOf(metadata.type));
-    this.#writer.varint(3, this.#symbol(metadata.help));
-    this.#writer.varint(4, this.#symbol(metadata.unit));
+    this.#writer.varint(3, this.#ref(this.#symbols.numberOf(metadata.help)));
+    this.#writer.varint(4, this.#ref(this.#symbols.numberOf(metadata.unit)));
     this.#writer.end(at);
   }
 
@@ -235,20 +249,36 @@ export class WriteV2Encoder {
     return this.#head.finish();
   }
 
-  #refs(labels: Labels): void {
-    if (labels.length === 0) return;
-    const at = this.#writer.begin(1);
-    for (const text of labels) this.#writer.rawVarint(this.#symbol(text));
-    this.#writer.end(at);
+  #writeRefs(symbols: Uint32Array): void {
+    if (symbols.length === 0) return;
+    const writer = this.#writer;
+    const at = writer.begin(1);
+    writer.reserve(symbols.length * 5);
+    for (let i = 0; i < symbols.length; i++) {
+      let ref = this.#ref(symbols[i]!);
+      for (; ref > 0x7f; ref >>>= 7) writer.bytes[writer.pos++] = (ref & 0x7f) | 0x80;
+      writer.bytes[writer.pos++] = ref;
+    }
+    writer.end(at);
   }
 
-  #symbol(text: string): number {
-    const known = this.#symbols.get(text);
-    if (known !== undefined) return known;
-    const ref = this.#symbols.size;
-    this.#symbols.set(text, ref);
-    this.#head.text(4, text);
+  #ref(symbol: number): number {
+    if (symbol >= this.#refs.length) this.#grow(symbol);
+    if (this.#turns[symbol] === this.#turn) return this.#refs[symbol]!;
+    this.#turns[symbol] = this.#turn;
+    this.#head.text(4, this.#symbols.texts[symbol]!);
+    const ref = this.#count++;
+    this.#refs[symbol] = ref;
     return ref;
+  }
+
+  #grow(symbol: number): void {
+    const size = Math.max(symbol + 1, this.#refs.length * 2);
+    const [refs, turns] = [new Uint32Array(size), new Uint32Array(size)];
+    refs.set(this.#refs);
+    turns.set(this.#turns);
+    this.#refs = refs;
+    this.#turns = turns;
   }
 
   #close(): void {
