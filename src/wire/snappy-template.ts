@@ -6,6 +6,8 @@ export type SnappyTemplate = {
   readonly elements: Uint8Array;
   /** Where each hole begins in them. */
   readonly holes: Uint32Array;
+  /** Where changing bytes stand in literals, and which of them that is: pairs. */
+  readonly changing: Uint32Array;
 };
 
 const TABLE_BITS = 14;
@@ -14,8 +16,17 @@ const MAX_DISTANCE = 65_535;
 /** A literal is ended behind a hole rather than grow much beyond this. */
 const LITERAL_BYTES = 60_000;
 
-export function snappyTemplate(bytes: Uint8Array, holes: Uint32Array, holeBytes: number): SnappyTemplate {
-  const writer = new Elements(bytes, holes);
+/**
+ * `changing` are places of bytes that change together with their like: they may be copied from each other but from nothing else,
+ * which their values have to see to.
+ */
+export function snappyTemplate(
+  bytes: Uint8Array,
+  holes: Uint32Array,
+  holeBytes: number,
+  changing: Uint32Array = new Uint32Array(0),
+): SnappyTemplate {
+  const writer = new Elements(bytes, holes, changing);
   const places = new Int32Array(1 << TABLE_BITS).fill(-1);
   /** How far what begins at a place goes without a hole. */
   const ends = new Int32Array(1 << TABLE_BITS);
@@ -62,9 +73,14 @@ class Elements {
   /** Up to here the data is in the elements. */
   done = 0;
 
-  constructor(bytes: Uint8Array, holes: Uint32Array) {
+  readonly #changing: Uint32Array;
+  readonly #changes: number[] = [];
+  #change = 0;
+
+  constructor(bytes: Uint8Array, holes: Uint32Array, changing: Uint32Array) {
     this.#bytes = bytes;
     this.#holes = holes;
+    this.#changing = changing;
     this.#placed = new Uint32Array(holes.length);
     this.#out = new Uint8Array(64 + bytes.length + Math.floor(bytes.length / 6));
   }
@@ -88,6 +104,9 @@ class Elements {
       this.#placed[this.#hole] = this.#at + this.#holes[this.#hole]! - this.done;
       this.#hole++;
     }
+    for (; this.#change < this.#changing.length && this.#changing[this.#change]! < end; this.#change++) {
+      this.#changes.push(this.#at + this.#changing[this.#change]! - this.done, this.#change);
+    }
     this.#at += length;
     this.done = end;
   }
@@ -95,6 +114,7 @@ class Elements {
   copy(distance: number, length: number): void {
     const out = this.#out;
     this.done += length;
+    while (this.#change < this.#changing.length && this.#changing[this.#change]! < this.done) this.#change++;
     while (length > 0) {
       // Never leave a rest below four bytes.
       const part = length > 67 ? 64 : length > 64 ? 60 : length;
@@ -112,7 +132,11 @@ class Elements {
 
   finish(): SnappyTemplate {
     this.literalTo(this.#bytes.length);
-    return { elements: this.#out.slice(0, this.#at), holes: this.#placed };
+    return {
+      elements: this.#out.slice(0, this.#at),
+      holes: this.#placed,
+      changing: Uint32Array.from(this.#changes),
+    };
   }
 }
 

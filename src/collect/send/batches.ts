@@ -30,6 +30,7 @@ export type WindowOptions = {
 type Template = {
   readonly idBytes: Uint8Array;
   readonly maxPoints: number;
+  readonly oneTime: boolean;
   readonly parts: readonly TemplatePart[];
   readonly group: SeriesGroup;
 };
@@ -74,7 +75,7 @@ export class BatchMaker {
       const lane = byRecord ? makers[rootOf(groups[i]!).number % lanes]! : undefined;
       if (template && (lane || lanes === 1)) {
         const times = record.time === undefined ? record.columns().times : Float64Array.of(record.time);
-        for (const part of template.parts) (lane ?? makers[0]!).part(part, record.valueBytes, times);
+        for (const part of template.parts) (lane ?? makers[0]!).part(part, record.valueBytes, times, template.oneTime);
       } else this.#each(record, series, lane ? [lane] : makers, options, dropped);
     });
     return { lanes: makers.map((maker) => maker.finish()), dropped };
@@ -107,7 +108,8 @@ export class BatchMaker {
     if (this.#version !== 1 || !isPlain || oldest > 0) return undefined;
     const times = record.time === undefined ? record.columns().times : undefined;
     if (times ? !times.every(fitsTemplate) : !fitsTemplate(record.time!)) return undefined;
-    const key = crc32c(record.idBytes);
+    const oneTime = record.time !== undefined;
+    const key = crc32c(record.idBytes) * 2 + (oneTime ? 1 : 0);
     const known = this.#templates.get(key);
     if (known) return known.maxPoints === maxPoints && sameBytes(known.idBytes, record.idBytes) ? known : undefined;
     if (!this.#seen.has(key)) {
@@ -118,9 +120,9 @@ export class BatchMaker {
     if (this.#templateBytes > TEMPLATE_BYTES) return undefined;
     const rows = Array.from(record.columns().ids, (id) => series.get(id));
     if (rows.includes(undefined)) return undefined;
-    const parts = templateParts(rows as QueuedSeries[], maxPoints);
+    const parts = templateParts(rows as QueuedSeries[], maxPoints, oneTime);
     for (const { elements, holes } of parts) this.#templateBytes += elements.length + holes.length * 4;
-    const made = { idBytes: record.idBytes.slice(), maxPoints, parts, group: this.#groupOf(record, series) };
+    const made = { idBytes: record.idBytes.slice(), maxPoints, oneTime, parts, group: this.#groupOf(record, series) };
     this.#templates.set(key, made);
     return made;
   }

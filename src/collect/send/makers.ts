@@ -86,7 +86,7 @@ export abstract class Maker {
   ): void;
   abstract histogram(series: QueuedSeries, histogram: SentHistogramOf, exemplars: Exemplars): void;
   /** Rows of a record by their template. */
-  abstract part(part: TemplatePart, values: Uint8Array, times: Float64Array): void;
+  abstract part(part: TemplatePart, values: Uint8Array, times: Float64Array, oneTime: boolean): void;
 }
 
 /** No length in front of a block takes more. */
@@ -121,15 +121,15 @@ export class V1Maker extends Maker {
     this.count('histograms', 1, histogram.timestamp, exemplars.length);
   }
 
-  part(part: TemplatePart, values: Uint8Array, times: Float64Array): void {
+  part(part: TemplatePart, values: Uint8Array, times: Float64Array, oneTime: boolean): void {
     this.makeRoom(part.rows);
     this.#compress();
-    fill(part, values, times);
+    fill(part, values, times, oneTime);
     this.#reserve(part.elements.length);
     this.#elements.set(part.elements, this.#at);
     this.#at += part.elements.length;
     this.#plainBytes += part.plainBytes;
-    const last = times.length === 1 ? times[0]! : times.subarray(part.from, part.from + part.rows).reduce(later, 0);
+    const last = oneTime ? times[0]! : times.subarray(part.from, part.from + part.rows).reduce(later, 0);
     this.count('samples', part.rows, last, 0);
   }
 

@@ -44,6 +44,8 @@ const RELOAD_FLUSH_MS = 1000;
 /** When records are synced one by one, full segments are all that is left. */
 const FALLBACK_SYNC_MS = 1000;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** A segment names all series anew, which costs more than sending their samples. */
+const MAX_SEGMENT_BYTES = 64 * 1024 * 1024;
 
 type Running = {
   readonly outlet: Outlet | undefined;
@@ -120,9 +122,10 @@ export class Remotes {
     const { disk, clock, shards, environment } = this.#parts;
     const log = this.#parts.log.with({ component: 'remote', remote_name: config.name });
     const maxBytes = Math.max(4 * SEGMENT_BYTES, Math.floor(config.queue.maxDiskBytes / shards));
+    const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(SEGMENT_BYTES, Math.floor(maxBytes / 16)));
     const { syncMs } = this.#parts;
     const syncsEach = () => syncMs() === 0;
-    const queue = new DiskQueue(disk, folder, { maxBytes, segmentBytes: SEGMENT_BYTES, syncsEach }, log);
+    const queue = new DiskQueue(disk, folder, { maxBytes, segmentBytes, syncsEach }, log);
     const syncs = every(clock, syncMs() || FALLBACK_SYNC_MS, () => queue.syncLater());
     const lookup = config.roundRobinDns ? { lookup: spreadingLookup(this.#parts.random) } : {};
     const client = createHttpClient(config.http, { clock, disk, environment, ...lookup });

@@ -5,9 +5,13 @@ import { ProtoWriter } from '#wire/protobuf.ts';
 import { type SnappyTemplate, snappyTemplate } from '#wire/snappy-template.ts';
 import type { QueuedSeries } from './record.ts';
 
-/** Value (8 bytes), tag of the time, time (6 bytes). */
-const HOLE_BYTES = 15;
-const TIME_AT = 9;
+const VALUE_BYTES = 8;
+const TIME_BYTES = 6;
+/** Value, tag of the time, time: where every row has its own time. */
+const ROW_BYTES = VALUE_BYTES + 1 + TIME_BYTES;
+const TIME_AT = VALUE_BYTES + 1;
+/** Stand for the one time of all rows: bytes that no text and no length in front of one can be taken for. */
+const TIME_MARK = Uint8Array.of(0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa);
 /** Between these, times take six bytes as varints: the years 1971 to 2109. */
 const MIN_TIME = 2 ** 35;
 const MAX_TIME = 2 ** 42 - 1;
@@ -22,12 +26,14 @@ export type TemplatePart = SnappyTemplate & {
   readonly plainBytes: number;
 };
 
-export function templateParts(series: readonly QueuedSeries[], maxRows: number): TemplatePart[] {
+/** With `oneTime` all rows of a record have the same time, which then is copied from row to row. */
+export function templateParts(series: readonly QueuedSeries[], maxRows: number, oneTime: boolean): TemplatePart[] {
   const parts: TemplatePart[] = [];
   for (let from = 0; from < series.length; from += maxRows) {
     const some = series.slice(from, from + maxRows);
     const writer = new ProtoWriter(some.length * 256);
     const holes = new Uint32Array(some.length);
+    const changing = new Uint32Array(oneTime ? some.length * TIME_BYTES : 0);
     some.forEach(({ encoded }, i) => {
       const at = writer.begin(1);
       writer.raw(encoded);
@@ -35,32 +41,26 @@ export function templateParts(series: readonly QueuedSeries[], maxRows: number):
       writer.tag(1, 1);
       writer.rawDouble(0);
       writer.tag(2, 0);
-      writer.rawVarint(MIN_TIME);
+      writer.raw(TIME_MARK);
       writer.end(sample);
       writer.end(at);
       // The sample is the last of the series.
-      holes[i] = writer.pos - HOLE_BYTES;
+      holes[i] = writer.pos - ROW_BYTES;
+      for (let k = 0; oneTime && k < TIME_BYTES; k++) changing[i * TIME_BYTES + k] = writer.pos - TIME_BYTES + k;
     });
     const bytes = writer.finish();
-    parts.push({ ...snappyTemplate(bytes, holes, HOLE_BYTES), from, rows: some.length, plainBytes: bytes.length });
+    const template = snappyTemplate(bytes, holes, oneTime ? VALUE_BYTES : ROW_BYTES, changing);
+    parts.push({ ...template, from, rows: some.length, plainBytes: bytes.length });
   }
   return parts;
 }
 
 /** Writes values and times of a record's rows into the elements. `times` has one entry for all rows or one for each. */
-export function fill(part: TemplatePart, values: Uint8Array, times: Float64Array): void {
+export function fill(part: TemplatePart, values: Uint8Array, times: Float64Array, oneTime: boolean): void {
   const { elements, holes, from, rows } = part;
-  const isOne = times.length === 1;
-  let low = 0;
-  let high = 0;
   for (let i = 0; i < rows; i++) {
-    if (i === 0 || !isOne) {
-      const time = times[isOne ? 0 : from + i]!;
-      high = Math.floor(time / 2 ** 28);
-      low = time - high * 2 ** 28;
-    }
     const at = holes[i]!;
-    const value = (from + i) * 8;
+    const value = (from + i) * VALUE_BYTES;
     elements[at] = values[value]!;
     elements[at + 1] = values[value + 1]!;
     elements[at + 2] = values[value + 2]!;
@@ -69,12 +69,22 @@ export function fill(part: TemplatePart, values: Uint8Array, times: Float64Array
     elements[at + 5] = values[value + 5]!;
     elements[at + 6] = values[value + 6]!;
     elements[at + 7] = values[value + 7]!;
-    const to = at + TIME_AT;
-    elements[to] = low | 0x80;
-    elements[to + 1] = (low >>> 7) | 0x80;
-    elements[to + 2] = (low >>> 14) | 0x80;
-    elements[to + 3] = (low >>> 21) | 0x80;
-    elements[to + 4] = high | 0x80;
-    elements[to + 5] = high >>> 7;
   }
+  if (oneTime) {
+    const time = new Uint8Array(TIME_BYTES);
+    putTime(times[0]!, time, 0);
+    const { changing } = part;
+    for (let i = 0; i < changing.length; i += 2) elements[changing[i]!] = time[changing[i + 1]! % TIME_BYTES]!;
+  } else for (let i = 0; i < rows; i++) putTime(times[from + i]!, elements, holes[i]! + TIME_AT);
+}
+
+function putTime(time: number, to: Uint8Array, at: number): void {
+  const high = Math.floor(time / 2 ** 28);
+  const low = time - high * 2 ** 28;
+  to[at] = low | 0x80;
+  to[at + 1] = (low >>> 7) | 0x80;
+  to[at + 2] = (low >>> 14) | 0x80;
+  to[at + 3] = (low >>> 21) | 0x80;
+  to[at + 4] = high | 0x80;
+  to[at + 5] = high >>> 7;
 }
