@@ -8,11 +8,11 @@ import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { WRITE_V1, WRITE_V2, type WriteMessage } from '#collect/receive/remote-write.ts';
 import { labelsOf } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
-import type { FragmentSource } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import type { ExchangeConfig } from '#scale/shards/protocol.ts';
+import type { ShardedSource } from '#scale/shards/source.ts';
 import { federateRoutes } from '#serve/federate.ts';
 import type { Route } from '#serve/http.ts';
 import { receiveRoutes } from '#serve/receive.ts';
@@ -89,7 +89,7 @@ export class Exchange {
   }
 
   /** What comes in, and what others may take: federation and remote read. */
-  routes(flags: ServerFlags, source: FragmentSource, clock: Clock, registry: Registry): readonly Route[] {
+  routes(flags: ServerFlags, source: ShardedSource, clock: Clock, registry: Registry): readonly Route[] {
     const externalLabels = () => this.#config.externalLabels;
     const taken = { source, registry, limits: NO_QUERY_LIMITS, externalLabels };
     return [

@@ -17,6 +17,7 @@ import type { RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardQueries } from '#query/shard/run.ts';
 import { batchBuffers, ShardedAppender } from '#scale/shards/append.ts';
+import { type EncodedSeries, type EncodeRead, encodeForRead } from '#scale/shards/encode-read.ts';
 import { LabelPacker } from '#scale/shards/label-line.ts';
 import type { ExchangeConfig, PackedColumns, SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
 import { decodeChunk } from '#store/codec/chunk.ts';
@@ -190,6 +191,11 @@ const api: ShardApi = {
   ): Promise<readonly RawSeries[]> {
     await store.ready();
     return queries.select(select, limits, signal, beside);
+  },
+  async encodeRead(request: EncodeRead, signal: AbortSignal): Promise<EncodedSeries> {
+    await store.ready();
+    const encoded = encodeForRead(await queries.select(request.select, request.limits, signal), request);
+    return transferring(encoded, [encoded.ends.buffer as ArrayBuffer, encoded.bytes.buffer as ArrayBuffer]);
   },
   async readRemote(
     { name, select, limits }: Parameters<ShardApi['readRemote']>[0],

@@ -2,16 +2,14 @@
 // external labels are added to what it gives and taken off what it is asked for.
 
 import { errorCode, errorText } from '#base/errors.ts';
-import { compareLabels, compareText, type Labels, labelValue } from '#model/labels.ts';
+import { type Labels, labelValue } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
-import type { FragmentSource, QueryLimits, RawSeries } from '#model/query.ts';
+import type { QueryLimits } from '#model/query.ts';
 import type { Gauge, Registry } from '#model/registry.ts';
-import { encodeChunks } from '#store/codec/chunk.ts';
-import { SampleColumns } from '#store/codec/samples.ts';
+import { type EncodedSeries, type EncodeRead, inLabelOrder } from '#scale/shards/encode-read.ts';
 import {
-  chunkFrames,
   decodeReadRequest,
-  encodeReadResponse,
+  joinReadResponse,
   type ReadQuery,
   SAMPLES,
   STREAMED_XOR_CHUNKS,
@@ -20,7 +18,7 @@ import { snappyDecode, snappyEncode } from '#wire/snappy.ts';
 import { type HttpRequest, type HttpResponse, type Route, text } from './http.ts';
 
 export type RemoteReadParts = {
-  readonly source: FragmentSource;
+  readonly source: { encodeRead(request: EncodeRead, signal: AbortSignal): Promise<readonly EncodedSeries[]> };
   readonly limits: QueryLimits;
   readonly registry: Registry;
   readonly externalLabels: () => Labels;
@@ -111,20 +109,20 @@ async function answerSamples(
   external: Labels,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  const results: RawSeries[][] = [];
+  const results: Uint8Array[][] = [];
   let samples = 0;
   for (const query of queries) {
-    const series = await select(parts, query, external, signal);
-    for (const one of series) samples += one.timestamps.length;
+    const found = await parts.source.encodeRead(requestOf(parts, query, external, { kind: 'samples' }), signal);
+    for (const part of found) samples += part.samples;
     if (parts.sampleLimit > 0 && samples > parts.sampleLimit) {
       return text(`exceeded sample limit (${parts.sampleLimit})\n`, 400);
     }
-    results.push(series);
+    results.push([...inLabelOrder(found)]);
   }
   return {
     status: 200,
     headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' },
-    body: snappyEncode(encodeReadResponse(results)),
+    body: snappyEncode(joinReadResponse(results)),
   };
 }
 
@@ -135,37 +133,19 @@ async function* frames(
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   for (const [index, query] of queries.entries()) {
-    for (const series of await select(parts, query, external, signal)) {
-      yield* chunkFrames(index, series.labels, encodeChunks(columnsOf(series)), parts.maxFrameBytes);
-    }
+    const form = { kind: 'chunks', query: index, maxFrameBytes: parts.maxFrameBytes } as const;
+    yield* inLabelOrder(await parts.source.encodeRead(requestOf(parts, query, external, form), signal));
   }
 }
 
-function columnsOf({ timestamps, values, histograms }: RawSeries): SampleColumns {
-  const columns = new SampleColumns(0);
-  columns.timestamps = timestamps;
-  columns.values = values;
-  columns.length = timestamps.length;
-  if (histograms && histograms.size > 0) {
-    columns.histograms = [];
-    for (const [row, histogram] of histograms) columns.histograms[row] = histogram;
-  }
-  return columns;
-}
-
-/** In label order, with the external labels that series do not have themselves. */
-async function select(
-  parts: RemoteReadParts,
-  query: ReadQuery,
+function requestOf(
+  { limits }: RemoteReadParts,
+  { matchers, start, end }: ReadQuery,
   external: Labels,
-  signal: AbortSignal,
-): Promise<RawSeries[]> {
-  const matchers = query.matchers.map((m) => withoutExternal(m, external));
-  const range = { min: query.start, max: query.end };
-  const found = await parts.source.select({ matchers, range }, parts.limits, signal);
-  return found
-    .map((series) => ({ ...series, labels: mergeLabels(series.labels, external) }))
-    .sort((a, b) => compareLabels(a.labels, b.labels));
+  form: EncodeRead['form'],
+): EncodeRead {
+  const select = { matchers: matchers.map((m) => withoutExternal(m, external)), range: { min: start, max: end } };
+  return { select, limits, external, form };
 }
 
 /** A question for an external label's own value is a question for series without it: stored they do not have it. */
@@ -173,18 +153,4 @@ function withoutExternal(matcher: Matcher, external: Labels): Matcher {
   return matcher.type === '=' && labelValue(external, matcher.name) === matcher.value
     ? { ...matcher, value: '' }
     : matcher;
-}
-
-function mergeLabels(own: Labels, external: Labels): Labels {
-  if (external.length === 0) return own;
-  const flat: string[] = [];
-  let k = 0;
-  for (let i = 0; i < own.length; i += 2) {
-    for (; k < external.length && compareText(external[k]!, own[i]!) < 0; k += 2)
-      flat.push(external[k]!, external[k + 1]!);
-    if (external[k] === own[i]) k += 2;
-    flat.push(own[i]!, own[i + 1]!);
-  }
-  for (; k < external.length; k += 2) flat.push(external[k]!, external[k + 1]!);
-  return flat;
 }

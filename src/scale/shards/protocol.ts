@@ -19,6 +19,7 @@ import type { Columns, Fragment, QueryLimits, RawSeries, SelectRequest, TimeRang
 import type { ShardSide } from '#store/compact/shard-side.ts';
 import type { Cardinality } from '#store/head/cardinality.ts';
 import type { StoreOptions } from '#store/options.ts';
+import type { EncodedSeries, EncodeRead } from './encode-read.ts';
 import type { PackedLabels } from './label-line.ts';
 
 export type SeriesQuery = {
@@ -88,6 +89,8 @@ export type ShardApi = ShardSide & {
     request: { readonly name: string; readonly select: SelectRequest; readonly limits: QueryLimits },
     signal: AbortSignal,
   ): Promise<readonly RawSeries[]>;
+  /** For remote read: what is selected, encoded as it goes out. */
+  encodeRead(request: EncodeRead, signal: AbortSignal): Promise<EncodedSeries>;
   /** First time of which the store has samples; Infinity when it has none. */
   oldest(): Promise<number>;
   /** What the targets of this thread say about a metric or all of them, each distinct thing once. */

@@ -17,6 +17,7 @@ import type {
   TimeRange,
 } from '#model/query.ts';
 import { timesOf } from '#query/shard/run.ts';
+import type { EncodedSeries, EncodeRead } from './encode-read.ts';
 import { LabelUnpacker } from './label-line.ts';
 import type { ShardApi } from './protocol.ts';
 
@@ -111,6 +112,11 @@ export class ShardedSource implements FragmentSource {
       client.select({ select, limits, ...(others ? { beside: others[i]! } : {}) }, { signal }),
     );
     return parts.flat();
+  }
+
+  /** What all shards have for remote read. */
+  encodeRead(request: EncodeRead, signal: AbortSignal): Promise<readonly EncodedSeries[]> {
+    return this.#all((client) => client.encodeRead(request, { signal }));
   }
 
   /** Series from elsewhere, each for the shard in which it would live. */

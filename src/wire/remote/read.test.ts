@@ -10,7 +10,8 @@ import {
   decodeReadRequest,
   decodeReadResponse,
   encodeReadRequest,
-  encodeReadResponse,
+  encodeReadSeries,
+  joinReadResponse,
   readFrames,
   SAMPLES,
   STREAMED_XOR_CHUNKS,
@@ -51,7 +52,7 @@ test('samples and histograms of a series come back in time order, stale markers 
     values,
     histograms: new Map([[1, histogram]]),
   };
-  const [back] = decodeReadResponse(encodeReadResponse([[series], []]));
+  const [back] = decodeReadResponse(joinReadResponse([[encodeReadSeries(series)], []]));
   assert.deepEqual(back?.labels, series.labels);
   assert.deepEqual([...back.timestamps], [10, 20, 30]);
   assert.equal(back.values[0], 1.5);

@@ -7,7 +7,7 @@ import type { Histogram } from '#model/histogram.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Matcher, MatchType } from '#model/matcher.ts';
 import { setStale } from '#model/value.ts';
-import { ProtoReader, ProtoWriter } from '../protobuf.ts';
+import { BYTES, ProtoReader, ProtoWriter } from '../protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from './histogram.ts';
 import { readPairs, writePairs } from './write-v1.ts';
 
@@ -100,17 +100,22 @@ export type ReadSeries = {
   readonly histograms?: ReadonlyMap<number, Histogram>;
 };
 
-/** The answer of the samples form; one entry for each query. */
-export function encodeReadResponse(results: readonly (readonly ReadSeries[])[]): Uint8Array {
-  const writer = new ProtoWriter(64 * 1024);
+/** One series of a query's result in the samples form, with its tag. */
+export function encodeReadSeries(series: ReadSeries): Uint8Array {
+  const writer = new ProtoWriter(64 + series.timestamps.length * 20);
+  const at = writer.begin(1);
+  writeSeries(writer, series);
+  writer.end(at);
+  return writer.finish();
+}
+
+/** The answer of the samples form from its encoded series; one entry for each query. */
+export function joinReadResponse(results: readonly (readonly Uint8Array[])[]): Uint8Array {
+  const writer = new ProtoWriter(results.flat().reduce((sum, { length }) => sum + length, 64));
   for (const series of results) {
-    const result = writer.begin(1);
-    for (const one of series) {
-      const at = writer.begin(1);
-      writeSeries(writer, one);
-      writer.end(at);
-    }
-    writer.end(result);
+    writer.tag(1, BYTES);
+    writer.rawVarint(series.reduce((sum, { length }) => sum + length, 0));
+    for (const one of series) writer.raw(one);
   }
   return writer.finish();
 }
