@@ -45,6 +45,8 @@ run('test', process.execPath, [
   `--test-reporter=${process.stdout.isTTY ? 'spec' : 'dot'}`,
   '--test-reporter-destination=stdout',
   '--test-timeout=600000',
+  // A test that failed before it could close what it had opened must not hold everything up.
+  '--test-force-exit',
   '--disable-warning=ExperimentalWarning',
   ...files,
 ]);
