@@ -2,4 +2,4 @@
 
 export { exactAddress, powersAddress, readNumber, numberEnd, numberValue } from './lib/float';
 export { setTarget } from './lib/fresh';
-export { arrange, enter, find, hash, isOrdered, put, scan, stateAddress, unseen } from './lib/lines';
+export { arrange, enter, find, hash, isOrdered, keepExemplar, put, scan, stateAddress, unseen } from './lib/lines';

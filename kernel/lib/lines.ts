@@ -12,6 +12,8 @@ const S_REF: usize = 8;
 const S_LENGTH: usize = 16;
 const S_SEEN: usize = 20;
 const S_FLAGS: usize = 24;
+/** Hash of the text of the exemplar that was read last; 0: none. */
+const S_EXEMPLAR: usize = 28;
 const SLOT_SHIFT: usize = 5;
 
 /** A comment: the whole line with its line break, no sample. */
@@ -176,6 +178,30 @@ export function put(table: usize, slot: u32, at: usize, length: u32, ref: f64, s
   store<u32>(address, length, S_LENGTH);
   store<u32>(address, seen, S_SEEN);
   store<u32>(address, flags, S_FLAGS);
+  store<u32>(address, 0, S_EXEMPLAR);
+}
+
+/** The exemplar's text, from the blank before its "#", up to the end of the line. */
+// @ts-ignore: decorator
+@inline
+function exemplarHash(at: usize, lineEnd: usize): u32 {
+  const h = hash(at, <u32>(lineEnd - at));
+  return <u32>(h ^ (h >> 32)) | 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function lineEndOf(at: usize, end: usize): usize {
+  while (at < end && load<u8>(at) != 10) at++;
+  return at;
+}
+
+/** The host has read the exemplar behind the series text that ends at `at`: it need not be read again while it is the same. */
+export function keepExemplar(table: usize, slot: u32, at: usize, end: usize): void {
+  const lineEnd = lineEndOf(at, end);
+  let p = at;
+  while (p < lineEnd && load<u8>(p) != 35) p++;
+  if (p < lineEnd) store<u32>(table + (<usize>slot << SLOT_SHIFT), exemplarHash(p - 1, lineEnd), S_EXEMPLAR);
 }
 
 /** Copies the visited slots, in the order of the page, to a new table. */
@@ -298,13 +324,20 @@ export function scan(
     let timestamp = defaultTimestamp;
     if (load<u8>(p) != 10) {
       if (openMetrics) {
-        if (load<u8>(p) != 32 || !readNumber(p + 1) || numberValue - numberValue != 0) {
-          code = LINE;
-          break;
+        if (load<u16>(p) != 0x2320) {
+          if (load<u8>(p) != 32 || !readNumber(p + 1) || numberValue - numberValue != 0) {
+            code = LINE;
+            break;
+          }
+          hasTime = true;
+          timestamp = trunc(numberValue * 1000);
+          p = numberEnd;
         }
-        hasTime = true;
-        timestamp = trunc(numberValue * 1000);
-        p = numberEnd;
+        // An exemplar that is as it was is known to the store.
+        if (load<u16>(p) == 0x2320 && !isNew) {
+          const lineEnd = lineEndOf(p, end);
+          if (load<u32>(slot, S_EXEMPLAR) == exemplarHash(p, lineEnd)) p = lineEnd;
+        }
       } else {
         while (isBlank(<u32>load<u8>(p), false)) p++;
         const digits = p;

@@ -32,6 +32,19 @@ function pages(samples: number): Buffer[] {
   });
 }
 
+/** OpenMetrics: every tenth line is a bucket with an exemplar, which is another in one of eight scrapes. */
+function pagesWithExemplars(samples: number): Buffer[] {
+  return pages(samples).map((page, number) => {
+    const lines = page.toString().split('\n').slice(0, -1);
+    const marked = lines.map((text, i) =>
+      i % 10 === 5 && !text.startsWith('#')
+        ? `${text} # {trace_id="${(number + i) % 8 === 0 ? number : 0}f${i}"} 0.25 1700000000.5`
+        : text,
+    );
+    return Buffer.from(`${marked.join('\n')}\n# EOF\n`);
+  });
+}
+
 const slab = new Slab();
 const scratch = new LineScratch(slab);
 const rows = new Rows(slab);
@@ -59,6 +72,22 @@ await bench([
     },
   },
   {
+    name: 'known page of OpenMetrics with exemplars',
+    unit: 'sample',
+    setup(isFull) {
+      const samples = isFull ? 2500 : 50;
+      const bodies = pagesWithExemplars(samples);
+      const table = new LineTable(scratch);
+      let next = 0;
+      return () => {
+        rows.reset();
+        table.read(bodies[next++ % bodies.length]!, 'openmetrics', rows, OPTIONS);
+        table.settle(Float64Array.from({ length: rows.seriesCount }, (_, i) => i));
+        return samples;
+      };
+    },
+  },
+  {
     name: 'new page through the kernel',
     unit: 'sample',
     setup(isFull) {
@@ -67,7 +96,7 @@ await bench([
       return () => {
         const table = new LineTable(scratch);
         rows.reset();
-        table.read(body!, 'text', rows, OPTIONS);
+        table.read(body!, 'text', rows, { ...OPTIONS, plainLabels: ['instance', 'localhost:9100', 'job', 'node'] });
         table.clear();
         return samples;
       };

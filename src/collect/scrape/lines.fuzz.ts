@@ -184,6 +184,8 @@ type Side = {
   readonly table: SeriesMemory;
   readonly read: (page: Buffer, format: Format, options: ReadOptions) => unknown;
   readonly numbers: Map<string, number>;
+  /** What was last told of each series: one that repeats may be left out. */
+  readonly exemplars: Map<number, string>;
 };
 
 function sides(): Side[] {
@@ -201,12 +203,14 @@ function sides(): Side[] {
         return plain.read(reader, plainRows, new FamilyNotes(), options);
       },
       numbers: new Map(),
+      exemplars: new Map(),
     },
     {
       rows: fastRows,
       table: fast,
       read: (page, format, options) => fast.read(page, format, fastRows, options).counts,
       numbers: new Map(),
+      exemplars: new Map(),
     },
   ];
 }
@@ -231,7 +235,7 @@ function scrape(side: Side, page: Buffer, format: Format, options: ReadOptions, 
   const batch = rows.batch();
   const refs = Float64Array.from(labelSetsOf(batch), (labels) => numberOf(side, labels));
   if (random % 13 === 0 && refs.length > 0) refs[0] = Number.NaN;
-  const told = tell(batch, refs);
+  const told = tell(side, batch, refs);
   table.settle(refs);
   const missing = table.missing() > 0;
   rows.reset();
@@ -247,7 +251,7 @@ function numberOf(side: Side, labels: Labels): number {
   return side.numbers.get(key)!;
 }
 
-function tell(batch: SampleBatch, refs: Float64Array): unknown {
+function tell(side: Side, batch: SampleBatch, refs: Float64Array): unknown {
   if (batch.packed) {
     // What the kernel wrote must be what the host would have written: hashes, order, padding.
     const { bytes } = packSeries(unpackSeries(batch.packed));
@@ -264,7 +268,13 @@ function tell(batch: SampleBatch, refs: Float64Array): unknown {
       ].join(' '),
     ),
     series: labelSetsOf(batch),
-    exemplars: batch.exemplars?.map(({ exemplar }) => exemplar),
+    exemplars: (batch.exemplars ?? []).filter(({ ref, exemplar }) => {
+      const number = ref < 0 ? refs[-ref - 1]! : ref;
+      const text = JSON.stringify([exemplar.labels, exemplar.value]);
+      const isNew = side.exemplars.get(number) !== text;
+      side.exemplars.set(number, text);
+      return isNew;
+    }),
   };
 }
 

@@ -131,3 +131,27 @@ test('plain series of a page seen for the first time never become strings', () =
   assert.deepEqual([...batch.refs.subarray(3000)], [newSeries(3000), newSeries(3001)]);
   assert.deepEqual([...batch.timestamps.subarray(2999)], [1000, 1234, 1000]);
 });
+
+test('an exemplar is taken when it is new, and again when the page it came with was not', () => {
+  const slab = new Slab();
+  const rows = new Rows(slab);
+  const table = new LineTable(new LineScratch(slab));
+  const read = (exemplar: string) => {
+    rows.reset();
+    table.read(
+      Buffer.from(`a_total 1 # {id="${exemplar}"} 2\nb 1 # {id="same"} 3 4.5\n# EOF\n`),
+      'openmetrics',
+      rows,
+      OPTIONS,
+    );
+    table.settle(Float64Array.from({ length: rows.seriesCount }, (_, i) => i));
+    assert.equal(rows.length, 2);
+    return rows.exemplars.map(({ exemplar: { labels } }) => labels[1]);
+  };
+  assert.deepEqual(read('x'), ['x', 'same']);
+  assert.deepEqual(read('x'), []);
+  assert.deepEqual(read('y'), ['y']);
+  table.abort();
+  assert.deepEqual(read('y'), ['y', 'same']);
+  assert.deepEqual(read('y'), []);
+});

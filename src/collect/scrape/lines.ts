@@ -18,6 +18,7 @@ type WireKernel = {
   find(at: number, length: number, table: number, index: number, mask: number): number;
   enter(table: number, from: number, count: number, index: number, mask: number): void;
   put(table: number, slot: number, at: number, length: number, ref: number, seen: number, flags: number): void;
+  keepExemplar(table: number, slot: number, at: number, end: number): void;
   isOrdered(visits: number, visited: number): number;
   arrange(from: number, to: number, visits: number, visited: number): void;
   setTarget(address: number, count: number): void;
@@ -42,7 +43,7 @@ type WireKernel = {
 
 // As in kernel/lib/lines.ts.
 const SLOT_BYTES = 32;
-const [REF, LENGTH, SEEN, FLAGS] = [1, 4, 5, 6] as const;
+const [REF, LENGTH, SEEN, FLAGS, EXEMPLAR] = [1, 4, 5, 6, 7] as const;
 const SLOT_WORDS = SLOT_BYTES / 4;
 const SLOT_DOUBLES = SLOT_BYTES / 8;
 const [COMMENT, DROPPED, LIVE, TYPE] = [1, 2, 4, 8] as const;
@@ -143,6 +144,8 @@ export class LineTable implements SeriesMemory {
   #count = 0;
   #iteration = 0;
   #hasFresh = false;
+  /** Exemplars of the last read are known, should it have been for nothing. */
+  #hasExemplars = false;
   /** Stays set until a page with the change was read to its end. */
   #commentsChanged = false;
   /** Live series of the scrape before that the last page does not have. */
@@ -171,6 +174,7 @@ export class LineTable implements SeriesMemory {
     const counts = noCounts();
     this.#iteration = (this.#iteration % 0xffffffff) + 1;
     this.#hasFresh = false;
+    this.#hasExemplars = false;
     slab.memory.u32.fill(0, state, state + STATE_WORDS);
     slab.memory.u32[state + AT] = start;
     slab.memory.u32[state + ROW] = rows.length;
@@ -303,9 +307,13 @@ export class LineTable implements SeriesMemory {
   }
 
   abort(): void {
+    const { f64, u32 } = this.#scratch.slab.memory;
+    if (this.#hasExemplars) {
+      this.#hasExemplars = false;
+      for (let slot = 0; slot < this.#count; slot++) u32[this.#address / 4 + slot * SLOT_WORDS + EXEMPLAR] = 0;
+    }
     if (!this.#hasFresh) return;
     this.#hasFresh = false;
-    const { f64, u32 } = this.#scratch.slab.memory;
     for (let slot = 0; slot < this.#count; slot++) {
       if (f64[this.#address / 8 + slot * SLOT_DOUBLES + REF]! < 0) this.#bury(slot, u32);
     }
@@ -419,9 +427,14 @@ export class LineTable implements SeriesMemory {
     }
     const ref = this.#scratch.slab.memory.f64[this.#address / 8 + slot * SLOT_DOUBLES + REF]!;
     rows.push(ref, timestamp, reader.value);
-    for (const { labels, value, timestamp: own } of reader.exemplars()) {
+    const exemplars = reader.exemplars();
+    if (exemplars.length === 0) return;
+    for (const { labels, value, timestamp: own } of exemplars) {
       rows.exemplars.push({ ref, exemplar: { labels, value, timestamp: Number.isNaN(own) ? timestamp : own } });
     }
+    const { kernel, page } = this.#scratch;
+    this.#hasExemplars = true;
+    kernel.keepExemplar(this.#address, slot, page.address + reader.seriesEnd, page.address + reader.at);
   }
 
   #grow(): void {
