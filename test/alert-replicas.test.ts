@@ -48,7 +48,7 @@ receivers: [{ name: hook, webhook_configs: [{ url: 'http://127.0.0.1:${(server.a
 `,
   );
   const url = (port: number) => `http://127.0.0.1:${port}/api/v2`;
-  for (const port of [a, b]) {
+  const open = (port: number) =>
     start(t, LAUNCHER, [
       'alertmanager',
       `--config.file=${folder}/am.yml`,
@@ -58,8 +58,10 @@ receivers: [{ name: hook, webhook_configs: [{ url: 'http://127.0.0.1:${(server.a
       `--cluster.peer-name=${port === a ? 'a' : 'b'}`,
       '--cluster.peer-timeout=3s',
     ]);
-    await eventually('an alertmanager is ready', () => get(`http://127.0.0.1:${port}/-/ready`));
-  }
+  const ready = (port: number) => eventually('an alertmanager is ready', () => get(`http://127.0.0.1:${port}/-/ready`));
+  let first = open(a);
+  open(b);
+  await Promise.all([a, b].map(ready));
   const members = async (port: number) =>
     (
       (JSON.parse((await get(`${url(port)}/status`)) ?? '{}') as { cluster: { peers: { name: string }[] } }).cluster
@@ -108,4 +110,22 @@ receivers: [{ name: hook, webhook_configs: [{ url: 'http://127.0.0.1:${(server.a
     async () => ((await get(`${url(a)}/silence/${alone.silenceID}`)) ?? '').includes('while away'),
     60_000,
   );
+
+  // The one whose turn it is dies with the alert untold: the other one tells.
+  hooks.length = 0;
+  await Promise.all([fire(a, '5'), fire(b, '5')]);
+  await first.stop('SIGKILL');
+  await eventually('somebody is told though the first one died', () => hooks.includes('5'));
+  // Back again, with a new folder: it learns what was told from the others before it tells anything.
+  fs.rmSync(path.join(folder, String(a)), { recursive: true });
+  first = open(a);
+  await ready(a);
+  await eventually('the silences are back', async () =>
+    ((await get(`${url(a)}/silence/${alone.silenceID}`)) ?? '').includes('while away'),
+  );
+  hooks.length = 0;
+  for (const n of ['1', '2', '4', '5']) await fire(a, n);
+  await fire(a, '6');
+  await eventually('what is new is told of', () => hooks.includes('6'));
+  assert.deepEqual(hooks, ['6'], 'and nothing that the others had told');
 });

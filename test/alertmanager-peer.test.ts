@@ -185,3 +185,122 @@ test("receivers get from us what they get from Debian's Alertmanager", { skip: u
   assert.deepEqual([...ours.keys()].sort(), [...theirs.keys()].sort());
   for (const [name, texts] of theirs) await t.test(name, () => assert.deepEqual(ours.get(name), texts));
 });
+
+/** Without times and ids, keys in order, and without what Debian's release does not know. */
+function comparable(text: string): string {
+  const plain = text
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID')
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME');
+  const ordered = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(ordered);
+    if (typeof value !== 'object' || value === null) return value;
+    const fields = Object.entries(value).filter(([name]) => name !== 'mutedBy');
+    if ('matchers' in value || !('fingerprint' in value || 'receiver' in value || 'state' in value)) {
+      const old = fields.filter(([name]) => !('name' in value && name === 'labels') && name !== 'annotations');
+      return Object.fromEntries(old.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, ordered(v)]));
+    }
+    return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, ordered(v)]));
+  };
+  return JSON.stringify(ordered(JSON.parse(plain)));
+}
+
+test("the API answers as Debian's Alertmanager does", { skip: upstream.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  fs.writeFileSync(
+    path.join(folder, 'am.yml'),
+    `
+route:
+  receiver: all
+  group_by: [alertname]
+  group_wait: 1s
+  routes: [{ matchers: [team="db"], receiver: db }, { matchers: [team="web"], receiver: web, continue: true }]
+inhibit_rules: [{ source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [host] }]
+receivers: [{ name: all }, { name: db }, { name: web }]
+`,
+  );
+  const open = async (command: string, args: readonly string[], data: string) => {
+    const port = await freePort();
+    start(t, command, [
+      ...args,
+      `--config.file=${folder}/am.yml`,
+      `--storage.path=${folder}/${data}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+    ]);
+    await eventually('it is ready', () => get(`http://127.0.0.1:${port}/-/ready`));
+    return `http://127.0.0.1:${port}`;
+  };
+  const bases = await Promise.all([open(upstream.path, [], 'theirs'), open(LAUNCHER, ['alertmanager'], 'ours')]);
+  const ask = async (base: string, method: string, path: string, body: unknown) => {
+    const json = { 'content-type': 'application/json' };
+    const sent = typeof body === 'string' ? body : JSON.stringify(body);
+    const response = await fetch(base + path, { method, ...(body === undefined ? {} : { headers: json, body: sent }) });
+    const text = await response.text();
+    const code = /^\{"code":(\d+)/.exec(text)?.[1] ?? '';
+    return response.status === 200 && method === 'GET' ? `200 ${comparable(text)}` : `${response.status} ${code}`;
+  };
+  const same = async (method: string, path: string, body?: unknown) => {
+    const [theirs, ours] = await Promise.all(bases.map((base) => ask(base, method, path, body)));
+    assert.equal(ours, theirs, `${method} ${path} ${JSON.stringify(body)}`);
+  };
+  const now = Date.now();
+  const at = (ms: number) => new Date(now + ms).toISOString();
+  const bad = { alertname: 'Bad' };
+  const bodies = [[], '{', {}, [{}], [{ labels: {} }], [{ labels: { a: 1 } }], [{ labels: { '': 'x' } }]];
+  const broken = [
+    [{ labels: bad, startsAt: at(0), endsAt: at(-1000) }],
+    [{ labels: bad, startsAt: 'nonsense' }],
+    [{ labels: bad, generatorURL: '::' }],
+  ];
+  for (const body of [...bodies, ...broken]) await same('POST', '/api/v2/alerts', body);
+  await same('POST', '/api/v2/alerts', [
+    {
+      labels: { alertname: 'Up', team: 'db', empty: '' },
+      annotations: { x: 'y', e: '' },
+      startsAt: at(-60_000),
+      endsAt: at(600_000),
+      generatorURL: 'http://g/',
+    },
+    { labels: { alertname: 'W', severity: 'warning', host: 'h' } },
+    { labels: { alertname: 'C', severity: 'critical', host: 'h' } },
+    { labels: { alertname: 'Web', team: 'web' } },
+  ]);
+  await same('POST', '/api/v2/alerts', [{ labels: { alertname: 'Fine' } }, { labels: {} }]);
+  const silence = (matchers: unknown, more: object = {}) => ({
+    ...{ matchers, startsAt: at(0), endsAt: at(3_600_000), createdBy: 'me', comment: 'c', ...more },
+  });
+  const one = [{ name: 'alertname', value: 'C', isRegex: false }];
+  const silences = [
+    silence(one),
+    silence(one, { comment: undefined }),
+    silence([]),
+    silence([{ name: 'a', value: '', isRegex: false }]),
+    silence([{ name: 'a', value: '.*', isRegex: true }]),
+    silence([{ name: 'a', value: '(', isRegex: true }]),
+    silence([{ name: '', value: 'x', isRegex: false }]),
+    silence([{ name: 'a', value: 'x' }]),
+    silence(one, { endsAt: at(-1000) }),
+    silence(one, { startsAt: at(-7_200_000), endsAt: at(-3_600_000) }),
+    silence(one, { startsAt: 'x' }),
+    silence(one, { id: '11111111-1111-4111-8111-111111111111' }),
+    '[',
+  ];
+  for (const body of silences) await same('POST', '/api/v2/silences', body);
+  const processed = (base: string) =>
+    eventually(
+      'every alert is in a group',
+      async () => !((await get(`${base}/api/v2/alerts`)) ?? '').includes('unprocessed'),
+    );
+  await Promise.all(bases.map(processed));
+  const queries = ['', 'active=false', 'silenced=false', 'inhibited=false', 'unprocessed=false'];
+  queries.push('filter=alertname%3D%22Up%22', 'filter=alertname%3D~%22U.*%22&filter=team!%3Ddb', 'filter=foo');
+  queries.push('filter=a%3D~%22(%22', 'receiver=db', 'receiver=d', 'receiver=(', 'foo=bar');
+  for (const query of queries) {
+    await same('GET', `/api/v2/alerts?${query}`);
+    await same('GET', `/api/v2/alerts/groups?${query}`);
+  }
+  for (const query of ['', '?filter=alertname%3DC', '?filter=alertname%3DX', '?filter=foo'])
+    await same('GET', `/api/v2/silences${query}`);
+  await same('GET', '/api/v2/silence/11111111-1111-4111-8111-111111111111');
+  await same('GET', '/api/v2/receivers');
+});

@@ -12,6 +12,7 @@ import { createHttpClient } from '#clients/http/client.ts';
 import { Registry } from '#model/registry.ts';
 import { alertProxyRoutes } from '#serve/alert-proxy.ts';
 import { alertmanagerRoutes, goneRoutes } from '#serve/alertmanager.ts';
+import { text } from '#serve/http.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { limitRoutes } from '#serve/limits.ts';
 import { metricsRoute } from '#serve/metrics.ts';
@@ -73,9 +74,7 @@ export async function runAlertmanager({ flags, given }: ParsedCommand<typeof ALE
       quit: signals.quit,
       version: alertmanagerBuildInfo(),
     }).map((route) =>
-      route.pattern === '/-/healthy' || route.pattern === '/-/ready'
-        ? { ...route, handler: () => ({ status: 200, body: 'OK' }) }
-        : route,
+      route.pattern === '/-/healthy' || route.pattern === '/-/ready' ? { ...route, handler: () => text('OK') } : route,
     ),
     ...alertmanagerRoutes({ alertmanager, clock, prefix: '', version: alertmanagerBuildInfo(), matching }),
     ...goneRoutes(),

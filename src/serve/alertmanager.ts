@@ -40,6 +40,7 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
         return result === undefined ? { status: 200, body: '' } : isResponse(result) ? result : json(result);
       } catch (error) {
         if (error instanceof NotFoundError) return json(error.message, 404);
+        if (error instanceof InvalidBody) return json({ code: error.code, message: error.message }, error.status);
         if (error instanceof UserError || error instanceof SyntaxError) return json(errorText(error), 400);
         throw error;
       }
@@ -74,7 +75,7 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
     write('POST', 'alerts', async (request) => postAlerts(await readJson(request), options)),
     get('silences', (request) => listSilences(request, options)),
     write('POST', 'silences', async (request) => ({
-      silenceID: alertmanager.silences.set(readSilence(await readJson(request)), clock.now()),
+      silenceID: alertmanager.silences.set(readSilence(await readJson(request), clock.now()), clock.now()),
     })),
     get('silence/:id', ({ params }) => showSilence(alertmanager.silences.get(params['id']!), clock.now())),
     write('DELETE', 'silence/:id', ({ params }) => alertmanager.silences.expire(params['id']!, clock.now())),
@@ -124,12 +125,26 @@ const isResponse = (value: unknown): value is HttpResponse =>
   typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number';
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+/** A body that is not what the API describes: answered with a code, as upstream's generated server does. */
+class InvalidBody extends UserError {
+  readonly status: number;
+  readonly code: number;
+  constructor(status: number, code: number, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const missing = (what: string): InvalidBody => new InvalidBody(422, 602, `${what} in body is required`);
+const malformed = (what: string): InvalidBody => new InvalidBody(400, 400, `parsing the body failed, because ${what}`);
+
 async function readJson(request: HttpRequest): Promise<unknown> {
   const text = (await request.body()).toString('utf8');
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new UserError(`cannot read the request body as JSON: ${errorText(error)}`);
+    throw malformed(errorText(error));
   }
 }
 
@@ -230,7 +245,7 @@ function showAlert(
     startsAt: iso(alert.startsAt),
     status: { ...status, state: mutedBy.length > 0 ? 'suppressed' : status.state, mutedBy },
     updatedAt: iso(alert.updatedAt),
-    generatorURL: alert.generatorUrl,
+    ...(alert.generatorUrl === '' ? {} : { generatorURL: alert.generatorUrl }),
     labels: labelsToRecord(alert.labels),
     ...(acknowledgement
       ? { acknowledgement: { by: acknowledgement.by, comment: acknowledgement.comment, at: iso(acknowledgement.at) } }
@@ -299,7 +314,8 @@ type PostedAlert = {
 
 /** Valid alerts are taken even when others of the request are not. */
 function postAlerts(body: unknown, { alertmanager, clock }: AlertmanagerApiOptions): HttpResponse | undefined {
-  if (!Array.isArray(body)) throw new UserError('expected a list of alerts');
+  if (!Array.isArray(body)) throw malformed('it is not a list of alerts');
+  body.forEach(checkAlert);
   const now = clock.now();
   const problems: string[] = [];
   for (const posted of body as PostedAlert[]) {
@@ -315,35 +331,53 @@ function postAlerts(body: unknown, { alertmanager, clock }: AlertmanagerApiOptio
   return json(problems.join('; '), 400);
 }
 
-function receiveOne(posted: PostedAlert, alertmanager: Alertmanager, now: number): void {
-  if (typeof posted !== 'object' || posted === null || typeof posted.labels !== 'object' || posted.labels === null) {
-    throw new UserError('labels in body is required');
+/** What makes the whole request invalid. */
+function checkAlert(posted: unknown, index: number): void {
+  if (typeof posted !== 'object' || posted === null) throw malformed(`alert ${index} is not an object`);
+  const { labels, annotations, generatorURL, startsAt, endsAt } = posted as Record<string, unknown>;
+  if (typeof labels !== 'object' || labels === null) throw missing(`${index}.labels`);
+  for (const set of [labels, annotations ?? {}]) {
+    for (const [name, value] of Object.entries(set))
+      if (typeof value !== 'string') throw malformed(`the value of ${JSON.stringify(name)} is not text`);
   }
-  const labels = readLabels(posted.labels, 'label');
+  for (const time of [startsAt, endsAt]) readTime(time);
+  if (typeof generatorURL === 'string' && generatorURL !== '' && !isUri(generatorURL))
+    throw new InvalidBody(
+      422,
+      601,
+      `${index}.generatorURL in body must be of type uri: ${JSON.stringify(generatorURL)}`,
+    );
+}
+
+/** Absolute, or a path. */
+const isUri = (text: string): boolean => URL.canParse(text) || text.startsWith('/');
+
+function receiveOne(posted: PostedAlert, alertmanager: Alertmanager, now: number): void {
+  const labels = readLabels(posted.labels ?? {}, 'label');
   const annotations = readLabels(posted.annotations ?? {}, 'annotation');
   if (labels.length === 0) throw new UserError('at least one label pair required');
-  const start = readTime(posted.startsAt, 'startsAt');
-  const end = readTime(posted.endsAt, 'endsAt');
+  const start = readTime(posted.startsAt);
+  const end = readTime(posted.endsAt);
   const startsAt = start || (end ? Math.min(end, now) : now);
   if (end !== 0 && end < startsAt) throw new UserError('start time must be before end time');
   const alert = { labels, annotations, startsAt, endsAt: end, generatorUrl: posted.generatorURL ?? '' };
   alertmanager.receive(alert, end === 0, now);
 }
 
-function readLabels(record: Readonly<Record<string, unknown>>, what: string): Labels {
-  for (const [name, value] of Object.entries(record)) {
-    if (name === '') throw new UserError(`invalid ${what} set: invalid name ""`);
-    if (typeof value !== 'string')
-      throw new UserError(`invalid ${what} set: value of ${JSON.stringify(name)} must be text`);
-  }
-  return labelsFrom(Object.entries(record) as [string, string][]);
+function readLabels(record: Readonly<Record<string, string>>, what: 'label' | 'annotation'): Labels {
+  const pairs = Object.entries(record);
+  if ('' in record) throw new UserError(`invalid ${what} set: invalid name ""`);
+  // Empty labels are none; empty annotations are there.
+  return what === 'label' ? labelsFrom(pairs) : pairs.sort(([a], [b]) => (a < b ? -1 : 1)).flat();
 }
 
 /** 0 when it is absent or Go's zero time. */
-function readTime(text: string | undefined, field: string): number {
-  if (text === undefined || text === '' || text.startsWith('0001-01-01')) return 0;
+function readTime(text: unknown): number {
+  if (text === undefined || text === null || text === '') return 0;
+  if (typeof text !== 'string') throw malformed('a time is not text');
+  if (text.startsWith('0001-01-01')) return 0;
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw new UserError(`${field} in body must be of type date-time: ${JSON.stringify(text)}`);
+  if (Number.isNaN(time)) throw malformed(`${JSON.stringify(text)} is not a time`);
   return time;
 }
 
@@ -362,15 +396,14 @@ const toJsonMatcher = ({ name, value, type }: Matcher): JsonMatcher => ({
 });
 
 function fromJsonMatchers(value: unknown): Matcher[] {
-  if (!Array.isArray(value)) throw new UserError('matchers in body is required');
-  return (value as JsonMatcher[]).map((matcher) => {
-    if (
-      typeof matcher?.name !== 'string' ||
-      typeof matcher.value !== 'string' ||
-      typeof matcher.isRegex !== 'boolean'
-    ) {
-      throw new UserError('a matcher needs name, value and isRegex');
-    }
+  if (!Array.isArray(value)) throw missing('matchers');
+  return (value as JsonMatcher[]).map((matcher, index) => {
+    for (const [field, type] of [
+      ['name', 'string'],
+      ['value', 'string'],
+      ['isRegex', 'boolean'],
+    ] as const)
+      if (typeof matcher?.[field] !== type) throw missing(`matchers.${index}.${field}`);
     const isEqual = matcher.isEqual ?? true;
     return {
       name: matcher.name,
@@ -380,19 +413,25 @@ function fromJsonMatchers(value: unknown): Matcher[] {
   });
 }
 
-function readSilence(body: unknown): Omit<Silence, 'updatedAt'> {
+function readSilence(body: unknown, now: number): Omit<Silence, 'updatedAt'> {
   const raw = body as Record<string, unknown>;
-  if (typeof body !== 'object' || body === null) throw new UserError('expected a silence');
+  if (typeof body !== 'object' || body === null) throw malformed('it is not a silence');
   for (const field of ['comment', 'createdBy', 'startsAt', 'endsAt']) {
-    if (typeof raw[field] !== 'string') throw new UserError(`${field} in body is required`);
+    if (typeof raw[field] !== 'string') throw missing(field);
   }
+  const [startsAt, endsAt] = [readTime(raw['startsAt']), readTime(raw['endsAt'])];
+  const matchers = fromJsonMatchers(raw['matchers']);
+  if (startsAt >= endsAt) throw new UserError('Failed to create silence: start time must be before end time');
+  if (endsAt < now) throw new UserError("Failed to create silence: end time can't be in the past");
   const annotationMatchers = raw['annotationMatchers'] === undefined ? [] : fromJsonMatchers(raw['annotationMatchers']);
+  if (matchers.length + annotationMatchers.length === 0)
+    throw new InvalidBody(422, 612, 'matchers in body should have at least 1 items');
   const annotations = (raw['annotations'] ?? {}) as Record<string, string>;
   return {
     id: typeof raw['id'] === 'string' ? raw['id'] : '',
-    matchers: fromJsonMatchers(raw['matchers']),
-    startsAt: readTime(raw['startsAt'] as string, 'startsAt'),
-    endsAt: readTime(raw['endsAt'] as string, 'endsAt'),
+    matchers,
+    startsAt,
+    endsAt,
     createdBy: raw['createdBy'] as string,
     comment: raw['comment'] as string,
     ...(annotationMatchers.length > 0 ? { annotationMatchers } : {}),
