@@ -613,4 +613,5 @@ export const TEXTS = {
   'Default of its kind': '同类默认',
   'It answers, in {n} ms': '应答正常，用时 {n} 毫秒',
   'There is a data source of this name': '已有同名数据源',
+  'Where the rows are': '行所在的位置',
 } as const;

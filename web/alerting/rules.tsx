@@ -1,12 +1,13 @@
 // All rules by group. Groups that are kept through the API are made, changed and deleted here; those of files are shown.
 
-import { Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { useNow } from '../base/clock.ts';
 import { useText } from '../base/text.ts';
 import { formatAgo, formatDuration } from '../base/time.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
+import { CodeField } from '../shell/code-field.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure, Loaded, Page, State } from '../shell/parts.tsx';
 import { RuleFacts, useRules } from './rule-facts.tsx';
@@ -261,15 +262,7 @@ function GroupForm({
       closeButtonProps={{ 'aria-label': t('Close') }}
     >
       <Stack gap="sm">
-        <Textarea
-          aria-label={t('The group as YAML')}
-          autosize
-          minRows={12}
-          maxRows={28}
-          value={text}
-          onChange={(e) => setText(e.currentTarget.value)}
-          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 12.5 } }}
-        />
+        <CodeField label={t('The group as YAML')} value={text} onChange={setText} minRows={12} maxRows={28} />
         {save.error && <Failure error={save.error} what={t('The group could not be saved')} />}
         <Button onClick={() => save.mutate()} loading={save.isPending}>
           {t('Save group')}

@@ -1,7 +1,7 @@
 // All dashboards: search by words and tags, a new one, import of files (Pharos', Grafana's, snapshots) with the list of what
 // could not be taken over.
 
-import { ActionIcon, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { ActionIcon, Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { type Imported, importDashboard } from '../../src/view/grafana/import.ts';
@@ -10,6 +10,7 @@ import { changeQuery, Link, linkTo, navigate, useLocation } from '../base/router
 import { localized, useText } from '../base/text.ts';
 import { formatInstant } from '../base/time.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
+import { CodeField } from '../shell/code-field.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure, Loaded, Page, State } from '../shell/parts.tsx';
 import { type Entry, useEntries } from './entries.ts';
@@ -203,15 +204,7 @@ function ImportForm({ onSnapshot }: { onSnapshot: (snapshot: Snapshot) => void }
           if (file) read(await file.text());
         }}
       />
-      <Textarea
-        aria-label={t('JSON of the dashboard')}
-        autosize
-        minRows={6}
-        maxRows={14}
-        value={text}
-        onChange={(event) => read(event.currentTarget.value)}
-        styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 12 } }}
-      />
+      <CodeField label={t('JSON of the dashboard')} value={text} onChange={read} minRows={6} maxRows={14} />
       {error !== undefined && <Failure error={error} what={t('This is not a dashboard that can be read')} />}
       {found && (
         <div className="surface" style={{ padding: 12 }}>

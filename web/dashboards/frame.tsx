@@ -1,39 +1,28 @@
 // The frame of one panel: title, menu, state of its data, and the drawing inside it, asked for only once it is near the
 // screen.
 
-import { ActionIcon, Loader, Menu, Modal, Tooltip } from '@mantine/core';
+import { Loader, Tooltip } from '@mantine/core';
 import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { frameLength } from '../../src/view/frame.ts';
 import { interpolate, type Scope } from '../../src/view/interpolate.ts';
 import type { Panel } from '../../src/view/model.ts';
-import type { RuleDraft } from '../alerting/rule-form.tsx';
-import { hrefOf, linkTo, navigate, PREFIX } from '../base/router.tsx';
 import { localized, useText } from '../base/text.ts';
-import { exploreLink } from '../explore/state.ts';
 import { Boundary } from '../shell/boundary.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure } from '../shell/parts.tsx';
-import { SELF_UID, useDashboard, withBuiltIns } from './context.ts';
+import { useDashboard, withBuiltIns } from './context.ts';
 import { asksNothing, type PanelData, usePanelData } from './data.ts';
-import { downloadText, panelPicture } from './export.ts';
-import { ruleOfPanel } from './panel-rule.ts';
+import { panelPicture } from './export.ts';
+import { type PanelActions, PanelMenu } from './panel-menu.tsx';
 import { AlertsPanel, ClockPanel, LinksPanel, LogsPanel, TextPanel, UnsupportedPanel } from './panels/plain.tsx';
 import { TablePanel } from './panels/table.tsx';
 import { BarGaugePanel, GaugePanel, StatPanel } from './panels/values.tsx';
 
 const EchartsPanel = lazy(async () => ({ default: (await import('./panels/echarts.tsx')).EchartsPanel }));
-const RuleForm = lazy(async () => ({ default: (await import('../alerting/rule-form.tsx')).RuleForm }));
 const series = () => import('./panels/series.tsx');
 const TimeSeriesPanel = lazy(async () => ({ default: (await series()).TimeSeriesPanel }));
 const HeatMapPanel = lazy(async () => ({ default: (await series()).HeatMapPanel }));
 const TimelinePanel = lazy(async () => ({ default: (await series()).TimelinePanel }));
-
-export type PanelActions = {
-  readonly onView: (panel: Panel) => void;
-  readonly onEdit?: (panel: Panel) => void;
-  readonly onCopy?: (panel: Panel) => void;
-  readonly onRemove?: (panel: Panel) => void;
-};
 
 export function PanelFrame({
   panel,
@@ -52,14 +41,15 @@ export function PanelFrame({
   const body = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   const [near, setNear] = useState(false);
-  const [inspecting, setInspecting] = useState(false);
   const [pictureError, setPictureError] = useState('');
-  const [rule, setRule] = useState<RuleDraft | undefined>();
 
   useLayoutEffect(() => {
     const element = body.current;
     if (!element) return;
-    const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
+    const measure = () => {
+      const [width, height] = [element.clientWidth, element.clientHeight];
+      setSize((before) => (before.width === width && before.height === height ? before : { width, height }));
+    };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
@@ -82,7 +72,6 @@ export function PanelFrame({
   const title = interpolate(localized(panel.title), all);
   const description = interpolate(localized(panel.description), all);
   const problems = [...(data?.errors ?? []), ...(pictureError ? [pictureError] : [])];
-  const explore = (data?.asked ?? []).filter((one) => one.source.uid === SELF_UID).map((one) => one.expr);
   return (
     <section
       ref={holder}
@@ -106,98 +95,15 @@ export function PanelFrame({
           </Tooltip>
         )}
         {answer.isFetching && data && <Loader size={12} />}
-        <Menu position="bottom-end" shadow="lg" withinPortal>
-          <Menu.Target>
-            <ActionIcon
-              className="panel-menu no-print"
-              variant="subtle"
-              color="gray"
-              size={24}
-              aria-label={t('Menu of {title}', { title: title || `#${panel.id}` })}
-            >
-              <Icon name="dots" size={16} />
-            </ActionIcon>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {actions && (
-              <Menu.Item leftSection={<Icon name="full" size={15} />} onClick={() => actions.onView(panel)}>
-                {t('View large')}
-              </Menu.Item>
-            )}
-            {actions?.onEdit && (
-              <Menu.Item leftSection={<Icon name="edit" size={15} />} onClick={() => actions.onEdit?.(panel)}>
-                {t('Edit')}
-              </Menu.Item>
-            )}
-            {explore.length > 0 && (
-              <Menu.Item
-                leftSection={<Icon name="explore" size={15} />}
-                component="a"
-                {...linkTo(exploreLink(explore, context.range))}
-              >
-                {t('Open in Explore')}
-              </Menu.Item>
-            )}
-            {data && (
-              <Menu.Item leftSection={<Icon name="table" size={15} />} onClick={() => setInspecting(true)}>
-                {t('Data and queries')}
-              </Menu.Item>
-            )}
-            <Menu.Item
-              leftSection={<Icon name="camera" size={15} />}
-              onClick={() => {
-                setPictureError('');
-                panelPicture(holder.current!, title || 'panel').catch((error: unknown) =>
-                  setPictureError(String(error)),
-                );
-              }}
-            >
-              {t('Save as PNG')}
-            </Menu.Item>
-            {explore.length > 0 && (
-              <Menu.Item
-                leftSection={<Icon name="bell" size={15} />}
-                onClick={() =>
-                  setRule(
-                    ruleOfPanel(
-                      panel,
-                      title,
-                      explore[0]!,
-                      context.dashboard.uid,
-                      `${location.origin}${PREFIX}/d/${encodeURIComponent(context.dashboard.uid)}`,
-                    ),
-                  )
-                }
-              >
-                {t('Make an alert rule')}
-              </Menu.Item>
-            )}
-            {actions?.onCopy && (
-              <Menu.Item leftSection={<Icon name="copy" size={15} />} onClick={() => actions.onCopy?.(panel)}>
-                {t('Duplicate')}
-              </Menu.Item>
-            )}
-            {actions?.onRemove && (
-              <Menu.Item
-                color="red"
-                leftSection={<Icon name="trash" size={15} />}
-                onClick={() => actions.onRemove?.(panel)}
-              >
-                {t('Remove')}
-              </Menu.Item>
-            )}
-            {panel.links?.map((link) => (
-              <Menu.Item
-                key={localized(link.title)}
-                component="a"
-                leftSection={<Icon name="link" size={15} />}
-                href={hrefOf(interpolate(link.url ?? '', all))}
-              >
-                {localized(link.title)}
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
+        <PanelMenu
+          panel={panel}
+          title={title}
+          data={data}
+          scope={all}
+          {...(actions ? { actions } : {})}
+          picture={() => panelPicture(holder.current!, title || 'panel')}
+          onFailure={setPictureError}
+        />
       </header>
       <div ref={body} className="panel-body">
         <Boundary about={panel}>
@@ -212,20 +118,6 @@ export function PanelFrame({
           />
         </Boundary>
       </div>
-      <Modal
-        opened={inspecting}
-        onClose={() => setInspecting(false)}
-        size="80%"
-        title={title}
-        closeButtonProps={{ 'aria-label': t('Close') }}
-      >
-        {inspecting && data && <Inspector panel={panel} scope={all} data={data} />}
-      </Modal>
-      {rule && (
-        <Suspense fallback={null}>
-          <RuleForm draft={rule} onClose={() => setRule(undefined)} onDone={() => navigate('/rules')} />
-        </Suspense>
-      )}
     </section>
   );
 }
@@ -313,61 +205,3 @@ function draw(props: { panel: Panel; data: PanelData; scope: Scope; width: numbe
       return <EchartsPanel {...props} />;
   }
 }
-
-function Inspector({ panel, scope, data }: { panel: Panel; scope: Scope; data: PanelData }) {
-  const t = useText();
-  return (
-    <>
-      {data.asked.map((one) => (
-        <div key={one.ref} style={{ marginBottom: 8 }}>
-          <b>{one.ref}</b> <span className="dim">{one.source.name}</span>
-          <pre className="code surface" style={{ whiteSpace: 'pre-wrap' }}>
-            {one.expr}
-          </pre>
-        </div>
-      ))}
-      {[...data.errors, ...data.warnings].map((text) => (
-        <p key={text} style={{ color: 'var(--warn)' }} className="wrap">
-          {text}
-        </p>
-      ))}
-      <button
-        type="button"
-        className="item"
-        style={{ width: 'auto' }}
-        onClick={() => downloadText(`panel-${panel.id}.csv`, toCsv(data), 'text/csv')}
-      >
-        <Icon name="download" size={16} /> {t('Download as CSV')}
-      </button>
-      <TablePanel panel={panel} data={data} scope={scope} width={900} height={420} />
-    </>
-  );
-}
-
-function toCsv(data: PanelData): string {
-  const quote = (value: unknown) =>
-    value === null || value === undefined
-      ? ''
-      : /[",\n]/.test(String(value))
-        ? `"${String(value).replaceAll('"', '""')}"`
-        : String(value);
-  return data.frames
-    .map((frame) => {
-      const head = frame.fields.map((field) => quote(field.legend ?? field.name)).join(',');
-      const rows = [...Array(frameLength(frame)).keys()].map((row) =>
-        frame.fields
-          .map((field) =>
-            quote(
-              field.kind === 'time' && typeof field.values[row] === 'number'
-                ? new Date(field.values[row] as number).toISOString()
-                : field.values[row],
-            ),
-          )
-          .join(','),
-      );
-      return [head, ...rows].join('\n');
-    })
-    .join('\n\n');
-}
-
-export const goToDashboard = (uid: string): void => navigate(`/d/${uid}`);

@@ -16,6 +16,7 @@ import {
 import { useState } from 'react';
 import { type Dashboard, readDashboard, type Variable, type VariableKind } from '../../src/view/model.ts';
 import { localized, useText } from '../base/text.ts';
+import { CodeField } from '../shell/code-field.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { Failure } from '../shell/parts.tsx';
 
@@ -177,15 +178,7 @@ export function SettingsEditor({
             </Button>
           </>
         ) : (
-          <Textarea
-            aria-label="JSON"
-            autosize
-            minRows={20}
-            maxRows={40}
-            value={json}
-            onChange={(e) => setJson(e.currentTarget.value)}
-            styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', fontSize: 12 } }}
-          />
+          <CodeField label="JSON" value={json} onChange={setJson} minRows={20} maxRows={40} />
         )}
         {error !== undefined && <Failure error={error} what={t('The settings are not right yet')} />}
         <Group justify="flex-end">
