@@ -195,7 +195,11 @@ function checkStaticTargets(
 export const addressProblem = (address: string) => `${JSON.stringify(address)} is not a valid hostname`;
 
 /** Features that change the defaults of jobs. */
-export type ScrapeFeatures = { readonly startTimestamps?: boolean; readonly extraScrapeMetrics?: boolean };
+export type ScrapeFeatures = {
+  readonly startTimestamps?: boolean;
+  readonly extraScrapeMetrics?: boolean;
+  readonly typeAndUnitLabels?: boolean;
+};
 
 /**
  * Jobs from their sections; `report` takes the index of the section and what is wrong between it and `global`.
@@ -268,6 +272,7 @@ function jobFrom(
       http: httpClientFrom(raw, resolve),
       failureLogFile: logFile ? resolve(logFile) : undefined,
       startTimestamps: features.startTimestamps === true,
+      typeAndUnitLabels: features.typeAndUnitLabels === true,
     },
     scheme: raw.scheme,
     metricsPath: raw.metrics_path || '/metrics',

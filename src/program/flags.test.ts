@@ -89,5 +89,6 @@ test('every feature of Prometheus is known, an unknown one is a warning', () => 
   assert.deepEqual(scrapeFeatures({ 'enable-feature': ['st-storage, extra-scrape-metrics'] }), {
     startTimestamps: true,
     extraScrapeMetrics: true,
+    typeAndUnitLabels: false,
   });
 });

@@ -340,6 +340,7 @@ export function scrapeFeatures(flags: { readonly 'enable-feature': readonly stri
   return {
     startTimestamps: ['created-timestamp-zero-ingestion', 'st-storage'].some((name) => features.has(name)),
     extraScrapeMetrics: features.has('extra-scrape-metrics'),
+    typeAndUnitLabels: features.has('type-and-unit-labels'),
   };
 }
 

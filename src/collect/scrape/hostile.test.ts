@@ -40,6 +40,7 @@ const JOB: JobSpec = {
   http: DEFAULT_HTTP_CLIENT,
   failureLogFile: undefined,
   startTimestamps: false,
+  typeAndUnitLabels: false,
 };
 
 /** What a server does once a request has come. */

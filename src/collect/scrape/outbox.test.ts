@@ -43,6 +43,7 @@ const JOB: JobSpec = {
   http: DEFAULT_HTTP_CLIENT,
   failureLogFile: undefined,
   startTimestamps: false,
+  typeAndUnitLabels: false,
 };
 
 function targetAt(url: string, name: string): TargetSpec {

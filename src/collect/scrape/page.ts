@@ -9,6 +9,7 @@ import { type Format, formatOfBody } from '#wire/exposition/formats.ts';
 import { NhcbReader } from '#wire/exposition/nhcb.ts';
 import { ProtobufReader } from '#wire/exposition/protobuf-read.ts';
 import { TextReader, withLastLinebreak } from '#wire/exposition/text.ts';
+import { TypedReader } from '#wire/exposition/typed.ts';
 import { FamilyNotes } from './families.ts';
 import type { Page } from './fetch.ts';
 import { limitHistogram } from './histograms.ts';
@@ -32,7 +33,8 @@ export class PageReader {
 
   read(page: Page, job: JobSpec, target: TargetSpec, rows: Rows, options: ReadOptions): PageResult {
     const format = formatOfBody(page.contentType, job.fallbackProtocol);
-    const reader = entryReader(page.body, format, job, target);
+    const plain = entryReader(page.body, format, job, target);
+    const reader = plain && job.typeAndUnitLabels ? new TypedReader(plain) : plain;
     if (!reader && format !== 'protobuf') {
       if (this.#entries) this.replace();
       this.#lines ??= new LineTable(this.#scratch);
@@ -110,7 +112,7 @@ function entryReader(body: Uint8Array, format: Format, job: JobSpec, target: Tar
     });
   }
   const withStarts = format === 'openmetrics' && job.startTimestamps;
-  if (!withStarts && !target.convertClassicHistograms) return undefined;
+  if (!withStarts && !target.convertClassicHistograms && !job.typeAndUnitLabels) return undefined;
   let reader: EntryReader;
   if (withStarts) reader = new CreatedReader(body);
   else {

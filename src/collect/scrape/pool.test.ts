@@ -81,6 +81,7 @@ const JOB: JobSpec = {
   http: DEFAULT_HTTP_CLIENT,
   failureLogFile: undefined,
   startTimestamps: false,
+  typeAndUnitLabels: false,
 };
 
 const target = (url: string, more: Partial<TargetSpec> = {}): TargetSpec => ({

@@ -35,6 +35,8 @@ export type JobSpec = {
   readonly failureLogFile: string | undefined;
   /** Take start timestamps from the page (created lines, protobuf fields). */
   readonly startTimestamps: boolean;
+  /** What the page says of a family becomes labels of its series. */
+  readonly typeAndUnitLabels: boolean;
 };
 
 export type TargetSpec = {
