@@ -29,15 +29,17 @@ const DIFFERENCES = {
   'one moment, changing parameter': '2.42 answers the first step only when @ stands beside time() or in predict_linear',
   'the zero point only shortens': 'counters begin high, before any window, and rates of gauges are not compared',
   'spread of times': 'stddev and stdvar of numbers as large as times depend on the order of series',
-  'spread of infinities': 'stddev and stdvar of an infinity are NaN, in 2.42 they may be 0',
+  'spread of infinities': 'stddev and stdvar of an infinity or NaN are NaN, in 2.42 they may be 0',
+  'timestamps beside @': 'of selectors with @ and an offset 2.42 forgets the offset',
 } as const;
 
 const MEETS_DIFFERENCE = [
   /\b(hour|minute|day_of_week|month|year)\(/,
   /count_values/,
   /(predict_linear|quantile_over_time)\(.*@/,
-  /std(dev|var)\b.*(quantile|\/|\^|exp|ln|log|time)/,
+  /std(dev|var)\b.*(quantile|\/|\^|exp|ln|log|time|scalar)/,
   /\b(rate|increase)\(.*load/,
+  /timestamp\(.*(offset.*@|@.*offset)/,
 ];
 
 const START = 1_600_000_000_000;
