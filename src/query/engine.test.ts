@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '#base/clock.ts';
 import { seeded } from '#base/random.ts';
+import { CUSTOM_BUCKETS_SCHEMA, type Histogram } from '#model/histogram.ts';
 import { labelsOf } from '#model/labels.ts';
 import { gridLength } from '#model/query.ts';
 import { QueryEngine } from './engine.ts';
@@ -79,4 +80,62 @@ test('paced sorting sorts', async () => {
     const compare = (a: number, b: number) => a - b;
     assert.deepEqual(await sortPaced(items.slice(), compare, pace), items.toSorted(compare));
   }
+});
+
+test('histograms of a million buckets are answered', async () => {
+  const buckets = 1_000_000;
+  const source = new MemorySource(2);
+  const common = {
+    integer: false,
+    zeroThreshold: 0,
+    zeroCount: 0,
+    negativeSpans: [],
+    negativeBuckets: new Float64Array(0),
+  };
+  const histogram = (scale: number, isCustom: boolean): Histogram => ({
+    ...common,
+    schema: isCustom ? CUSTOM_BUCKETS_SCHEMA : 8,
+    count: buckets * scale,
+    sum: buckets * scale,
+    // Every second bucket has a span of its own.
+    positiveSpans: isCustom
+      ? [{ offset: 0, length: buckets }]
+      : Array.from({ length: buckets / 2 }, () => ({ offset: 1, length: 2 })),
+    positiveBuckets: new Float64Array(buckets).fill(scale),
+    ...(isCustom ? { customValues: Float64Array.from({ length: buckets - 1 }, (_, i) => i + 1) } : {}),
+    counterReset: 'unknown',
+  });
+  for (const isCustom of [false, true]) {
+    for (const k of [1, 2]) {
+      const labels = labelsOf({ __name__: isCustom ? 'custom' : 'exponential' });
+      source.add(labels, START - 60_000 * (2 - k), histogram(k, isCustom));
+    }
+  }
+  const engine = new QueryEngine({ source, clock: systemClock });
+  const value = async (query: string) => {
+    const { data } = await engine.instant(query, START);
+    assert.ok(data.type === 'vector', query);
+    assert.equal(data.vector.labels.length, 1, query);
+    return data.vector.values[0]!;
+  };
+  assert.equal(await value('histogram_quantile(0.25, custom)'), 250_000);
+  assert.equal(await value('histogram_fraction(0, 500000, custom)'), 0.5);
+  assert.equal(await value('histogram_count(sum(custom) + sum(custom))'), 4 * buckets);
+  for (const name of ['custom', 'exponential']) {
+    await value(name);
+    await value(`rate(${name}[5m])`);
+    await value(`histogram_stddev(${name})`);
+    assert.equal(await value(`histogram_count(sum_over_time(${name}[5m]))`), 3 * buckets);
+  }
+});
+
+test('a classic histogram of very many buckets is answered', async () => {
+  const source = new MemorySource(2);
+  const buckets = 50_000;
+  for (let i = 1; i <= buckets; i++) {
+    source.add(labelsOf({ __name__: 'h_bucket', le: i === buckets ? '+Inf' : String(i) }), START, i);
+  }
+  const engine = new QueryEngine({ source, clock: systemClock });
+  const { data } = await engine.instant('histogram_quantile(0.5, h_bucket)', START);
+  assert.ok(data.type === 'vector' && data.vector.values[0] === buckets / 2);
 });
