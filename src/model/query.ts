@@ -38,6 +38,8 @@ export type Fragment = {
     readonly by: boolean;
     readonly labels: readonly string[];
   };
+  /** With an aggregation over names that are dropped: whether series differ without them is to be found out, too. */
+  readonly distinct?: boolean;
   /** Modes of the engine that change results, by feature-flag name. */
   readonly features?: readonly string[];
 };
@@ -69,6 +71,10 @@ export type Columns = {
   readonly histograms?: ReadonlyMap<number, Histogram>;
   readonly annotations: readonly Annotation[];
   readonly stats: FragmentStats;
+  /** Of a shard, for `distinct`: a number for each series that has been aggregated, equal for equal labels. */
+  readonly signatures?: Float64Array;
+  /** For `distinct`: two series are the same without their names, or look like it. */
+  readonly collides?: boolean;
   /** Of a shard: neither its head nor any block from the beginning of the fragment on has a series that matches. */
   readonly nothingMatches?: boolean;
   /**

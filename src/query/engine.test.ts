@@ -139,3 +139,34 @@ test('a classic histogram of very many buckets is answered', async () => {
   const { data } = await engine.instant('histogram_quantile(0.5, h_bucket)', START);
   assert.ok(data.type === 'vector' && data.vector.values[0] === buckets / 2);
 });
+
+test('aggregations over several names are worked out in the shards, and mistaken for nothing', async () => {
+  const source = new MemorySource(3);
+  const put = (labels: Readonly<Record<string, string>>) => {
+    for (let k = 0; k < 20; k++) source.add(labelsOf(labels), START + k * 15_000, k * 3);
+  };
+  for (let i = 0; i < 30; i++) put({ __name__: `m${i % 3}_total`, i: String(i), zone: `z${i % 2}` });
+  put({ __name__: 'same_a_total', i: 'x' });
+  put({ __name__: 'same_b_total', i: 'x' });
+  const pushed = new QueryEngine({ source, clock: systemClock });
+  const above = new QueryEngine({ source, clock: systemClock, noPushdown: true });
+  const outcome = (engine: QueryEngine, query: string) =>
+    engine.instant(query, START + 280_000).then(
+      ({ data, plan }) => ({
+        ...{ values: data.type === 'vector' ? [...data.vector.values] : [] },
+        nodes: plan.nodes.map(({ kind }) => kind).join(),
+      }),
+      (error: Error) => error.message,
+    );
+  const good = 'sum by (zone) (rate({__name__=~"m._total"}[2m]))';
+  const [a, b] = [await outcome(pushed, good), await outcome(above, good)];
+  assert.ok(typeof a === 'object' && typeof b === 'object');
+  assert.deepEqual(a.values, b.values);
+  assert.equal(a.values.length, 2);
+  assert.deepEqual([a.nodes, b.nodes], ['fetch,fetch', 'fetch,aggregate']);
+  for (const query of ['sum(rate({__name__=~"same_._total"}[2m]))', 'max(rate({i=~".+"}[2m]))']) {
+    assert.equal(await outcome(pushed, query), 'vector cannot contain metrics with the same labelset');
+    assert.equal(await outcome(above, query), 'vector cannot contain metrics with the same labelset');
+  }
+  assert.deepEqual(await outcome(pushed, 'count({i="x"})'), { values: [2], nodes: 'fetch,fetch' });
+});

@@ -18,8 +18,9 @@ import { applyHistogramFunction, fractions, isHistogramFunction, quantiles } fro
 import { applyFloats, DATE_FUNCTIONS, FLOAT_FUNCTIONS, goMax, goMin } from '../functions/instant.ts';
 import { byLabels, labelJoin, labelReplace } from '../functions/labels.ts';
 import { scale } from '../histogram/arithmetic.ts';
+import type { Aggregator } from '../parse/ast.ts';
 import { goQuote, isValidLabelName } from '../parse/quote.ts';
-import { DELAYED_NAME_REMOVAL, START_TIMESTAMPS } from '../plan/build.ts';
+import { DELAYED_NAME_REMOVAL, MAX_PIECE_STEPS, START_TIMESTAMPS } from '../plan/build.ts';
 import { inputsOf, isScalar, type Plan, type QueryPlan } from '../plan/plan.ts';
 import { AGGREGATION_PREFIX } from '../shard/merge.ts';
 import { joined, type Piece } from '../steps.ts';
@@ -214,6 +215,7 @@ export class Evaluation {
     let read: FragmentStats = { series: 0, samples: 0, bytes: 0, timeMs: 0 };
     for (const grid of plan.args.length > 0 ? [fragment.grid] : piecesOf(fragment.grid)) {
       const columns: Columns = await source.run({ ...fragment, grid }, limits, signal);
+      if (columns.collides) return this.#aggregateWhole(plan, fragment);
       read = added(read, columns.stats);
       for (const { code, metric, count } of columns.annotations) {
         const own = code.startsWith(AGGREGATION_PREFIX);
@@ -228,6 +230,15 @@ export class Evaluation {
     if (fragment.func === 'quantile_over_time') this.#checkQuantiles(result, args, plan);
     if (fragment.aggregate) return this.#delayed && plan.dropName ? markDropped(result) : result;
     return plan.dropName ? withoutNames(result, this.#delayed) : result;
+  }
+
+  /** Where names make a difference, all series are looked at side by side. */
+  async #aggregateWhole(plan: Plan & { kind: 'fetch' }, fragment: Fragment): Promise<Vector> {
+    const { op, by, labels } = fragment.aggregate!;
+    const { aggregate: _aggregate, distinct: _distinct, ...rest } = fragment;
+    const whole = await this.#fetch({ ...plan, fragment: rest });
+    const report = (code: string, metric: string) => this.#context.annotations.add(code, plan.range, metric);
+    return aggregate(whole, op as Aggregator, { without: !by, labels }, report, this.#pace);
   }
 
   #checkQuantiles(result: Vector, args: readonly number[], plan: Plan & { kind: 'fetch' | 'window' }): void {
@@ -433,9 +444,6 @@ export const timesOf = (grid: Grid): Float64Array =>
   Float64Array.from({ length: gridLength(grid) }, (_, step) => grid.start + step * grid.step);
 
 const markDropped = (made: Vector): Vector => ({ ...made, dropName: new Uint8Array(made.labels.length).fill(1) });
-
-/** What a shard works out in one go for a row; it gives way between rows only. */
-const MAX_PIECE_STEPS = 65_536;
 
 function piecesOf(grid: Grid): Grid[] {
   const { start, step } = grid;

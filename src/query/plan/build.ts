@@ -39,6 +39,9 @@ export const START_TIMESTAMPS = 'use-start-timestamps';
 /** Only counts and sums of native histograms matter; resets are found before the buckets are dropped. */
 export const HISTOGRAM_STATS = 'histogram-stats';
 
+/** What a shard works out in one go for a row; it gives way between rows only. */
+export const MAX_PIECE_STEPS = 65_536;
+
 /** Functions whose result depends on the step even where their arguments do not. */
 const STEP_DEPENDENT = new Set(
   'days_in_month day_of_month day_of_week day_of_year end hour minute month year predict_linear range start step time timestamp'.split(
@@ -371,12 +374,17 @@ class Builder {
   #canPush(op: Aggregator, input: Plan & { kind: 'fetch' }): boolean {
     if (this.#options.noPushdown || !PARTIAL.includes(op) || input.args.length > 0 || input.fragment.aggregate)
       return false;
-    // Series that differ in their name only would be an error without it; only whole columns show that.
-    return !input.dropName || this.#options.features.has(DELAYED_NAME_REMOVAL) || hasOneName(input.fragment.matchers);
+    return !this.#hasToDiffer(input) || gridLength(input.grid) <= MAX_PIECE_STEPS;
+  }
+
+  /** Series that differ in their name only are an error without it. */
+  #hasToDiffer({ dropName, fragment }: Plan & { kind: 'fetch' }): boolean {
+    return dropName && !this.#options.features.has(DELAYED_NAME_REMOVAL) && !hasOneName(fragment.matchers);
   }
 
   #push(op: Aggregator, without: boolean, labels: readonly string[], input: Plan & { kind: 'fetch' }): Plan {
-    const fragment: Fragment = { ...input.fragment, aggregate: { op, by: !without, labels } };
+    const distinct = this.#hasToDiffer(input) ? { distinct: true } : {};
+    const fragment: Fragment = { ...input.fragment, aggregate: { op, by: !without, labels }, ...distinct };
     return this.#add({ ...input, fragment });
   }
 

@@ -2,12 +2,12 @@
 // spot, series with histograms travel as they are and are aggregated where all shards meet.
 
 import type { Histogram } from '#model/histogram.ts';
-import { keepLabels, type Labels, labelValue } from '#model/labels.ts';
+import { type Labels, labelValue } from '#model/labels.ts';
 import { type Columns, type Fragment, gridLength, type QueryLimits, type RawSeries } from '#model/query.ts';
 import { Groups } from '../execute/aggregate.ts';
 import { Notes } from '../execute/annotations.ts';
 import { tooManyBytes, tooManySamples, tooManySeries } from '../execute/errors.ts';
-import { ABSENT, FLOAT, HISTOGRAM, isMetadataLabel } from '../execute/vector.ts';
+import { ABSENT, dropMetadata, FLOAT, HISTOGRAM } from '../execute/vector.ts';
 import { noteCounterName } from '../functions/counter-name.ts';
 import { computeRow, isInstant, type WindowSpec } from '../functions/series.ts';
 import { keepsName } from '../functions/window.ts';
@@ -33,6 +33,7 @@ export class Collector {
   #values: Float64Array;
   #kinds: Uint8Array;
   readonly #histograms = new Map<number, Histogram>();
+  readonly #signatures: number[] = [];
   #series = 0;
   #samples = 0;
   /** Points kept; only they stay in memory. */
@@ -110,7 +111,8 @@ export class Collector {
     }
     if (points === 0) return;
     noteCounterName(this.fragment.func, labels, kinds, at, this.steps, this.#features, this.notes);
-    const shown = this.#dropNames ? keepLabels(labels, (name) => !isMetadataLabel(name)) : labels;
+    const shown = this.#dropNames ? dropMetadata(labels) : labels;
+    if (this.fragment.distinct) this.#signatures.push(signatureOf(shown));
     if (this.#fold && !histograms && this.#fold.add(shown, this.#values, kinds, at)) {
       kinds.fill(0, at, at + this.steps);
       return;
@@ -166,9 +168,26 @@ export class Collector {
       ...(histograms.size > 0 ? { histograms } : {}),
       annotations: this.notes.list(),
       stats: { series: this.#series, samples: this.#samples, bytes: this.#bytes, timeMs },
+      ...(this.fragment.distinct ? { signatures: Float64Array.from(this.#signatures) } : {}),
       ...(groups ? { partial: { rows: partialRows, counts: groups.counts, rests: groups.rests } } : {}),
     };
   }
+}
+
+/** 53 bits that are the same for the same labels, and hardly ever for others. */
+function signatureOf(labels: Labels): number {
+  let a = 0x811c9dc5;
+  let b = 0x9747b28c;
+  for (const text of labels) {
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      a = Math.imul(a ^ code, 0x01000193);
+      b = Math.imul(b, 31) + code;
+    }
+    a = Math.imul(a ^ 0xffff, 0x01000193);
+    b = Math.imul(b ^ (b >>> 15), 0x85ebca6b);
+  }
+  return ((a ^ (a >>> 15)) >>> 0) * 2 ** 21 + (((b ^ (b >>> 13)) >>> 0) & 0x1fffff);
 }
 
 /** The running partial aggregate of a shard: value, compensation and number of samples per group and step. */

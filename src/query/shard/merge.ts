@@ -81,7 +81,22 @@ function mergeAggregates(fragment: Fragment, parts: readonly Columns[]): Columns
     ...(result.histograms ? { histograms: result.histograms } : {}),
     annotations: [...mergeAnnotations(parts), ...own],
     stats: mergeStats(parts),
+    ...(fragment.distinct && hasEqual(parts) ? { collides: true } : {}),
   };
+}
+
+/** Whether a signature occurs twice. */
+function hasEqual(parts: readonly Columns[]): boolean {
+  const all = new Float64Array(parts.reduce((sum, { signatures }) => sum + (signatures?.length ?? 0), 0));
+  let at = 0;
+  for (const { signatures } of parts) {
+    if (!signatures) continue;
+    all.set(signatures, at);
+    at += signatures.length;
+  }
+  all.sort();
+  for (let i = 1; i < all.length; i++) if (all[i] === all[i - 1]) return true;
+  return false;
 }
 
 function mergeAnnotations(parts: readonly Columns[]): Annotation[] {
