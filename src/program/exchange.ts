@@ -10,6 +10,7 @@ import { labelsOf } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
+import { ShardChoice } from '#scale/shards/choice.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import type { ExchangeConfig } from '#scale/shards/protocol.ts';
 import type { ShardedSource } from '#scale/shards/source.ts';
@@ -60,8 +61,7 @@ export class Exchange {
   readonly #pool: () => ShardPool;
   readonly #log: Logger;
   readonly #sticky: boolean;
-  readonly #busy: number[];
-  #next = 0;
+  readonly #choice: ShardChoice;
   #config: ExchangeConfig;
 
   constructor(flags: ExchangeFlags, config: ServerConfig, shards: number, pool: () => ShardPool, log: Logger) {
@@ -69,7 +69,7 @@ export class Exchange {
     this.#pool = pool;
     this.#log = log;
     this.#config = exchangeConfig(config);
-    this.#busy = new Array(shards).fill(0);
+    this.#choice = new ShardChoice(shards);
     // Deltas are added up in the memory of one thread, so that one gets all of them.
     this.#sticky = featuresOf(flags).has('otlp-deltatocumulative');
   }
@@ -84,7 +84,7 @@ export class Exchange {
         influx: this.#config.receive.influx !== undefined,
         collectd: this.#config.receive.collectd?.http ?? false,
       }),
-      receive: (request) => this.#receive(request),
+      receive: (request, connection) => this.#receive(request, connection),
     });
   }
 
@@ -123,23 +123,17 @@ export class Exchange {
     }
   }
 
-  /** To the shard with the fewest requests under way; the next in turn among equals. */
-  async #receive(request: Received): Promise<Answer> {
+  /** To the shard that had the connection's last request. */
+  async #receive(request: Received, connection: object | undefined): Promise<Answer> {
     const states = this.#pool().states();
-    let chosen = -1;
-    for (let i = 0; i < states.length; i++) {
-      const shard = this.#sticky && request.path === OTLP_PATH ? 0 : (this.#next + i) % states.length;
-      if (states[shard]!.up && (chosen < 0 || this.#busy[shard]! < this.#busy[chosen]!)) chosen = shard;
-    }
+    const isFirst = this.#sticky && request.path === OTLP_PATH;
+    const isUp = (shard: number) => states[shard]!.up && (shard === 0 || !isFirst);
+    const chosen = this.#choice.choose(isUp, connection);
     if (chosen < 0) return { status: 503, headers: {}, body: 'no shard is up yet; try again in a moment\n' };
-    this.#next = (chosen + 1) % states.length;
-    this.#busy[chosen]!++;
-    try {
-      const client = this.#pool().client(chosen);
-      return await client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] });
-    } finally {
-      this.#busy[chosen]!--;
-    }
+    const client = this.#pool().client(chosen);
+    return this.#choice.during(chosen, () =>
+      client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] }),
+    );
   }
 }
 

@@ -14,6 +14,8 @@ export type HttpRequest = {
   /** Query string and, for POST forms, the body's fields after it. */
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Stands for the connection: equal for requests that came over the same one. */
+  readonly connection?: object;
   readonly remoteAddress: string;
   /** The authenticated user's name, when the server asks for one. */
   readonly user: string | undefined;

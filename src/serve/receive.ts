@@ -13,7 +13,7 @@ export type ReceiveParts = {
   /** What the configuration file's section `receive` switches on, now. */
   readonly sections: () => { readonly influx: boolean; readonly collectd: boolean };
   /** Hands a request to a thread that decodes it. The body's buffer is its own and may be given away. */
-  readonly receive: (request: Received) => Promise<Answer>;
+  readonly receive: (request: Received, connection: object | undefined) => Promise<Answer>;
 };
 
 /** Header fields that receivers look at. */
@@ -37,7 +37,7 @@ export function receiveRoutes(parts: ReceiveParts): readonly Route[] {
     const raw = await request.body();
     const isOwn = raw.byteOffset === 0 && raw.byteLength === raw.buffer.byteLength;
     const body = isOwn ? new Uint8Array(raw.buffer as ArrayBuffer) : new Uint8Array(raw);
-    const reply = await parts.receive({ path, query: request.query.toString(), headers, body });
+    const reply = await parts.receive({ path, query: request.query.toString(), headers, body }, request.connection);
     return reply.body === ''
       ? { status: reply.status, headers: reply.headers }
       : { status: reply.status, headers: reply.headers, body: reply.body };

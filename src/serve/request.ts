@@ -75,6 +75,10 @@ class Incoming implements HttpRequest {
     return this.#request.socket.remoteAddress ?? '';
   }
 
+  get connection(): object {
+    return 'stream' in this.#request ? (this.#request.stream.session ?? this.#request) : this.#request.socket;
+  }
+
   get signal(): AbortSignal {
     return this.#client.signal;
   }
