@@ -112,6 +112,8 @@ queries:
     'mysql_global_status_commands_total{command="select"}',
     'mysql_global_status_buffer_pool_pages{state="free"}',
     'mysql_global_variables_max_connections',
+    'mysql_info_schema_innodb_cmp_compress_ops_total{page_size="8192"}',
+    'mysql_info_schema_innodb_cmpmem_pages_used_total{buffer_pool="0",page_size="8192"}',
   ])
     assert.ok(db.has(name), name);
   assert.ok([...db.keys()].some((key) => /^mysql_version_info\{.*version="\d+\./.test(key)));
@@ -210,6 +212,8 @@ test("Redis by redis_exporter's names, with a password", { skip: redis.skip }, a
     'redis_slowlog_length',
     'redis_config_maxclients',
     'redis_start_time_seconds',
+    'redis_mem_not_counted_for_eviction_bytes',
+    'redis_allocator_rss_ratio',
     'redis_commands_total{cmd="info"}',
   ])
     if (name !== 'redis_commands_total{cmd="info"}') assert.ok(a.has(name), name);

@@ -183,3 +183,34 @@ test('version 2 groups are read from their files', (t) => {
   );
   assert.equal(readCgroup(new HostFiles(), mounts, '/gone'), undefined);
 });
+
+test('a group that vanishes while it is read gives what was read, and no error', (t) => {
+  const folder = temporaryFolder(t);
+  const write = () => {
+    const group = path.join(folder, 'gone');
+    fs.mkdirSync(group, { recursive: true });
+    fs.writeFileSync(path.join(group, 'cpu.stat'), 'usage_usec 1000000\n');
+    fs.writeFileSync(path.join(group, 'memory.current'), '4096\n');
+    fs.writeFileSync(path.join(group, 'memory.stat'), 'anon 4096\n');
+  };
+  const mounts = findCgroupMounts(`cgroup2 ${folder} cgroup2 rw 0 0\n`);
+  /** Removes the group after so many files. */
+  class Vanishing extends HostFiles {
+    left: number;
+    constructor(left: number) {
+      super();
+      this.left = left;
+    }
+    override maybe(file: string): string | undefined {
+      const content = super.maybe(file);
+      if (this.left-- === 0) fs.rmSync(path.join(folder, 'gone'), { recursive: true });
+      return content;
+    }
+  }
+  for (let after = 0; after < 6; after++) {
+    write();
+    const usage = readCgroup(new Vanishing(after), mounts, '/gone');
+    assert.equal(usage?.cpuSeconds, 1, `after ${after} files`);
+    assert.equal(usage.io.length, 0);
+  }
+});

@@ -1,6 +1,7 @@
 // MySQL and MariaDB under mysqld_exporter's names: global status, variables, replication, table sizes and processes.
 
 import type { Connection } from 'mysql2/promise';
+import { errorCode } from '#base/errors.ts';
 import type { Page } from '../page.ts';
 import type { SourceKind } from '../source.ts';
 
@@ -55,6 +56,7 @@ export const mysqlKind: SourceKind = {
           addVariables(page, await query('SHOW GLOBAL VARIABLES'));
           await addReplication(page, query);
           await addTables(page, query);
+          await addCompression(page, query);
           addProcesses(page, await query('SHOW FULL PROCESSLIST'));
         } catch (error) {
           await close();
@@ -191,6 +193,59 @@ async function addTables(page: Page, query: (sql: string) => Promise<Row[]>): Pr
         component,
         ...labels,
       ]);
+  }
+}
+
+/** Columns of information_schema's tables about compressed pages; times are in seconds and milliseconds. */
+const COMPRESSION = [
+  {
+    table: 'innodb_cmp',
+    labels: [['page_size', 'page_size']],
+    columns: [
+      ['compress_ops', 'compress_ops_total', 1],
+      ['compress_ops_ok', 'compress_ops_ok_total', 1],
+      ['compress_time', 'compress_time_seconds_total', 1],
+      ['uncompress_ops', 'uncompress_ops_total', 1],
+      ['uncompress_time', 'uncompress_time_seconds_total', 1],
+    ],
+  },
+  {
+    table: 'innodb_cmpmem',
+    labels: [
+      ['buffer_pool', 'buffer_pool_instance'],
+      ['page_size', 'page_size'],
+    ],
+    columns: [
+      ['pages_used', 'pages_used_total', 1],
+      ['pages_free', 'pages_free_total', 1],
+      ['relocation_ops', 'relocation_ops_total', 1],
+      ['relocation_time', 'relocation_time_seconds_total', 1000],
+    ],
+  },
+] as const;
+/** The table is not there, or not for this user. */
+const NOT_FOR_US = new Set(['ER_UNKNOWN_TABLE', 'ER_NO_SUCH_TABLE', 'ER_SPECIFIC_ACCESS_DENIED_ERROR']);
+
+async function addCompression(page: Page, query: (sql: string) => Promise<Row[]>): Promise<void> {
+  for (const { table, labels, columns } of COMPRESSION) {
+    let rows: Row[];
+    try {
+      rows = await query(`SELECT * FROM information_schema.${table}`);
+    } catch (error) {
+      if (NOT_FOR_US.has(errorCode(error) ?? '')) continue;
+      throw error;
+    }
+    for (const raw of rows) {
+      const row = Object.fromEntries(Object.entries(raw).map(([name, value]) => [name.toLowerCase(), value]));
+      const own = labels.flatMap(([name, column]) => [name, String(row[column] ?? '')]);
+      for (const [column, metric, divisor] of columns)
+        page.counter(
+          `mysql_info_schema_${table}_${metric}`,
+          `Compressed pages: ${column}.`,
+          Number(row[column] ?? 0) / divisor,
+          own,
+        );
+    }
   }
 }
 
