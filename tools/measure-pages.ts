@@ -54,13 +54,20 @@ async function fiftyPanels(): Promise<void> {
       },
     }),
   });
-  const context = await browser.newContext({ viewport: { width: 1900, height: 1300 } });
-  const page = await context.newPage();
-  const started = performance.now();
-  await page.goto(`${base}/d/measure-fifty`);
-  await page.locator('.plot canvas').nth(49).waitFor({ timeout: 60_000 });
-  show('dashboard of 50 panels, cold cache', performance.now() - started, 'ms');
-  await context.close();
+  for (let i = 0; i < 5; i++) {
+    const context = await browser.newContext({ viewport: { width: 1900, height: 1300 } });
+    const page = await context.newPage();
+    const tools = await context.newCDPSession(page);
+    await tools.send('Performance.enable');
+    const started = performance.now();
+    await page.goto(`${base}/d/measure-fifty`);
+    await page.locator('.plot canvas').nth(49).waitFor({ timeout: 60_000 });
+    show('dashboard of 50 panels, cold cache', performance.now() - started, 'ms');
+    const { metrics } = await tools.send('Performance.getMetrics');
+    const task = metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0;
+    show("  of which the page's own thread worked", task * 1000, 'ms');
+    await context.close();
+  }
   await fetch(address, { method: 'DELETE' });
 }
 

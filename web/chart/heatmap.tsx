@@ -6,7 +6,7 @@ import { type MouseEvent, useEffect, useLayoutEffect, useRef, useState } from 'r
 import { formatText } from '../../src/view/units.ts';
 import { useSettings } from '../base/settings.ts';
 import { formatInstant, type Span } from '../base/time.ts';
-import { heatColor } from './palette.ts';
+import { CHART_COLORS, heatColor } from './palette.ts';
 
 export type HeatRow = { readonly name: string; readonly values: readonly (number | null)[] };
 
@@ -69,7 +69,7 @@ export function HeatMap(props: {
         );
       });
     });
-    const ink = getComputedStyle(element).getPropertyValue('--chart-axis').trim();
+    const ink = CHART_COLORS[dark ? 'dark' : 'light'].axis;
     context.fillStyle = ink;
     context.font = '11px Inter, "Segoe UI", Roboto, "Noto Sans", sans-serif';
     context.textAlign = 'right';

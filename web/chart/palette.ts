@@ -39,6 +39,12 @@ const DARK = [
 ] as const;
 
 /** The colour of the n-th series; beyond the palette, hues are spread by the golden angle. */
+/** Lines of the grid and labels of the axes, also given to style sheets; asking those for them costs a layout per chart. */
+export const CHART_COLORS = {
+  light: { grid: '#e8edf3', axis: '#56637a' },
+  dark: { grid: '#232d39', axis: '#93a1b5' },
+} as const;
+
 export function seriesColor(index: number, dark: boolean): string {
   const palette = dark ? DARK : LIGHT;
   const direct = palette[index];

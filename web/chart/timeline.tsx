@@ -6,6 +6,7 @@ import { useComputedColorScheme } from '@mantine/core';
 import { type MouseEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useSettings } from '../base/settings.ts';
 import { formatInstant, type Span } from '../base/time.ts';
+import { CHART_COLORS } from './palette.ts';
 
 export type TimelineCell = { readonly text: string; readonly color: string };
 export type TimelineRow = { readonly name: string; readonly cells: readonly (TimelineCell | null)[] };
@@ -55,7 +56,7 @@ export function Timeline(props: {
     element.height = height * ratio;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    const ink = getComputedStyle(element).getPropertyValue('--chart-axis').trim();
+    const ink = CHART_COLORS[dark ? 'dark' : 'light'].axis;
     context.font = '12px Inter, "Segoe UI", Roboto, "Noto Sans", "PingFang SC", sans-serif';
     context.textBaseline = 'middle';
     props.rows.forEach((row, index) => {

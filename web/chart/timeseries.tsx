@@ -9,7 +9,7 @@ import uPlot from 'uplot';
 import { formatText } from '../../src/view/units.ts';
 import { useSettings } from '../base/settings.ts';
 import { formatInstant, type Span, zoneOffset } from '../base/time.ts';
-import { withAlpha } from './palette.ts';
+import { CHART_COLORS, withAlpha } from './palette.ts';
 import { stackLines } from './stack.ts';
 
 export type Line = {
@@ -41,6 +41,8 @@ export type TimeSeriesProps = {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly height: number;
+  /** Of what is around it, when that is known; otherwise it is measured. */
+  readonly width?: number;
   readonly span?: Span;
   readonly unit?: string;
   readonly decimals?: number | undefined;
@@ -73,12 +75,12 @@ export function TimeSeries(props: TimeSeriesProps) {
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(props);
   latest.current = props;
-  const [width, setWidth] = useState(0);
+  const [width, setWidth] = useState(props.width ?? 0);
 
   useLayoutEffect(() => {
     const element = holder.current;
     if (!element) return;
-    setWidth(element.clientWidth);
+    if (latest.current.width === undefined) setWidth(element.clientWidth);
     const observer = new ResizeObserver(() => setWidth(element.clientWidth));
     observer.observe(element);
     return () => observer.disconnect();
@@ -155,13 +157,11 @@ function options(
   order: readonly number[],
   width: number,
   height: number,
-  _dark: boolean,
+  dark: boolean,
   zone: string,
 ): uPlot.Options {
   const props = latest.current;
-  const css = getComputedStyle(document.documentElement);
-  const grid = css.getPropertyValue('--chart-grid').trim() || '#ddd';
-  const ink = css.getPropertyValue('--chart-axis').trim() || '#666';
+  const { grid, axis: ink } = CHART_COLORS[dark ? 'dark' : 'light'];
   const hasRight = lines.some((line) => line.axis === 'right');
   const hasBars = lines.some((line) => line.style === 'bars');
   const unitOf = (right: boolean) =>

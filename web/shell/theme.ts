@@ -1,6 +1,7 @@
 // Colours, type and shapes of the application. Contrast of text on its ground is at least 4.5 : 1 in both schemes.
 
 import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+import { CHART_COLORS } from '../chart/palette.ts';
 
 const sea: MantineColorsTuple = [
   '#e6f4fb',
@@ -56,8 +57,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--surface': '#ffffff',
     '--surface-2': '#eff3f8',
     '--line': '#dfe5ee',
-    '--chart-grid': '#e8edf3',
-    '--chart-axis': '#56637a',
+    '--chart-grid': CHART_COLORS.light.grid,
+    '--chart-axis': CHART_COLORS.light.axis,
     '--good': '#18794e',
     '--warn': '#9a5b00',
     '--bad': '#c62a2f',
@@ -74,8 +75,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--surface': '#151d27',
     '--surface-2': '#1b2531',
     '--line': '#28333f',
-    '--chart-grid': '#232d39',
-    '--chart-axis': '#93a1b5',
+    '--chart-grid': CHART_COLORS.dark.grid,
+    '--chart-axis': CHART_COLORS.dark.axis,
     '--good': '#52c58b',
     '--warn': '#f0b24a',
     '--bad': '#ff8078',

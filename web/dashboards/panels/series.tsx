@@ -89,6 +89,7 @@ export function TimeSeriesPanel({ panel, data, width, height }: PanelProps) {
           times={aligned.times}
           lines={lines}
           height={Math.max(40, height - legendHeight)}
+          width={isRight && showLegend ? width - RIGHT_LEGEND_PX : width}
           span={data.span}
           unit={left.unit ?? 'short'}
           decimals={left.decimals}
