@@ -54,7 +54,6 @@ const child = spawn(
     `--config.file=${folder}/am.yml`,
     `--storage.path=${folder}/data`,
     `--web.listen-address=127.0.0.1:${port}`,
-    ...process.argv.slice(2),
   ],
   { stdio: 'ignore' },
 );

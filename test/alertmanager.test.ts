@@ -154,7 +154,13 @@ test("upstream's command line is taken; what cannot be obeyed is refused with wh
   const strict = await fetch(`${url}/api/v2/alerts?filter=${encodeURIComponent('a="b"c"')}`);
   assert.equal(strict.status, 400);
   const metrics = (await get(`${url}/metrics`)) ?? '';
-  for (const name of ['config_hash', 'receivers 1', 'cluster_enabled 0', 'http_requests_in_flight'])
+  for (const name of [
+    'build_info\\{.*version="0.34.0"',
+    'config_hash',
+    'receivers 1',
+    'cluster_enabled 0',
+    'http_requests_in_flight',
+  ])
     assert.match(metrics, new RegExp(`^alertmanager_${name}`, 'm'));
   const am = (...args: string[]) => run(LAUNCHER, ['am', ...args, `--alertmanager.url=${url}`]);
   await am('silence', 'add', 'a=b', '--comment=why not');

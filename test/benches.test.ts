@@ -6,8 +6,10 @@ import { test } from 'node:test';
 
 const SRC = path.join(import.meta.dirname, '..', 'src');
 const files = fs.readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.bench.ts'));
+/** Of the benches of whole programs, those that need no other program. */
+const whole = ['alert-soak.bench.ts'].map((file) => path.join('..', 'test', file));
 
-for (const file of files) {
+for (const file of [...files, ...whole]) {
   test(`bench ${file} runs`, async () => {
     await import(path.join(SRC, file));
   });

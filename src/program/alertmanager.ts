@@ -49,7 +49,7 @@ export async function runAlertmanager({ flags, given }: ParsedCommand<typeof ALE
   const logger = processLogger(flags);
   checkFlags(flags, given, logger);
   const registry = new Registry();
-  registerProcessMetrics(registry, clock.now());
+  registerProcessMetrics(registry, clock.now(), 'alertmanager', alertmanagerBuildInfo());
   const external = externalUrl(flags, os.hostname());
   logger.info('Starting Alertmanager', { version: VERSION });
   const place = {

@@ -4,11 +4,15 @@ import fs from 'node:fs';
 import type { Registry } from '#model/registry.ts';
 import { buildInfo } from './version.ts';
 
-export function registerProcessMetrics(registry: Registry, startedAtMs: number): void {
+export function registerProcessMetrics(
+  registry: Registry,
+  startedAtMs: number,
+  program = 'prometheus',
+  build = buildInfo(),
+): void {
   const one = (name: string, help: string, type: 'gauge' | 'counter', value: () => number) =>
     registry.collected(name, help, type, () => [{ value: value() }]);
-  const build = buildInfo();
-  registry.collected('prometheus_build_info', 'What is running.', 'gauge', () => [
+  registry.collected(`${program}_build_info`, 'What is running.', 'gauge', () => [
     {
       labels: [
         'branch',

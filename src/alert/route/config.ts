@@ -10,6 +10,7 @@ import {
   lazy,
   list,
   map,
+  type ObjectOf,
   object,
   optional,
   record,
@@ -133,36 +134,36 @@ export type ReceiverSpec = {
   readonly build: readonly { readonly kind: string; readonly index: number; readonly make: BuildIntegration }[];
 };
 
+/** What a receiver says beside its integrations. */
+const receiverFields = {
+  name: string(),
+  labels: record(string()),
+  resolved_at_once: withDefault(boolean(), false),
+  only_changed: withDefault(boolean(), false),
+};
+type ReceiverFields = ObjectOf<typeof receiverFields>;
+
 function receiverSchema(global: GlobalConfig): Schema<ReceiverSpec> {
-  const entries = Object.fromEntries(RECEIVER_KINDS.map((kind) => [kind.key, list(kind.entry(global))]));
-  const fields = {
-    name: string(),
-    labels: record(string()),
-    resolved_at_once: withDefault(boolean(), false),
-    only_changed: withDefault(boolean(), false),
-    ...entries,
-  };
-  const schema = object(fields, (value, report) => {
-    const { name, labels } = value as { name: string; labels: Readonly<Record<string, string>> };
+  const integrations = Object.fromEntries(RECEIVER_KINDS.map((kind) => [kind.key, list(kind.entry(global))]));
+  const schema = object({ ...receiverFields, ...integrations }, (value, report) => {
+    const { name, labels } = value as ReceiverFields;
     if (name === '') report('name', 'missing name in receiver');
     if (labels['name'] !== undefined && labels['name'] !== name) {
       const [want, got] = [JSON.stringify(name), JSON.stringify(labels['name'])];
       report('labels', `receiver label "name" must match receiver name ${want}, got ${got}`);
     }
   });
-  return map(schema, (value) => ({
-    name: value.name,
-    labels: { ...value.labels, name: value.name },
-    resolvedAtOnce: value.resolved_at_once as unknown as boolean,
-    onlyChanged: value.only_changed as unknown as boolean,
-    build: RECEIVER_KINDS.flatMap(({ key, kind }) =>
-      (value as unknown as Record<string, readonly BuildIntegration[]>)[key]!.map((make, index) => ({
-        kind,
-        index,
-        make,
-      })),
-    ),
-  }));
+  return map(schema, (value) => {
+    const { name, labels, resolved_at_once, only_changed } = value as ReceiverFields;
+    const lists = value as unknown as Readonly<Record<string, readonly BuildIntegration[]>>;
+    return {
+      name,
+      labels: { ...labels, name },
+      resolvedAtOnce: resolved_at_once,
+      onlyChanged: only_changed,
+      build: RECEIVER_KINDS.flatMap(({ key, kind }) => lists[key]!.map((make, index) => ({ kind, index, make }))),
+    };
+  });
 }
 
 export type AlertmanagerConfig = {
