@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { crc32c } from '../src/base/crc32c.ts';
 import { decodeChunk } from '../src/store/codec/chunk.ts';
 import { SampleColumns } from '../src/store/codec/samples.ts';
+import { TextReader } from '../src/wire/exposition/text.ts';
 import { ProtoReader, ProtoWriter } from '../src/wire/protobuf.ts';
 import { STREAMED_XOR_CHUNKS } from '../src/wire/remote/read.ts';
 import { readPairs } from '../src/wire/remote/write-v1.ts';
@@ -107,6 +108,19 @@ remote_read:
   });
   const federate = (await get(`${ourUrl}/federate?match[]=up`)) ?? '';
   assert.match(federate, new RegExp(`^up\\{instance="127.0.0.1:${ours}",job="pharos",region="eu"\\} 1 \\d{13}$`, 'm'));
+
+  const asked = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5', 'accept-encoding': 'gzip' };
+  const open = await fetch(`${ourUrl}/federate?match[]={__name__=~".%2B"}`, { headers: asked });
+  assert.match(open.headers.get('content-type') ?? '', /^application\/openmetrics-text; version=1\.0\.0/);
+  assert.equal(open.headers.get('content-encoding'), 'gzip');
+  const page = await open.text();
+  const labels = `instance="127.0.0.1:${ours}",job="pharos",region="eu"`;
+  assert.match(page, new RegExp(`^# TYPE up unknown\nup\\{${labels}\\} 1 \\d{10}(\\.\\d+)?$`, 'm'));
+  const reader = new TextReader('openmetrics');
+  reader.reset(Buffer.from(page));
+  let series = 0;
+  for (let kind = reader.next(); kind !== 'end'; kind = reader.next()) if (kind === 'series') series++;
+  assert(series > 50, `${series} series`);
 
   // Other protocols on the server's own HTTP; what they bring exists here only.
   const post = async (where: string, type: string, body: string | Uint8Array<ArrayBuffer>) => {

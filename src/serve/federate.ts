@@ -10,6 +10,7 @@ import type { FragmentSource, QueryLimits, RawSeries } from '#model/query.ts';
 import type { Counter, Registry } from '#model/registry.ts';
 import { isStale } from '#model/value.ts';
 import { parseSelector } from '#query/parse/parser.ts';
+import { negotiate } from '#wire/exposition/formats.ts';
 import { ProtoWriter } from '#wire/protobuf.ts';
 import { type HttpRequest, type HttpResponse, type Route, text } from './http.ts';
 
@@ -32,6 +33,7 @@ type Newest = {
 };
 
 const PROTOBUF = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8';
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8';
 
 export function federateRoutes(parts: FederateParts): readonly Route[] {
@@ -76,7 +78,9 @@ async function federate(parts: FederateParts, errors: Counter, request: HttpRequ
   if (/application\/vnd\.google\.protobuf[^,]*encoding=delimited/.test(accept.split(',')[0] ?? '')) {
     return { status: 200, headers: { 'content-type': PROTOBUF }, body: protobufOf(sorted, external) };
   }
-  return { status: 200, headers: { 'content-type': TEXT }, body: textOf(sorted, external) };
+  const isOpen = negotiate(accept).format === 'openmetrics';
+  const body = textOf(sorted, external, isOpen);
+  return { status: 200, headers: { 'content-type': isOpen ? OPEN_METRICS : TEXT }, body };
 }
 
 /** An instance label is always sent, if empty: else the scraping server would put in its own. */
@@ -120,13 +124,14 @@ function sentLabels(labels: Labels, external: Labels): string[] {
 const kindOf = ({ histogram }: Newest): string =>
   histogram === undefined ? 'untyped' : histogram.counterReset === 'gauge' ? 'gaugehistogram' : 'histogram';
 
-function textOf(series: readonly Newest[], external: Labels): string {
+/** Both text formats: in OpenMetrics what has no type is unknown, times are seconds, and the page has an end. */
+function textOf(series: readonly Newest[], external: Labels, isOpen: boolean): string {
   const lines: string[] = [];
   let family = '';
   for (const one of series) {
     // Text has no native histograms; those with custom buckets are classic ones in disguise.
     if (one.histogram && one.histogram.schema !== CUSTOM_BUCKETS_SCHEMA) continue;
-    const kind = one.histogram ? 'histogram' : 'untyped';
+    const kind = one.histogram ? 'histogram' : isOpen ? 'unknown' : 'untyped';
     const legacy = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(one.name);
     if (`${one.name} ${kind}` !== family) {
       family = `${one.name} ${kind}`;
@@ -141,7 +146,9 @@ function textOf(series: readonly Newest[], external: Labels): string {
         pairs.push(`${/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label) ? label : quoted(label)}=${quoted(all[i + 1]!)}`);
       }
       const body = pairs.length > 0 ? `{${pairs.join(',')}}` : '';
-      lines.push(`${legacy ? one.name + suffix : ''}${body} ${printed(value)} ${one.timestamp}`);
+      lines.push(
+        `${legacy ? one.name + suffix : ''}${body} ${printed(value)} ${isOpen ? one.timestamp / 1000 : one.timestamp}`,
+      );
     };
     if (!one.histogram) line('', one.value);
     else {
@@ -150,6 +157,7 @@ function textOf(series: readonly Newest[], external: Labels): string {
       line('_count', one.histogram.count);
     }
   }
+  if (isOpen) lines.push('# EOF');
   return lines.length > 0 ? `${lines.join('\n')}\n` : '';
 }
 
