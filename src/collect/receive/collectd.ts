@@ -10,12 +10,13 @@ import { type CollectdSecurity, decodeCollectd } from '#wire/collectd/network.ts
 import { BUILT_IN_TYPES, type CollectdValues, parseTypesDb, type TypesDb } from '#wire/collectd/values.ts';
 import { type Answer, answer, type Received, type Receiver } from './exchange.ts';
 import { Feed, type FeedParts } from './feed.ts';
+import { listenAddress } from './listen.ts';
 import { labelNameFrom, metricNameFrom } from './names.ts';
 
 export const collectdSection = object(
   {
     /** For the network plugin; 25826 is its port. */
-    listen_udp: optional(string()),
+    listen_udp: optional(listenAddress()),
     /** For the write_http plugin: POST /collectd. */
     http: withDefault(boolean(), true),
     security_level: withDefault(oneOf('none', 'sign', 'encrypt'), 'none'),
@@ -28,6 +29,9 @@ export const collectdSection = object(
   },
 );
 export type CollectdSection = typeof collectdSection extends Schema<infer T> ? T : never;
+
+/** Mistakes of one request that are told. */
+const MAX_TOLD = 10;
 
 export class CollectdReceiver implements Receiver {
   readonly feed: Feed;
@@ -57,16 +61,21 @@ export class CollectdReceiver implements Receiver {
   }
 
   async receive(request: Received): Promise<Answer> {
-    let lists: readonly CollectdValues[];
+    const problems: string[] = [];
+    const wrong = (problem: string) => {
+      this.feed.invalid(problem);
+      if (problems.length < MAX_TOLD) problems.push(problem);
+    };
+    const overflowed = this.feed.overflows;
     try {
-      lists = decodeCollectdJson(Buffer.from(request.body).toString('utf8'));
+      const lists = decodeCollectdJson(Buffer.from(request.body).toString('utf8'), wrong);
+      for (const values of lists) this.#take(values);
     } catch (error) {
-      this.feed.invalid(errorText(error));
-      return answer(400, `${errorText(error)}\n`);
+      wrong(errorText(error));
     }
-    for (const values of lists) this.#take(values);
     await this.feed.flush();
-    return answer(204);
+    if (this.feed.overflows > overflowed) return answer(503, 'too many samples wait for the store; send them again\n');
+    return problems.length > 0 ? answer(400, `${problems.join('\n')}\n`) : answer(204);
   }
 
   #take(list: CollectdValues): void {

@@ -8,7 +8,7 @@ import type { Appender } from '#model/batch.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Counter, Registry, Vec } from '#model/registry.ts';
 import { STALE_HIGH, STALE_LOW } from '#model/value.ts';
-import { Intake, refusalText } from './intake.ts';
+import { Intake, MAX_AHEAD_MS, refusalText } from './intake.ts';
 import { KnownSeriesTable } from './known-series.ts';
 import { seriesLabels } from './labels.ts';
 
@@ -56,6 +56,8 @@ export class Feed {
   #intake = new Intake(this.#known);
   #timer: Timer | undefined;
   #sending: Promise<void> | undefined;
+  /** Samples that were dropped because too many wait. */
+  overflows = 0;
 
   constructor(protocol: string, parts: FeedParts) {
     this.#protocol = protocol;
@@ -64,6 +66,10 @@ export class Feed {
 
   /** Flat pairs with the name among them, in any order. */
   add(pairs: readonly string[], timestamp: number, value: number): void {
+    if (!(timestamp <= this.#parts.clock.now() + MAX_AHEAD_MS)) {
+      this.invalid('the timestamp is too far in the future', { timestamp, series: pairs.join(' ').slice(0, 200) });
+      return;
+    }
     const labels = this.#accept(pairs);
     if (labels) this.#intake.sample(this.#intake.series(labels), timestamp, value);
     this.#arm();
@@ -98,6 +104,7 @@ export class Feed {
   #accept(pairs: readonly string[]): Labels | undefined {
     if (this.#intake.length >= MAX_WAITING_ROWS) {
       this.#parts.metrics.refused.with(this.#protocol).add();
+      this.overflows++;
       return undefined;
     }
     const { labels, error } = seriesLabels(pairs);

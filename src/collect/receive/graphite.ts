@@ -1,15 +1,16 @@
 // Graphite's plaintext protocol: lines over TCP or UDP, mapped to metrics with labels.
 
-import { boolean, list, object, optional, type Schema, string, withDefault } from '#base/config/schema.ts';
+import { boolean, list, object, optional, type Schema, withDefault } from '#base/config/schema.ts';
 import { METRIC_NAME } from '#model/labels.ts';
 import { parseGraphite } from '#wire/graphite.ts';
 import { Feed, type FeedParts } from './feed.ts';
+import { listenAddress } from './listen.ts';
 import { Mapper, mappingRule } from './mapping.ts';
 import { labelNameFrom } from './names.ts';
 
 export const graphiteSection = object({
-  listen_tcp: optional(string()),
-  listen_udp: optional(string()),
+  listen_tcp: optional(listenAddress()),
+  listen_udp: optional(listenAddress()),
   mappings: list(mappingRule),
   /** Drop what no mapping fits. */
   strict: withDefault(boolean(), false),

@@ -7,11 +7,11 @@ import { relabelConfigs } from '../relabel/config.ts';
 import { compileRules, type Relabel } from '../relabel/relabel.ts';
 import { type Answer, answer, type Received, type Receiver } from './exchange.ts';
 import type { FeedParts } from './feed.ts';
-import { Intake } from './intake.ts';
+import { Intake, MAX_AHEAD_MS } from './intake.ts';
 import { KnownSeriesTable } from './known-series.ts';
 import { seriesLabels } from './labels.ts';
 import { labelNameFrom, metricNameFrom } from './names.ts';
-import { answerFor, MAX_AHEAD_MS } from './remote-write.ts';
+import { answerFor } from './remote-write.ts';
 
 export const influxSection = object({
   /** Between measurement and field. */

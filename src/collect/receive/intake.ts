@@ -24,6 +24,9 @@ export type Outcome = {
   readonly refusals: readonly Refusal[];
 };
 
+/** Samples further ahead of the clock are refused, by whatever way they come: they would make all others late. */
+export const MAX_AHEAD_MS = 600_000;
+
 const INITIAL_ROWS = 256;
 
 export class Intake {

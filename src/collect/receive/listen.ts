@@ -3,6 +3,7 @@
 
 import dgram from 'node:dgram';
 import net from 'node:net';
+import { duration, map, type Schema, string } from '#base/config/schema.ts';
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 
@@ -22,6 +23,20 @@ export function parseAddress(address: string): { host: string; port: number } {
   return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) };
 }
 
+/** An address to listen on, checked while the configuration is read. */
+export const listenAddress = (): Schema<string> =>
+  map(string(), (text) => {
+    parseAddress(text);
+    return text;
+  });
+
+/** How often or how long; a pause of nothing would be a busy loop. */
+export const pause = (): Schema<number> =>
+  map(duration(), (ms) => {
+    if (ms <= 0) throw new Error('expected a duration above 0');
+    return ms;
+  });
+
 const listenError = (what: string, address: string, error: Error) =>
   new OperatingError(errorCode(error) ?? 'listen', `cannot listen on ${what} ${address}: ${errorText(error)}`, {
     cause: error,
@@ -33,6 +48,7 @@ export function listenLines(address: string, log: Logger, line: (text: string) =
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     if (open.size >= MAX_CONNECTIONS) {
+      log.warn('connection refused: too many are open', { listen: address, limit: MAX_CONNECTIONS });
       socket.destroy();
       return;
     }
@@ -72,9 +88,27 @@ export function listenLines(address: string, log: Logger, line: (text: string) =
 }
 
 /** Calls `packet` for every datagram that comes over UDP. */
-export function listenPackets(address: string, log: Logger, packet: (bytes: Buffer) => void): Promise<Listening> {
+export async function listenPackets(address: string, log: Logger, packet: (bytes: Buffer) => void): Promise<Listening> {
   const { host, port } = parseAddress(address);
-  const socket = dgram.createSocket({ type: host !== '' && net.isIPv4(host) ? 'udp4' : 'udp6' });
+  if (net.isIPv4(host)) return bindPackets('udp4', host, port, address, log, packet);
+  try {
+    return await bindPackets('udp6', host, port, address, log, packet);
+  } catch (error) {
+    // A machine without IPv6, or a name that is none of its addresses.
+    if (net.isIPv6(host) || !/^E(AFNOSUPPORT|ADDRNOTAVAIL|NOTFOUND|INVAL)$/.test(errorCode(error) ?? '')) throw error;
+    return bindPackets('udp4', host, port, address, log, packet);
+  }
+}
+
+function bindPackets(
+  type: 'udp4' | 'udp6',
+  host: string,
+  port: number,
+  address: string,
+  log: Logger,
+  packet: (bytes: Buffer) => void,
+): Promise<Listening> {
+  const socket = dgram.createSocket({ type });
   socket.on('message', packet);
   return new Promise((resolve, reject) => {
     socket.once('error', (error) => reject(listenError('udp', address, error)));

@@ -4,8 +4,9 @@
 import { execFile } from 'node:child_process';
 import net from 'node:net';
 import { type Clock, every, type Timer } from '#base/clock.ts';
-import { duration, list, object, record, type Schema, string, withDefault } from '#base/config/schema.ts';
+import { list, object, record, type Schema, string, withDefault } from '#base/config/schema.ts';
 import { errorText, OperatingError } from '#base/errors.ts';
+import type { Logger } from '#base/log.ts';
 import { labelsKey, METRIC_NAME } from '#model/labels.ts';
 import { decodeGanglia } from '#wire/ganglia.ts';
 import { type NagiosValue, parseNagios } from '#wire/nagios.ts';
@@ -13,17 +14,17 @@ import { relabelConfigs } from '../relabel/config.ts';
 import { compileRules, type Relabel } from '../relabel/relabel.ts';
 import { Feed, type FeedParts } from './feed.ts';
 import { sortedLabels } from './labels.ts';
-import { parseAddress } from './listen.ts';
+import { listenAddress, parseAddress, pause } from './listen.ts';
 import { labelNameFrom, metricNameFrom } from './names.ts';
 
 const pollFields = {
-  interval: withDefault(duration(), 60_000),
-  timeout: withDefault(duration(), 10_000),
+  interval: withDefault(pause(), 60_000),
+  timeout: withDefault(pause(), 10_000),
   labels: record(string()),
   relabel_configs: relabelConfigs,
 };
 
-export const gangliaTarget = object({ address: string(), job: withDefault(string(), 'ganglia'), ...pollFields });
+export const gangliaTarget = object({ address: listenAddress(), job: withDefault(string(), 'ganglia'), ...pollFields });
 export type GangliaTarget = typeof gangliaTarget extends Schema<infer T> ? T : never;
 
 export const nagiosTarget = object(
@@ -50,6 +51,8 @@ export class Poller {
   readonly #intervalMs: number;
   #before = new Map<string, readonly string[]>();
   #timer: Timer | undefined;
+  #polling: Promise<void> = Promise.resolve();
+  readonly #log: Logger;
 
   constructor(
     protocol: string,
@@ -63,6 +66,7 @@ export class Poller {
     ask: () => Promise<readonly Polled[]>,
   ) {
     this.feed = new Feed(protocol, parts);
+    this.#log = parts.log;
     this.#clock = parts.clock;
     this.#identity = ['job', target.job, 'instance', instance];
     this.#labels = target.labels;
@@ -71,12 +75,20 @@ export class Poller {
     this.#intervalMs = target.interval;
   }
 
+  /** The first poll begins at once. */
   start(): void {
-    this.#timer = every(this.#clock, this.#intervalMs, () => this.poll());
+    const poll = (): Promise<void> =>
+      this.poll().catch((error) => this.#log.error('cannot store what was polled', { err: errorText(error) }));
+    this.#polling = poll();
+    this.#timer = every(this.#clock, this.#intervalMs, () => {
+      this.#polling = this.#polling.then(poll);
+      return this.#polling;
+    });
   }
 
   async stop(): Promise<void> {
     this.#timer?.cancel();
+    await this.#polling;
     await this.feed.flush();
   }
 

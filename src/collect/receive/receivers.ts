@@ -5,7 +5,7 @@ import { type Clock, every, type Timer } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
-import { CollectdReceiver } from './collectd.ts';
+import { CollectdReceiver, type CollectdSection } from './collectd.ts';
 import { NO_RECEIVERS, type ReceiveSection } from './config.ts';
 import { type Answer, answer, type Received, type Receiver } from './exchange.ts';
 import { type FeedParts, ReceiveMetrics } from './feed.ts';
@@ -77,11 +77,11 @@ export class Receivers implements Receiver {
       const influx = new InfluxReceiver(this.#feedParts, section.influx);
       byPath.set('/write', influx).set('/api/v2/write', influx);
     }
-    if (section.collectd) {
-      const collectd = new CollectdReceiver(this.#feedParts, section.collectd, this.#disk);
-      if (section.collectd.http) byPath.set('/collectd', collectd);
+    const collectd = section.collectd && this.#collectd(section.collectd);
+    if (collectd) {
+      if (section.collectd?.http) byPath.set('/collectd', collectd);
       this.#flush.push(() => collectd.feed.flush());
-      await this.#listen('collectd/udp', section.collectd.listen_udp, (address) =>
+      await this.#listen('collectd/udp', section.collectd?.listen_udp, (address) =>
         listenPackets(address, this.#log, (bytes) => collectd.packet(bytes)),
       );
     }
@@ -93,6 +93,16 @@ export class Receivers implements Receiver {
         ...section.nagios.map((target) => nagiosPoller(this.#feedParts, target)),
       ];
       for (const poller of this.#pollers) poller.start();
+    }
+  }
+
+  /** Files that cannot be read cost only this protocol. */
+  #collectd(section: CollectdSection): CollectdReceiver | undefined {
+    try {
+      return new CollectdReceiver(this.#feedParts, section, this.#disk);
+    } catch (error) {
+      this.#log.error('cannot receive', { protocol: 'collectd', err: errorText(error) });
+      return undefined;
     }
   }
 

@@ -18,7 +18,7 @@ import { decodeWriteV2 } from '#wire/remote/write-v2.ts';
 import { snappyDecode } from '#wire/snappy.ts';
 import { type Answer, answer, type Received, type Receiver } from './exchange.ts';
 import { familyName } from './family-name.ts';
-import { Intake, type Outcome, type Refusal, refusalsText, refusalText } from './intake.ts';
+import { Intake, MAX_AHEAD_MS, type Outcome, type Refusal, refusalsText, refusalText } from './intake.ts';
 import { type KnownSeries, KnownSeriesTable } from './known-series.ts';
 import { formatPairs, seriesLabels, sortedLabels } from './labels.ts';
 import { PredictedWrite, type Walked } from './predicted.ts';
@@ -45,9 +45,6 @@ export const REMOTE_WRITE_DEFAULTS: RemoteWriteOptions = {
   typeAndUnitLabels: false,
   maxKnownSeries: 200_000,
 };
-
-/** Samples further ahead of the clock are refused. */
-export const MAX_AHEAD_MS = 600_000;
 
 export type ReceiverParts = {
   readonly appender: Appender;

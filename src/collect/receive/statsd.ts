@@ -10,31 +10,40 @@ import {
   oneOf,
   optional,
   type Schema,
-  string,
   withDefault,
 } from '#base/config/schema.ts';
 import { compareText, METRIC_NAME } from '#model/labels.ts';
 import { formatValue } from '#model/value.ts';
 import { parseStatsd, type StatsdEvent } from '#wire/statsd.ts';
 import { Feed, type FeedParts } from './feed.ts';
+import { listenAddress, pause } from './listen.ts';
 import { Mapper, type MappingRule, mappingRule } from './mapping.ts';
 import { labelNameFrom } from './names.ts';
 
 const DEFAULT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const DEFAULT_QUANTILES = [0.5, 0.9, 0.99];
 
-export const statsdSection = object({
-  listen_udp: optional(string()),
-  listen_tcp: optional(string()),
-  flush_interval: withDefault(duration(), 10_000),
-  mappings: list(mappingRule),
-  strict: withDefault(boolean(), false),
-  /** 0: series live as long as the process. */
-  ttl: withDefault(duration(), 0),
-  observer_type: withDefault(oneOf('summary', 'histogram'), 'summary'),
-  buckets: withDefault(list(number()), DEFAULT_BUCKETS),
-  quantiles: withDefault(list(number()), DEFAULT_QUANTILES),
-});
+export const statsdSection = object(
+  {
+    listen_udp: optional(listenAddress()),
+    listen_tcp: optional(listenAddress()),
+    flush_interval: withDefault(pause(), 10_000),
+    mappings: list(mappingRule),
+    strict: withDefault(boolean(), false),
+    /** 0: series live as long as the process. */
+    ttl: withDefault(duration(), 0),
+    observer_type: withDefault(oneOf('summary', 'histogram'), 'summary'),
+    buckets: withDefault(list(number()), DEFAULT_BUCKETS),
+    quantiles: withDefault(list(number()), DEFAULT_QUANTILES),
+  },
+  (value, report) => {
+    for (const quantile of value.quantiles) {
+      if (quantile < 0 || quantile > 1) report('quantiles', `${quantile} is not between 0 and 1`);
+    }
+    if (value.buckets.some((bound, i) => i > 0 && bound <= value.buckets[i - 1]!))
+      report('buckets', 'bounds must go up');
+  },
+);
 export type StatsdSection = typeof statsdSection extends Schema<infer T> ? T : never;
 
 const MAX_SERIES = 500_000;
@@ -113,7 +122,7 @@ export class StatsdReceiver {
     let entry = this.#entries.get(key);
     if (!entry) {
       if (this.#entries.size >= MAX_SERIES) {
-        this.feed.invalid('too many series');
+        this.feed.invalid(`there are ${MAX_SERIES} series already`, { name: mapped.name });
         return;
       }
       entry = this.#begin(event, [METRIC_NAME, mapped.name, ...labels], mapped.rule);

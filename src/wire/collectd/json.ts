@@ -1,11 +1,12 @@
 // What collectd's write_http plugin posts as JSON: a list of value lists.
 
-import { OperatingError } from '#base/errors.ts';
+import { errorText, OperatingError } from '#base/errors.ts';
 import { type CollectdKind, type CollectdValues, KINDS } from './values.ts';
 
 const bad = (cause: string) => new OperatingError('collectd_json', `cannot decode collectd JSON: ${cause}`);
 
-export function decodeCollectdJson(text: string): CollectdValues[] {
+/** An item that makes no sense is told and costs only itself. */
+export function decodeCollectdJson(text: string, wrong: (problem: string) => void): CollectdValues[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -14,7 +15,15 @@ export function decodeCollectdJson(text: string): CollectdValues[] {
   }
   if (!Array.isArray(parsed)) throw bad('expected a list');
   // Notifications come on the same way; they have no values.
-  return parsed.filter((item) => !(isObject(item) && 'severity' in item)).map(readItem);
+  return parsed.flatMap((item, index) => {
+    if (isObject(item) && 'severity' in item) return [];
+    try {
+      return [readItem(item, index)];
+    } catch (error) {
+      wrong(errorText(error));
+      return [];
+    }
+  });
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

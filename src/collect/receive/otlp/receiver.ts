@@ -11,10 +11,10 @@ import { decodeOtlpJson } from '#wire/otlp/json.ts';
 import type { ResourceMetrics } from '#wire/otlp/model.ts';
 import { decodeOtlpProtobuf } from '#wire/otlp/protobuf.ts';
 import { type Answer, answer, type Received, type Receiver } from '../exchange.ts';
-import { Intake, type Refusal } from '../intake.ts';
+import { Intake, MAX_AHEAD_MS, type Refusal } from '../intake.ts';
 import { type KnownSeries, KnownSeriesTable } from '../known-series.ts';
 import { sortedLabels } from '../labels.ts';
-import { answerFor, MAX_AHEAD_MS, type ReceiverParts } from '../remote-write.ts';
+import { answerFor, type ReceiverParts } from '../remote-write.ts';
 import { convertOtlp, type OtlpSettings } from './convert.ts';
 import { DeltaToCumulative } from './delta.ts';
 
