@@ -20,6 +20,7 @@ import type { Route } from '#serve/http.ts';
 import { queryRoutes } from '#serve/query.ts';
 import type { TargetMetadata } from '#serve/query-metadata.ts';
 import { featuresOf, type ServerFlags } from './flags.ts';
+import { serverFeatures } from './prometheus-routes.ts';
 import { queryTimings } from './query-timings.ts';
 import { type Specimens, warmUp } from './warm-up.ts';
 
@@ -104,7 +105,7 @@ export class Querying {
         )
       ).flat();
     const parts = { engine: this.engine, source: this.source, desk: this.desk, cache };
-    this.routes = queryRoutes({ ...parts, targetMetadata, clock, ready });
+    this.routes = queryRoutes({ ...parts, targetMetadata, clock, ready, features: () => serverFeatures(flags) });
   }
   /** Makes queries fast before the first one comes. */
   async warmUp(pool: ShardPool, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ import { type FlagTable, flagTexts, type ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { ChangeBoard } from '#model/board.ts';
+import { labelsOf } from '#model/labels.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { parseSelector } from '#query/parse/parser.ts';
 import { exactCardinality } from '#scale/shards/cardinality.ts';
@@ -22,7 +23,6 @@ import { splitAddress } from '#serve/server.ts';
 import { statusRoutes } from '#serve/status.ts';
 import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
-import { userAssetRoutes } from '#serve/user-assets.ts';
 import { autoReload } from './auto-reload.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
 import type { Box } from './box.ts';
@@ -36,6 +36,7 @@ import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { unusedNotes } from './prometheus-flags.ts';
+import { prometheusRoutes } from './prometheus-routes.ts';
 import { Querying } from './querying.ts';
 import { Reloading } from './reloading.ts';
 import { Ruling } from './ruling.ts';
@@ -189,6 +190,8 @@ async function run(
   });
   const box = extension?.open(external.url.href.replace(/\/$/, ''), logger, registry);
   if (box) ruling.sinks.push(box.sink);
+  const families = async () =>
+    mergeFamilies([registry.families(), ruling.discoveryRegistry.families(), ...(await pool.metrics())]);
   const routes = [
     ...(box?.routes ?? []),
     ...lifecycleRoutes({
@@ -225,7 +228,12 @@ async function run(
       listenPort: listen.port,
     }),
     ...notices.routes,
-    ...userAssetRoutes(flags['web.user-assets'], nodeDisk),
+    ...prometheusRoutes({
+      ...{ flags, querying, clock, families, disk: nodeDisk },
+      externalUrl: external.url.href.replace(/\/$/, ''),
+      externalLabels: () => labelsOf(reloading.config.global.external_labels),
+      ready: () => isReady,
+    }),
     ...querying.routes,
     ...exchange.routes(flags, querying.own, clock, registry),
     ...blocks.routes,
@@ -241,9 +249,7 @@ async function run(
         ),
       replay: () => Promise.all(pool.upClients().map((client) => client.replayProgress(undefined))),
     }),
-    metricsRoute(async () =>
-      mergeFamilies([registry.families(), ruling.discoveryRegistry.families(), ...(await pool.metrics())]),
-    ),
+    metricsRoute(families),
     ...pageRoutes({
       packageFolder: PACKAGE,
       folder: flags['storage.tsdb.path'],

@@ -19,7 +19,7 @@ export function lifecycleRoutes(options: LifecycleOptions): Route[] {
   const { name } = options;
   const guarded = (action: () => HttpResponse | Promise<HttpResponse>) => () =>
     options.enabled ? action() : text('Lifecycle API is not enabled.', 403);
-  const wrongMethod = () => text('Only POST or PUT requests allowed.', 405);
+  const wrongMethod = () => text('Only POST or PUT requests allowed', 405);
   return [
     { methods: ['GET'], pattern: '/-/healthy', handler: () => text(`${name} is Healthy.\n`) },
     {

@@ -9,7 +9,9 @@ import type { HttpResponse } from './http.ts';
 
 /** Smaller answers are not worth compressing. */
 const MIN_COMPRESSED_BYTES = 1024;
-const COMPRESSIBLE = /^(text\/|application\/(json|javascript|openmetrics-text|xml|vnd\.apache\.arrow)|image\/svg)/;
+/** Not events: a compressor would keep them back. */
+const COMPRESSIBLE =
+  /^(text\/(?!event-stream)|application\/(json|javascript|openmetrics-text|xml|vnd\.apache\.arrow)|image\/svg)/;
 
 type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
 

@@ -31,6 +31,8 @@ export class Router {
     if (!routes) return { kind: 'notFound' };
     const route = routes.get(method) ?? (method === 'HEAD' ? routes.get('GET') : undefined);
     if (route) return { kind: 'found', route, params };
+    // What takes every path says nothing about the methods of one.
+    if (routes === this.#root.rest?.routes) return { kind: 'notFound' };
     return { kind: 'wrongMethod', allowed: [...routes.keys()] };
   }
 

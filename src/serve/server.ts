@@ -260,8 +260,10 @@ export class HttpServer {
     if (request.method === 'OPTIONS') return { status: 204 };
     const match = this.#router.find(request.method ?? 'GET', path);
     if (match.kind === 'notFound') return text('404 page not found\n', 404);
-    if (match.kind === 'wrongMethod')
-      return { ...text('Method Not Allowed\n', 405), headers: { allow: match.allowed.join(', ') } };
+    if (match.kind === 'wrongMethod') {
+      const answer = text('Method Not Allowed\n', 405);
+      return { ...answer, headers: { ...answer.headers, allow: match.allowed.join(', ') } };
+    }
     return {
       route: match.route,
       pattern: match.route.pattern,

@@ -108,7 +108,10 @@ function indexPage(disk: Disk, folder: string, role: PageRole, title: string, re
   const up = depth <= 0 ? './' : '../'.repeat(depth);
   const html = Buffer.from(disk.readFile(`${folder}/index.html`))
     .toString('utf8')
-    .replace('<html', () => `<html data-role="${role}" data-title="${escaped(title)}"`)
+    .replace(
+      '<html',
+      () => `<html data-role="${role}"${title === DEFAULT_TITLE ? '' : ` data-title="${escaped(title)}"`}`,
+    )
     .replace(/<title>[^<]*</, () => `<title>${escaped(title)}<`)
     .replaceAll(/(src|href)="\.\//g, `$1="${up}`);
   const etag = `"${createHash('sha256').update(html).digest('base64url').slice(0, 22)}"`;
