@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import type net from 'node:net';
+import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -197,6 +198,43 @@ test('only_changed: messages leave out what is known, repetitions do not; acknow
   }
   await pass(3_700_000, 60_000);
   assert.deepEqual(told(hooks), [], 'somebody is on it');
+});
+
+test('a receiver that hangs or talks nonsense delays only itself', async (t) => {
+  let asked = 0;
+  const sockets = new Set<net.Socket>();
+  const hanging = http.createServer(() => void asked++);
+  hanging.on('connection', (socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+  const nonsense = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.end('\0\x01 this is no HTTP\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => nonsense.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    hanging.close();
+    nonsense.close();
+  });
+  const url = (server: net.Server) => `http://127.0.0.1:${(server.address() as net.AddressInfo).port}/`;
+  const others = `slack_configs: [{ api_url: '${url(hanging)}' }], msteams_configs: [{ webhook_url: '${url(nonsense)}' }],`;
+  const { open, fire, pass, hooks } = await world(t, '', others);
+  const am = open();
+  t.after(() => am.stop());
+  fire(am, { alertname: 'A', n: '1' });
+  await pass(15_000);
+  assert.deepEqual(told(hooks), ['1:firing']);
+  fire(am, { alertname: 'A', n: '2' });
+  fire(am, { alertname: 'B', n: '3' });
+  await pass(15_000);
+  assert.deepEqual(told(hooks), ['3:firing'], 'another group does not wait');
+  await pass(50_000);
+  assert.deepEqual(
+    told(hooks),
+    ['1:firing 2:firing'],
+    'its own group is told of what is new when its interval is over',
+  );
+  assert.ok(asked > 0);
 });
 
 test('a receiver that fails is tried again until it takes the message', async (t) => {

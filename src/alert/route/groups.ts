@@ -57,6 +57,8 @@ type Group = {
   resolvesAt: number;
   hasFlushed: boolean;
   flushing: AbortController | undefined;
+  /** A flush was due while another one was under way. */
+  isOverdue: boolean;
 };
 
 /** A flush gets at least this long, however short the group's interval. */
@@ -135,6 +137,7 @@ export class Groups {
         resolvesAt: Number.POSITIVE_INFINITY,
         hasFlushed: resumed !== undefined,
         flushing: undefined,
+        isOverdue: false,
       };
       this.#groups.set(id, group);
       const wait = Math.max(resumed ?? now + route.settings.groupWaitMs, this.#options.notBefore, now);
@@ -185,7 +188,8 @@ export class Groups {
     group.hasFlushed = true;
     this.#plan(id, group, now + groupIntervalMs);
     if (group.flushing) {
-      // The one before is still being delivered; its alerts will be seen by the next flush.
+      // The one before is still being delivered, to a receiver that hangs: the next one follows as soon as it is given up.
+      group.isOverdue = true;
       return;
     }
     const resolved = new Map<string, KnownAlert>();
@@ -226,6 +230,8 @@ export class Groups {
     } finally {
       deadline.cancel();
       group.flushing = undefined;
+      if (group.isOverdue && !this.#stopped && this.#groups.get(id) === group) this.#plan(id, group, clock.now());
+      group.isOverdue = false;
     }
   }
 
