@@ -383,3 +383,64 @@ test('the dns prober reads answers over UDP and judges them', async (t) => {
   assert.equal((await run(', valid_rcodes: [NXDOMAIN]')).ok, false);
   assert.equal(buildQuery(1, 'a.b.', 1, 1, true).toString('hex'), '000101000001000000000000016101620000010001');
 });
+
+test('servers that take connections and never answer cost their own page only', async (t) => {
+  const sockets = new Set<net.Socket>();
+  const silent = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const at = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const url = await serve(
+    t,
+    () => 'Active connections: 1 \nserver accepts handled requests\n 3 3 4 \nReading: 0 Writing: 1 Waiting: 0 \n',
+  );
+  const client = createHttpClient(undefined, { clock: systemClock, disk: nodeDisk });
+  const schemes = {
+    clickhouse: 'http',
+    elasticsearch: 'http',
+    haproxy: 'http',
+    jolokia: 'http',
+    kafka: 'kafka',
+    mysql: 'mysql',
+    postgres: 'postgres',
+    redis: 'redis',
+  } as const;
+  const dead = Object.entries(schemes).map(([kind, scheme]) => ({
+    name: `silent-${kind}`,
+    kind: kind as keyof typeof schemes,
+    url: `${scheme}://me:secret@${at}/`,
+    timeout: 300,
+  }));
+  const lines: string[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (message: string, fields?: object) => void lines.push(`${message} ${JSON.stringify(fields)}`),
+  };
+  const sources = new Sources([...dead, { name: 'good', kind: 'nginx', url, timeout: 5000 }], {
+    clock: systemClock,
+    log: log as typeof silentLogger,
+    http: client,
+    disk: nodeDisk,
+  });
+  t.after(async () => {
+    await sources.close();
+    client.close();
+  });
+  const page = writeText(await sources.all(new AbortController().signal));
+  has(
+    page,
+    'nginx_up{source="good"} 1',
+    'nginx_http_requests_total{source="good"} 4',
+    ...['clickhouse', 'elasticsearch', 'haproxy', 'jolokia', 'kafka', 'mysql', 'pg', 'redis'].map(
+      (prefix) => `${prefix}_up{source="silent-${prefix === 'pg' ? 'postgres' : prefix}"} 0`,
+    ),
+  );
+  assert.equal(lines.length, dead.length, lines.join('\n'));
+  for (const line of lines) assert.doesNotMatch(line, /secret/, 'no password in the log');
+});
