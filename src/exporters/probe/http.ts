@@ -5,11 +5,13 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import zlib from 'node:zlib';
+import { errorText } from '#base/errors.ts';
 import { configuredHeaders, TokenSource } from '#clients/http/auth.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { type HttpClientConfig, httpClientFrom } from '#clients/http/config.ts';
 import { proxyFor } from '#clients/http/proxy.ts';
 import { compileSearch } from '../pattern.ts';
+import { type CelValue, compileCel } from './cel.ts';
 import { opened, secure } from './certificates.ts';
 import type { HttpModule } from './modules.ts';
 import { type ProbeContext, resolveHost } from './probe.ts';
@@ -140,10 +142,26 @@ function judge(module: HttpModule, answer: Answer, { page, note }: ProbeContext)
     matched.length > 0 ? 1 : 0,
   );
   problems.push(...matched);
+  const wrongJson = celProblem(module, answer.body);
   if (module.fail_if_body_json_matches_cel !== '' || module.fail_if_body_json_not_matches_cel !== '')
-    problems.push('CEL expressions are not available: use fail_if_body_matches_regexp');
+    page.gauge('probe_failed_due_to_cel', 'Whether a CEL expression made the probe fail.', wrongJson ? 1 : 0);
+  if (wrongJson !== undefined) problems.push(wrongJson);
   for (const problem of problems) note(problem);
   return problems.length === 0;
+}
+
+/** What CEL expressions find wrong; a body that is no JSON is wrong for all of them. */
+function celProblem(module: HttpModule, body: Buffer): string | undefined {
+  const { fail_if_body_json_matches_cel: matching, fail_if_body_json_not_matches_cel: other } = module;
+  if (matching === '' && other === '') return undefined;
+  try {
+    const json = JSON.parse(body.toString('utf8')) as CelValue;
+    if (matching !== '' && compileCel(matching)(json)) return `the body matches ${matching}`;
+    if (other !== '' && !compileCel(other)(json)) return `the body does not match ${other}`;
+    return undefined;
+  } catch (error) {
+    return `the body cannot be judged: ${errorText(error)}`;
+  }
 }
 
 /** What regular expressions find wrong. */

@@ -20,12 +20,20 @@ import {
 } from '#base/config/schema.ts';
 import { re2 } from '#base/regex/engine.ts';
 import { checkHttpClient, httpClientFields, type RawHttpClient, tlsFields } from '#clients/http/config.ts';
+import { compileCel } from './cel.ts';
 import { DNS_TYPES } from './dns-message.ts';
 
 /** A regular expression; kept as text, compiled when it is used. */
 const pattern = (): Schema<string> =>
   map(string(), (text) => {
     re2().compile(text);
+    return text;
+  });
+
+/** An expression over the body; kept as text, compiled when it is used. */
+const cel = (): Schema<string> =>
+  map(string(), (text) => {
+    if (text !== '') compileCel(text);
     return text;
   });
 
@@ -72,8 +80,8 @@ const http = object(
     enable_http3: withDefault(boolean(), false),
     fail_if_ssl: withDefault(boolean(), false),
     fail_if_not_ssl: withDefault(boolean(), false),
-    fail_if_body_json_matches_cel: withDefault(string(), ''),
-    fail_if_body_json_not_matches_cel: withDefault(string(), ''),
+    fail_if_body_json_matches_cel: withDefault(cel(), ''),
+    fail_if_body_json_not_matches_cel: withDefault(cel(), ''),
     fail_if_body_matches_regexp: withDefault(list(pattern()), []),
     fail_if_body_not_matches_regexp: withDefault(list(pattern()), []),
     fail_if_header_matches: withDefault(list(headerMatch), []),

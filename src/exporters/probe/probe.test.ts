@@ -176,10 +176,20 @@ test('http: redirects, credentials for the first origin only, bodies, headers, c
     (await run('{prober: http, http: {enable_http2: false, enable_http3: true}}', at)).log,
     /HTTP\/3 is not available/,
   );
-  assert.match(
-    (await run('{prober: http, http: {fail_if_body_json_matches_cel: "x"}}', at)).log,
-    /CEL .* not available/,
+  const json = await listen(
+    t,
+    http.createServer((_, response) => response.end('{"status": {"ready": true, "lag": 7}}')),
   );
+  const cel = (option: string, expression: string) =>
+    run(`{prober: http, http: {${option}: '${expression}'}}`, `127.0.0.1:${json}`);
+  assert.ok((await cel('fail_if_body_json_not_matches_cel', 'body.status.ready && body.status.lag < 10')).ok);
+  const late = await cel('fail_if_body_json_matches_cel', 'body.status.lag > 5');
+  assert.equal(late.page.get('probe_failed_due_to_cel'), 1);
+  assert.match(late.log, /matches body\.status\.lag > 5/);
+  assert.match((await cel('fail_if_body_json_matches_cel', 'body.nothing')).log, /no key nothing/);
+  const noJson = await run('{prober: http, http: {fail_if_body_json_matches_cel: "body.a"}}', at);
+  assert.match(noJson.log, /cannot be judged/);
+  await assert.rejects(cel('fail_if_body_json_matches_cel', 'boody'), /unknown name boody/);
   assert.match((await run('{prober: http, http: {headers: {Host: a}}}', at, 'b')).log, /host header defined both/);
 });
 
