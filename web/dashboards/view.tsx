@@ -78,6 +78,7 @@ export function DashboardView(props: DashboardViewProps) {
           onReload={() => setReload((count) => count + 1)}
         />
         <ActionIcon
+          className="wide-only"
           variant="default"
           size={34}
           aria-label={t('Full screen')}
