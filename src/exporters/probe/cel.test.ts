@@ -43,7 +43,7 @@ for (const [expression, expected] of Object.entries(CASES))
 test('what is no expression is refused when it is compiled', () => {
   for (const [expression, problem] of [
     ['body.foo ==', /unexpected the end at 12/],
-    ['body.foo = 1', /unexpected character at 9/],
+    ['body.foo = 1', /unexpected character at 10/],
     ['bodi.foo', /unknown name bodi/],
     ['body.foo.upper()', /unknown function upper/],
     ['timestamp("x")', /unknown function timestamp/],
