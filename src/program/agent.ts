@@ -8,14 +8,9 @@ import { errorText, UserError } from '#base/errors.ts';
 import { flagTexts, type ParsedCommand } from '#base/flags.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
-import { parseSelector } from '#query/parse/parser.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
-import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { NOTICE, Notices } from '#serve/notifications.ts';
-import { splitAddress } from '#serve/server.ts';
-import { statusRoutes } from '#serve/status.ts';
-import { targetRoutes } from '#serve/targets.ts';
 import { userAssetRoutes } from '#serve/user-assets.ts';
 import type { AgentShardData } from './agent-shard.ts';
 import { autoReload } from './auto-reload.ts';
@@ -29,8 +24,9 @@ import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { unusedNotes } from './prometheus-flags.ts';
+import { sharedRoutes } from './shared-routes.ts';
 import { processTracer } from './tracing.ts';
-import { buildInfo, VERSION } from './version.ts';
+import { VERSION } from './version.ts';
 
 /** For target_info of OTLP: what servers that are sent to look back by default. */
 const LOOKBACK_MS = 5 * 60_000;
@@ -54,7 +50,6 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
   const registry = new Registry();
   const startedAt = clock.now();
   const external = externalUrl(flags, os.hostname());
-  const listen = splitAddress(flags['web.listen-address'][0]!);
   const shards = flags['storage.shards'] || os.availableParallelism();
   logger.info('starting Pharos as an agent', { version: VERSION, shards });
   registerProcessMetrics(registry, startedAt);
@@ -116,38 +111,16 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
     );
   });
   const routes = [
-    ...lifecycleRoutes({
-      name: 'Prometheus Agent',
-      enabled: flags['web.enable-lifecycle'],
-      ready: () => isReady || 'starting',
-      reload,
+    ...sharedRoutes({
+      ...{ name: 'Prometheus Agent', flags, startedAt, clock, collecting, reload },
+      flagTexts: () => flagTexts(AGENT_FLAGS, { ...flags, agent: true, 'web.route-prefix': external.prefix || '/' }),
+      externalUrl: external.url,
+      pool: () => pool,
+      ready: () => isReady,
       quit: signals.quit,
-      version: buildInfo(),
-    }),
-    ...statusRoutes({
-      build: buildInfo(),
-      flags: () => flagTexts(AGENT_FLAGS, { ...flags, agent: true, 'web.route-prefix': external.prefix || '/' }),
-      runtime: () => ({
-        startedAt,
-        workingFolder: process.cwd(),
-        hostname: os.hostname(),
-        now: clock.now(),
-        reloadedWell: reloads.isGood,
-        reloadedAt: reloads.at,
-        corruptions: 0,
-        threads: shards + 1,
-        retention: '',
-        shards: pool.states(),
-      }),
-    }),
-    ...targetRoutes({
-      targets: collecting.targets,
-      statuses: collecting.statuses,
-      families: collecting.families,
-      parseSelector,
+      lastReload: () => reloads,
       configText: () => config.shown,
-      externalUrl: external.url.href.replace(/\/$/, ''),
-      listenPort: listen.port,
+      retention: () => '',
     }),
     ...notices.routes,
     ...userAssetRoutes(flags['web.user-assets'], nodeDisk),

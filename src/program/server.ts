@@ -13,15 +13,11 @@ import { offsetSeedOf } from '#collect/targets.ts';
 import { ChangeBoard } from '#model/board.ts';
 import { labelsOf } from '#model/labels.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
-import { parseSelector } from '#query/parse/parser.ts';
 import { exactCardinality } from '#scale/shards/cardinality.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
-import { lifecycleRoutes } from '#serve/lifecycle.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { NOTICE, Notices } from '#serve/notifications.ts';
 import { splitAddress } from '#serve/server.ts';
-import { statusRoutes } from '#serve/status.ts';
-import { targetRoutes } from '#serve/targets.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
 import { autoReload } from './auto-reload.ts';
 import { formatRetention, handOver, retentionOf, ServerBlocks } from './blocks.ts';
@@ -42,10 +38,11 @@ import { Reloading } from './reloading.ts';
 import { Ruling } from './ruling.ts';
 import type { ShardData } from './shard.ts';
 import { SHARD_ENTRY } from './shard-threads.ts';
+import { sharedRoutes } from './shared-routes.ts';
 import { storeOptionsOf } from './store-options.ts';
 import { processTracer } from './tracing.ts';
 import { UP_FLAGS } from './up-flags.ts';
-import { buildInfo, VERSION } from './version.ts';
+import { VERSION } from './version.ts';
 import { pageRoutes } from './view.ts';
 
 export const runServer = (command: ParsedCommand<typeof SERVER_FLAGS>, begun: readonly Worker[]): Promise<number> =>
@@ -194,38 +191,16 @@ async function run(
     mergeFamilies([registry.families(), ruling.discoveryRegistry.families(), ...(await pool.metrics())]);
   const routes = [
     ...(box?.routes ?? []),
-    ...lifecycleRoutes({
-      name: 'Prometheus Server',
-      enabled: flags['web.enable-lifecycle'],
-      ready: () => isReady || 'starting',
-      reload,
+    ...sharedRoutes({
+      ...{ name: 'Prometheus Server', flags, startedAt, clock, collecting, reload },
+      flagTexts: () => flagTexts(table, { ...flags, 'web.route-prefix': external.prefix || '/' }),
+      externalUrl: external.url,
+      pool: () => pool,
+      ready: () => isReady,
       quit: signals.quit,
-      version: buildInfo(),
-    }),
-    ...statusRoutes({
-      build: buildInfo(),
-      flags: () => flagTexts(table, { ...flags, 'web.route-prefix': external.prefix || '/' }),
-      runtime: () => ({
-        startedAt,
-        workingFolder: process.cwd(),
-        hostname: os.hostname(),
-        now: clock.now(),
-        reloadedWell: reloading.last.isGood,
-        reloadedAt: reloading.last.at,
-        corruptions: 0,
-        threads: shards + 1,
-        retention: formatRetention(retentionOf(flags, reloading.config)),
-        shards: pool.states(),
-      }),
-    }),
-    ...targetRoutes({
-      targets: collecting.targets,
-      statuses: collecting.statuses,
-      families: collecting.families,
-      parseSelector,
+      lastReload: () => reloading.last,
       configText: () => reloading.config.shown,
-      externalUrl: external.url.href.replace(/\/$/, ''),
-      listenPort: listen.port,
+      retention: () => formatRetention(retentionOf(flags, reloading.config)),
     }),
     ...notices.routes,
     ...prometheusRoutes({
