@@ -24,7 +24,7 @@ import { snapshotName } from '#store/snapshot.ts';
 import { needsTakeover, type Takeover } from '#store/takeover/takeover.ts';
 import type { BlockThreadData } from './block-thread.ts';
 import type { ServerConfig } from './config.ts';
-import type { ServerFlags } from './flags.ts';
+import { featuresOf, type ServerFlags } from './flags.ts';
 
 /** The block thread ends when it had nothing to do for so long. */
 const THREAD_REST_MS = 10_000;
@@ -137,7 +137,16 @@ export class ServerBlocks {
       retention: retentionOf(this.#flags, config),
       blockMs: this.#flags['storage.tsdb.min-block-duration'],
       ...(maxBlockMs ? { maxBlockMs } : {}),
+      uploadsFile: this.#flags['storage.tsdb.delay-compact-file.path'],
+      overlaps: this.#flags['storage.tsdb.allow-overlapping-compaction'],
+      ...(featuresOf(this.#flags).has('delayed-compaction') ? { headDelayMs: () => this.#headDelay() } : {}),
     };
+  }
+
+  /** Servers that began together do not compact together. */
+  #headDelay(): number {
+    const percent = this.#flags['storage.tsdb.delayed-compaction.max-percent'];
+    return systemRandom.next() * (percent / 100) * this.#flags['storage.tsdb.min-block-duration'];
   }
 
   /** Puts the data folder in order; shards may open it afterwards. */

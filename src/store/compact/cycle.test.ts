@@ -164,3 +164,33 @@ for (const shards of [1, 2]) {
     for (const store of stores) await store.close();
   });
 }
+
+test('a head that is due may wait before it is cut, and only once for several blocks', async (t) => {
+  const folder = mkdtempSync(`${tmpdir()}/pharos-cycle-`);
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const clock = new SimClock(START);
+  const { stores, cycle, work } = open(folder, 1, clock, seeded(seed));
+  await Promise.all(stores.map((store) => store.ready()));
+  let asked = 0;
+  const retention = { timeMs: 0, sizeBytes: 0, percentage: 0, selectors: [] };
+  const headDelayMs = () => {
+    asked++;
+    return 5 * 60_000;
+  };
+  cycle.configure({ retention, headDelayMs });
+  const labels = labelsOf({ __name__: 'm', i: '1' });
+  await append(
+    stores,
+    Array.from({ length: 8 }, (_, hour) => ({ labels, time: START + hour * HOUR, value: hour })),
+  );
+  await cycle.run();
+  assert.equal(work.blocks().length, 0, 'it waits');
+  await clock.advance(5 * 60_000 - 1);
+  await cycle.run();
+  assert.equal(work.blocks().length, 0, 'it still waits');
+  await clock.advance(1);
+  await cycle.run();
+  assert.ok(work.blocks().length > 0, 'it was cut');
+  assert.equal(asked, 1);
+  await Promise.all(stores.map((store) => store.close()));
+});

@@ -41,6 +41,10 @@ export type CycleSettings = {
   /** Length of the first blocks; the heads' own. */
   readonly blockMs?: number;
   readonly maxBlockMs?: number;
+  readonly uploadsFile?: string;
+  readonly overlaps?: boolean;
+  /** How long to wait before a head that is due is cut; asked anew each time. */
+  readonly headDelayMs?: () => number;
 };
 
 const INTERVAL_MS = 60_000;
@@ -57,6 +61,8 @@ export class BlockCycle {
   /** One thing at a time. */
   #work: Promise<unknown> = Promise.resolve();
   #timer: Timer | undefined;
+  /** When heads that are due are cut; only the first cut of several in a row waits. */
+  #cutAt: number | undefined;
   #outOfOrderAt: number;
   /** The blocks that were there at the last look, and when that was. */
   #seen = '';
@@ -145,7 +151,13 @@ export class BlockCycle {
       const spans = (await this.#headTimes()).flatMap((times) => times.inOrder ?? []);
       const first = Math.min(...spans.map(({ min }) => min));
       const last = Math.max(...spans.map(({ max }) => max));
-      if (spans.length === 0 || last - first <= this.#blockMs * 1.5) return;
+      if (spans.length === 0 || last - first <= this.#blockMs * 1.5) {
+        this.#cutAt = undefined;
+        return;
+      }
+      const now = this.#parts.clock.monotonic();
+      this.#cutAt ??= now + (this.#settings.headDelayMs?.() ?? 0);
+      if (now < this.#cutAt) return;
       const min = floor(first, this.#blockMs);
       const range = { min, max: min + this.#blockMs - 1 };
       await this.#writeHead(range, { closes: true });
@@ -208,8 +220,13 @@ export class BlockCycle {
   }
 
   async #compact(): Promise<void> {
-    const { retention, maxBlockMs } = this.#settings;
-    const settings = { retentionMs: retention.timeMs, ...(maxBlockMs === undefined ? {} : { maxBlockMs }) };
+    const { retention, maxBlockMs, uploadsFile, overlaps } = this.#settings;
+    const settings = {
+      retentionMs: retention.timeMs,
+      ...(maxBlockMs === undefined ? {} : { maxBlockMs }),
+      ...(uploadsFile === undefined ? {} : { uploadsFile }),
+      ...(overlaps === undefined ? {} : { overlaps }),
+    };
     for (;;) {
       const done = await this.#parts.work().next(settings, { signal: this.#stop.signal });
       if (!done) return;

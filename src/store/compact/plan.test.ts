@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { nodeDisk } from '#base/disk/node.ts';
+import { silentLogger } from '#base/log.ts';
 import type { BlockMeta } from '../block/meta.ts';
 import { blockRanges, planCompaction, splitByRange } from './plan.ts';
+import { uploadedBlocks } from './uploads.ts';
 
 const HOUR = 3_600_000;
 const NAME = '01HF7XJCR0X3FD75X20PGD94Q4';
@@ -95,4 +101,28 @@ test('block lengths follow the retention', () => {
   assert.deepEqual(hours(blockRanges(0)), [2, 6, 18, 54, 162, 486]);
   assert.deepEqual(hours(blockRanges(HOUR)), [2]);
   assert.deepEqual(hours(blockRanges(365 * 24 * HOUR)), [2, 6, 18, 54, 162, 486]);
+});
+
+test('blocks of the first level wait until they are listed as uploaded; overlaps may be left alone', (t) => {
+  const file = path.join(os.tmpdir(), `uploads-${process.pid}.json`);
+  t.after(() => fs.rmSync(file, { force: true }));
+  const metas = blocks('0-20 20-40 40-60 60-80');
+  const known = () => uploadedBlocks(metas, file, nodeDisk, silentLogger).map(({ ulid }) => ulid);
+  assert.deepEqual(
+    known(),
+    metas.map(({ ulid }) => ulid),
+    'no file holds nothing up',
+  );
+  fs.writeFileSync(file, JSON.stringify({ version: 1, uploaded: ['0-20', '40-60'] }));
+  assert.deepEqual(known(), ['0-20'], 'none is merged past one that waits');
+  fs.writeFileSync(file, '{"uploaded":');
+  assert.equal(known().length, 4);
+  fs.writeFileSync(file, '{}');
+  assert.deepEqual(known(), []);
+  metas[0] = { ...metas[0]!, compaction: { ...metas[0]!.compaction, level: 2 } };
+  assert.deepEqual(known(), ['0-20'], 'higher levels do not wait');
+
+  const overlapping = blocks('0-20 10-30 40-60');
+  assert.equal(planCompaction('data', overlapping, [20, 60], NAME)?.reason, 'overlap');
+  assert.equal(planCompaction('data', overlapping, [20, 60], NAME, { overlaps: false }), undefined);
 });

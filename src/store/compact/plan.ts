@@ -59,11 +59,12 @@ export function planCompaction(
   metas: readonly BlockMeta[],
   ranges: readonly number[],
   ulid: string,
+  { overlaps = true }: { readonly overlaps?: boolean } = {},
 ): CompactionPlan | undefined {
   // Blocks out of a partial view of a head are merged only with their kind.
   for (const group of ['', 'from-stale-series', 'from-selected-series']) {
     const blocks = metas.filter((meta) => kindOf(meta) === group).sort((a, b) => a.minTime - b.minTime);
-    const found = planGroup(blocks, ranges);
+    const found = planGroup(blocks, ranges, overlaps);
     if (!found) continue;
     const { reason, chosen } = found;
     const merged = mergedMeta(ulid, chosen);
@@ -78,8 +79,8 @@ const kindOf = (meta: BlockMeta): string =>
 
 type Found = { readonly reason: CompactionReason; readonly chosen: readonly BlockMeta[] };
 
-function planGroup(blocks: readonly BlockMeta[], ranges: readonly number[]): Found | undefined {
-  const overlapping = firstOverlap(blocks);
+function planGroup(blocks: readonly BlockMeta[], ranges: readonly number[], overlaps: boolean): Found | undefined {
+  const overlapping = overlaps ? firstOverlap(blocks) : [];
   if (overlapping.length > 0) return { reason: 'overlap', chosen: overlapping };
   // The newest block stays as it is, so that backups find every block for a while.
   const settled = blocks.slice(0, -1);

@@ -23,6 +23,7 @@ import { linkBlock, SNAPSHOTS_FOLDER } from '../snapshot.ts';
 import { needsTakeover, type Takeover, takeOver } from '../takeover/takeover.ts';
 import { type CompactionResult, cleanFolder, compact, markDeletable, removeBlocks } from './compact.ts';
 import { blockRanges, planCompaction, planHead, planRewrite } from './plan.ts';
+import { uploadedBlocks } from './uploads.ts';
 
 export type WorkParts = {
   readonly disk: Disk;
@@ -42,6 +43,15 @@ export type HeadWork = {
   readonly snapshot?: string;
 };
 
+export type NextSettings = {
+  readonly retentionMs: number;
+  readonly maxBlockMs?: number;
+  /** Lists the blocks that were uploaded; those of level 1 that it does not list wait. */
+  readonly uploadsFile?: string;
+  /** Whether blocks that overlap are merged. */
+  readonly overlaps?: boolean;
+};
+
 export type BlockInfo = BlockMeta & { readonly sizeBytes: number };
 export type Done = CompactionResult & { readonly reason: string; readonly durationMs: number };
 
@@ -51,10 +61,7 @@ export type BlockWork = {
   prepare(argument: undefined, signal?: AbortSignal): Takeover | undefined;
   writeHead(work: HeadWork, signal?: AbortSignal): Done;
   /** Carries out the next compaction, if one is due. */
-  next(
-    settings: { readonly retentionMs: number; readonly maxBlockMs?: number },
-    signal?: AbortSignal,
-  ): Done | undefined;
+  next(settings: NextSettings, signal?: AbortSignal): Done | undefined;
   /** Drops and rewrites what retention asks for. */
   retain(
     request: { readonly settings: RetentionSettings; readonly otherBytes: number },
@@ -146,8 +153,10 @@ export function blockWork(parts: WorkParts): BlockWork {
       return run(snapshot === undefined ? plan : { ...plan, reason: 'snapshot' }, signal);
     },
 
-    next({ retentionMs, maxBlockMs }, signal) {
-      const plan = planCompaction(folder, metas(), blockRanges(retentionMs, undefined, maxBlockMs), ulid());
+    next({ retentionMs, maxBlockMs, uploadsFile = '', overlaps = true }, signal) {
+      const all = metas();
+      const known = uploadsFile === '' ? all : uploadedBlocks(all, uploadsFile, disk, logger);
+      const plan = planCompaction(folder, known, blockRanges(retentionMs, undefined, maxBlockMs), ulid(), { overlaps });
       return plan && run(plan, signal);
     },
 
