@@ -219,6 +219,7 @@ test('what is older than any head takes is backfilled into blocks, alerts are ex
 `,
   );
   fs.writeFileSync(path.join(folder, 'p.yml'), 'rule_files: [rules.yml]\n');
+  fs.writeFileSync(path.join(folder, 'am.yml'), 'route: {receiver: mine}\nreceivers: [{name: mine}]\n');
   const base = `http://127.0.0.1:${await freePort()}`;
   start(t, PHAROS, [
     'up',
@@ -227,6 +228,7 @@ test('what is older than any head takes is backfilled into blocks, alerts are ex
     `--web.listen-address=${new URL(base).host}`,
     '--storage.shards=2',
     '--alertmanager.alerts.per-alertname-limit=7',
+    `--alertmanager.config.file=${folder}/am.yml`,
   ]);
   await eventually('the server is ready', () => get(`${base}/-/ready`));
   const range = `start=${from / 1000}&end=${from / 1000 + 3 * 3600}`;
@@ -261,4 +263,5 @@ test('what is older than any head takes is backfilled into blocks, alerts are ex
   const page = await get(`${base}${new URL(url).pathname}`);
   assert.ok(page?.includes(`id="${new URL(url).hash.slice(1)}"`), url);
   assert.match((await get(`${base}/metrics`)) ?? '', /^alertmanager_alerts_per_alert_limit 7$/m);
+  assert.match((await get(`${base}/alertmanager/api/v2/status`)) ?? '', /receiver: mine/);
 });

@@ -173,7 +173,10 @@ export class Alertmanager implements AlertSink {
     );
     this.alerts = new AlertStore(options.alertsPerName);
     for (const alert of this.#journals.alerts.values()) this.alerts.put(alert, clock.now());
-    this.alerts.subscribe((alert) => this.#unsaved.set(alert.fingerprint, alert));
+    this.alerts.subscribe((alert, isNew) => {
+      this.#unsaved.set(alert.fingerprint, alert);
+      if (isNew) this.#record({ type: 'alert_created', alert });
+    });
     this.#unsaved.clear();
     this.#metrics = alertmanagerMetrics(registry, options.features, this.#figures());
     this.#timers.push(
@@ -317,9 +320,7 @@ export class Alertmanager implements AlertSink {
     const endsAt = alert.endsAt === 0 ? now + (this.config?.global.resolve_timeout ?? 300_000) : alert.endsAt;
     const known = { ...alert, endsAt, updatedAt: now, timedOut };
     this.#metrics.received(endsAt <= now ? 'resolved' : 'firing').add();
-    const size = this.alerts.size;
     const stored = this.alerts.put(known, now);
-    if (stored && this.alerts.size > size) this.#record({ type: 'alert_created', alert: stored });
     if (!stored) this.#metrics.limited(alertName(alert)).add();
     else if (this.#isNews(stored, now)) this.#save(stored);
     // Once for all alerts of a request.

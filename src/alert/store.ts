@@ -52,7 +52,8 @@ export function mergeAlerts(first: KnownAlert, second: KnownAlert, now: number):
   return { ...younger, startsAt, endsAt };
 }
 
-export type AlertListener = (alert: KnownAlert) => void;
+/** `isNew`: nothing was known of it before. */
+export type AlertListener = (alert: KnownAlert, isNew: boolean) => void;
 
 export class AlertStore {
   readonly #alerts = new Map<string, KnownAlert>();
@@ -85,7 +86,7 @@ export class AlertStore {
         (alert.startsAt > known.startsAt && alert.startsAt < known.endsAt));
     const merged = overlaps ? mergeAlerts(known, alert, now) : alert;
     this.#alerts.set(key, merged);
-    for (const listener of this.#listeners) listener(merged);
+    for (const listener of this.#listeners) listener(merged, !known);
     return merged;
   }
 
@@ -99,7 +100,7 @@ export class AlertStore {
 
   /** Calls back for each alert that is known and each that comes; returns how to stop that. */
   subscribe(listener: AlertListener): () => void {
-    for (const alert of this.#alerts.values()) listener(alert);
+    for (const alert of this.#alerts.values()) listener(alert, false);
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

@@ -47,7 +47,10 @@ export const boxJobs = (address: string, prefix: string): string => `  - job_nam
 
 /** The alertmanager's flags, which `up` takes under names of their own. */
 function alertmanagerSettings(flags: FlagValues<typeof BOX_FLAGS>): AlertmanagerSettings {
-  const own = Object.entries(flags).map(([name, value]) => [name.replace(/^alertmanager\./, ''), value]);
+  const prefix = 'alertmanager.';
+  const own = Object.entries(flags)
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, value]) => [name.slice(prefix.length), value]);
   return Object.fromEntries(own) as AlertmanagerSettings;
 }
 
