@@ -231,13 +231,24 @@ export function closeLate(slot: u32): usize {
 
 /**
  * Chunks of a series that touch [min, max], in order of their first sample, open ones included: (address, length, encoding, first,
- * last) as 4 + 4 + 8 + 8 + 8 bytes at `out`. The out-of-order buffer is encoded at `late` (1024 bytes). Returns how many, or
+ * last) as 4 + 4 + 8 + 8 + 8 bytes at `out`; with `onlyLate` closed ones that came out of order. The out-of-order buffer is encoded at `late` (1024 bytes). Returns how many, or
  * -1 if there are more than `room`.
  */
-export function chunksOf(slot: u32, min: f64, max: f64, out: usize, room: u32, state: usize, late: usize): i32 {
+export function chunksOf(
+  slot: u32,
+  min: f64,
+  max: f64,
+  out: usize,
+  room: u32,
+  state: usize,
+  late: usize,
+  onlyLate: bool,
+): i32 {
   const row = rowOf(slot);
   let count: u32 = 0;
-  for (let chunk = <usize>load<u32>(row, R_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT)) {
+  let first = <usize>load<u32>(row, R_FIRST);
+  if (onlyLate) first = 0;
+  for (let chunk = first; chunk; chunk = <usize>load<u32>(chunk, C_NEXT)) {
     const from = <f64>load<i64>(chunk, C_MIN);
     const to = <f64>load<i64>(chunk, C_MAX);
     if (to < min || from > max) continue;
@@ -245,7 +256,7 @@ export function chunksOf(slot: u32, min: f64, max: f64, out: usize, room: u32, s
     entry(out, count++, chunk + C_BYTES, load<u32>(chunk, C_LENGTH), load<u8>(chunk, C_ENCODING), from, to);
   }
   const encoding = load<u8>(row, R_ENCODING);
-  if (encoding == 1 || encoding == 4) {
+  if (!onlyLate && (encoding == 1 || encoding == 4)) {
     const from = <f64>load<i64>(row, R_MIN_TIME);
     const to = <f64>load<i64>(row, X_LAST_TIME);
     if (to >= min && from <= max) {
@@ -262,7 +273,7 @@ export function chunksOf(slot: u32, min: f64, max: f64, out: usize, room: u32, s
     entry(out, count++, chunk + C_BYTES, load<u32>(chunk, C_LENGTH), load<u8>(chunk, C_ENCODING), from, to);
   }
   const buffered = <u32>load<u16>(row, R_OOO_COUNT);
-  if (buffered) {
+  if (buffered && !onlyLate) {
     const list = <usize>load<u32>(row, R_OOO_OPEN);
     const from = <f64>load<i64>(list);
     const to = <f64>load<i64>(list + (<usize>(buffered - 1) << 4));

@@ -300,9 +300,9 @@ export class ShardStore implements Appender, ShardSource {
     return { min: start, max: start + chunkRangeMs - 1 };
   }
 
-  /** The head for who writes a block of it. */
-  source(): Promise<HeadSource> {
-    return HeadSource.create(this.head);
+  /** The head, or what came out of order, for who writes a block of it. */
+  source(onlyLate = false): Promise<HeadSource> {
+    return HeadSource.create(this.head, onlyLate);
   }
 
   /** Everything before `min` is in blocks: drops it from the head and the log. */

@@ -175,7 +175,7 @@ export class BlockCycle {
       shards.map(async (shard, i) => {
         // The same names each time, so that what a failure leaves behind is overwritten.
         const path = `${folder}/${PARTS_FOLDER}/${i}`;
-        await shard.writePart({ path, range, closes });
+        await shard.writePart({ path, range, closes, onlyLate: outOfOrder });
         return path;
       }),
     );

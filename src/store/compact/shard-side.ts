@@ -22,7 +22,13 @@ export type HeadTimes = {
 export type ShardSide = {
   headTimes(): Promise<HeadTimes>;
   /** Writes the part of this shard; with `closes`, nothing older than the range's end is taken in order from now on. */
-  writePart(request: { readonly path: string; readonly range: TimeRange; readonly closes: boolean }): Promise<number>;
+  writePart(request: {
+    readonly path: string;
+    readonly range: TimeRange;
+    readonly closes: boolean;
+    /** Only what came out of order, before `beginOutOfOrder`: the rest becomes a block in its own time. */
+    readonly onlyLate: boolean;
+  }): Promise<number>;
   truncateHead(before: number): Promise<void>;
   beginOutOfOrder(): Promise<number>;
   endOutOfOrder(epoch: number): Promise<void>;
@@ -47,11 +53,11 @@ export function shardSide(store: ShardStore, disk: Disk): ShardSide {
         logBytes: store.logBytes,
       };
     },
-    async writePart({ path, range, closes }) {
+    async writePart({ path, range, closes, onlyLate }) {
       await store.ready();
       disk.makeFolder(dirname(path));
       if (closes) store.head.minValidTime = Math.max(store.head.minValidTime, range.max + 1);
-      const steps = writePart(disk, path, await store.source(), range);
+      const steps = writePart(disk, path, await store.source(onlyLate), range);
       for (;;) {
         const step = steps.next();
         if (step.done) return step.value;

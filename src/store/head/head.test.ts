@@ -10,6 +10,8 @@ import { compareLabels, formatLabels, type Labels, labelsOf } from '#model/label
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import { Registry } from '#model/registry.ts';
 import { setStale } from '#model/value.ts';
+import { decodeChunk } from '../codec/chunk.ts';
+import { SampleColumns } from '../codec/samples.ts';
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from '../options.ts';
 import { openShardStore, type ShardStore } from '../shard.ts';
 import { ALL_TIME, batchOf, contents, newMemory, type Row } from '../shard-twin.ts';
@@ -480,4 +482,19 @@ test('the head is handed to compaction in label order, however many series it ha
   await store.append(batchOf([row('z', NOW + HOUR, 1)]));
   await store.truncate(NOW + 1);
   assert.throws(() => walk.next(), { code: 'head_changed' });
+});
+
+test('a block of what came out of order has nothing else', async () => {
+  const store = await open({ outOfOrderWindowMs: HOUR });
+  const late = [1, 3, 5].map((minute) => NOW - minute * 60_000 - 7);
+  for (let step = 40; step >= 0; step--) await store.append(batchOf([row('a', NOW - step * 15_000, step)]));
+  await store.append(batchOf([row('b', NOW, 1), ...late.map((time) => row('a', time, -1))]));
+  store.beginOutOfOrder();
+  await store.append(batchOf([row('a', late[0]! + 1, -2)]));
+  const found = [...(await store.source(true)).series(ALL_TIME)].map(({ labels, chunks }) => {
+    const samples = new SampleColumns();
+    for (const { encoding, bytes } of chunks) decodeChunk(encoding, bytes, samples);
+    return [formatLabels(labels), ...samples.timestamps.subarray(0, samples.length)];
+  });
+  assert.deepEqual(found, [['a', ...late.toSorted()]], 'what came after the beginning waits for the next block');
 });

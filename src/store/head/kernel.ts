@@ -68,7 +68,16 @@ export type StoreKernel = {
   ): number;
   closeChunk(slot: number): number;
   closeLate(slot: number): number;
-  chunksOf(slot: number, min: number, max: number, out: number, room: number, state: number, late: number): number;
+  chunksOf(
+    slot: number,
+    min: number,
+    max: number,
+    out: number,
+    room: number,
+    state: number,
+    late: number,
+    onlyLate: number,
+  ): number;
   truncateRows(from: number, to: number, min: number, epoch: number, dead: number): void;
   oldestSegment(from: number, to: number): number;
   pinnedRows(from: number, to: number, segment: number, out: number): number;

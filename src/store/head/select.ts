@@ -72,9 +72,10 @@ function loadChunks(
   slot: number,
   range: TimeRange,
   into: Reading,
+  onlyLate = false,
 ): { address: number; bytes: number } | undefined {
   const { kernel } = head.memory;
-  const { list, count, room } = chunksIn(head, slot, range);
+  const { list, count, room } = chunksIn(head, slot, range, onlyLate);
   if (count + 1 > into.addresses.length) Object.assign(into, newChunkList((count + 1) * 2));
   let { u32, f64 } = head.memory.shard;
   for (let i = 0; i < count; i++) {
@@ -87,7 +88,7 @@ function loadChunks(
   }
   if (room > 0) kernel.slabRelease(list, room);
   into.count = count;
-  const open = head.histograms.count > 0 ? head.histograms.chunk(slot) : undefined;
+  const open = head.histograms.count > 0 && !onlyLate ? head.histograms.chunk(slot) : undefined;
   if (!open || open.minTime > range.max || open.maxTime < range.min) return undefined;
   head.memory.ahead(open.bytes.length * 2);
   const address = kernel.slabAlloc(open.bytes.length) >>> 0;
@@ -98,10 +99,15 @@ function loadChunks(
 }
 
 /** The kernel's list of a series' chunks; one that is too long for the fixed area is in a block of `room` bytes to be released. */
-function chunksIn(head: Head, slot: number, range: TimeRange): { list: number; count: number; room: number } {
+function chunksIn(
+  head: Head,
+  slot: number,
+  range: TimeRange,
+  onlyLate: boolean,
+): { list: number; count: number; room: number } {
   const { kernel, areas } = head.memory;
   const find = (list: number, entries: number) =>
-    kernel.chunksOf(slot, range.min, range.max, list, entries, areas.state, areas.lateChunk);
+    kernel.chunksOf(slot, range.min, range.max, list, entries, areas.state, areas.lateChunk, onlyLate ? 1 : 0);
   let count = find(areas.chunks, CHUNK_ENTRIES);
   if (count >= 0) return { list: areas.chunks, count, room: 0 };
   for (let entries = CHUNK_ENTRIES * 4; ; entries *= 4) {
@@ -136,22 +142,27 @@ export class HeadSource implements SeriesChunkSource {
   readonly #head: Head;
   readonly #runs: readonly Uint32Array[];
   readonly #removals: number;
+  readonly #onlyLate: boolean;
 
-  private constructor(head: Head, runs: readonly Uint32Array[]) {
+  private constructor(head: Head, runs: readonly Uint32Array[], onlyLate: boolean) {
     this.#head = head;
+    this.#onlyLate = onlyLate;
     this.#runs = runs;
     this.#removals = head.table.removals;
   }
 
-  /** Fixes the series and sorts them, in slices; samples that come into the range later are seen nonetheless. */
-  static async create(head: Head): Promise<HeadSource> {
+  /**
+   * Fixes the series and sorts them, in slices; samples that come into the range later are seen nonetheless. With `onlyLate` only
+   * chunks of out-of-order samples are there.
+   */
+  static async create(head: Head, onlyLate = false): Promise<HeadSource> {
     const runs: Uint32Array[] = [];
     await inSlices(head.table.counts().slots, RUN_SLOTS, (from, to) => {
       const slots: number[] = [];
       for (let slot = from; slot < to; slot++) if (head.table.isAlive(slot)) slots.push(slot);
       if (slots.length > 0) runs.push(head.table.sort(Uint32Array.from(slots)));
     });
-    return new HeadSource(head, runs);
+    return new HeadSource(head, runs, onlyLate);
   }
 
   get range(): TimeRange {
@@ -166,7 +177,7 @@ export class HeadSource implements SeriesChunkSource {
       deleted: [] as readonly TimeRange[],
     });
     for (const slot of this.#merged()) {
-      const room = loadChunks(head, slot, range, reading);
+      const room = loadChunks(head, slot, range, reading, this.#onlyLate);
       const chunks: EncodedChunk[] = [];
       const u8 = head.memory.shard.u8;
       for (let i = 0; i < reading.count; i++) {
