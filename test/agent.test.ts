@@ -50,12 +50,14 @@ remote_write:
   await first.stop('SIGKILL');
   const killedAt = Date.now();
 
-  start(t, prometheus.path, [
-    `--config.file=${folder}/empty.yml`,
-    `--storage.tsdb.path=${folder}/remote`,
-    `--web.listen-address=127.0.0.1:${remotePort}`,
-    '--web.enable-remote-write-receiver',
-  ]);
+  const startRemote = () =>
+    start(t, prometheus.path, [
+      `--config.file=${folder}/empty.yml`,
+      `--storage.tsdb.path=${folder}/remote`,
+      `--web.listen-address=127.0.0.1:${remotePort}`,
+      '--web.enable-remote-write-receiver',
+    ]);
+  const remote = startRemote();
   const again = startAgent();
   const ups = async () => {
     const query = `up{job="agent"}[10m]`;
@@ -75,6 +77,27 @@ remote_write:
     assert.ok(hole < 5000, `${hole} ms between samples ${i - 1} and ${i} of ${before.length}`);
   }
   assert.ok(before.length >= 2, `${before.length} samples from before the kill`);
+
+  // The remote goes and comes back on its own data: what was scraped meanwhile arrives, in order, next to what it had.
+  await remote.stop('SIGKILL');
+  const goneAt = Date.now();
+  await eventually('scrapes pile up', async () => (await pending()) > 20 * once);
+  const backAt = Date.now();
+  startRemote();
+  const later = await eventually('samples of the outage and after it', async () => {
+    const all = await ups();
+    return all.some((time) => time > backAt + 1000) ? all : undefined;
+  });
+  const during = later.filter((time) => time > goneAt - 2000 && time < backAt + 1000);
+  assert.ok(during.length >= 10, `${during.length} samples around the outage`);
+  for (let i = 1; i < during.length; i++) {
+    const hole = during[i]! - during[i - 1]!;
+    assert.ok(hole < 2000, `${hole} ms between samples ${i - 1} and ${i} of ${during.length} around the outage`);
+  }
+  const failed = /^prometheus_remote_storage_samples_failed_total\S* (\d+)/m.exec(
+    (await get(`${agentUrl}/metrics`)) ?? '',
+  );
+  assert.equal(failed?.[1], '0', 'nothing was refused');
   assert.equal(await again.stop('SIGTERM'), 0, again.output());
 });
 

@@ -6,8 +6,13 @@ import type { Exemplar, Metadata } from '#model/batch.ts';
 import type { Labels } from '#model/labels.ts';
 import { ProtoReader, ProtoWriter } from '#wire/protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from '#wire/remote/histogram.ts';
-import { METRIC_TYPES } from '#wire/remote/sink.ts';
-import { readPairs, writePairs } from '#wire/remote/write-v1.ts';
+import {
+  readExemplarFields,
+  readMetadataFields,
+  readPairs,
+  writeMetadataFields,
+  writePairs,
+} from '#wire/remote/write-v1.ts';
 
 const SERIES = 1;
 const IDS = 2;
@@ -88,10 +93,7 @@ export class RecordWriter {
 
   metadata(family: string, metadata: Metadata): void {
     const at = this.#writer.begin(METADATA);
-    this.#writer.varint(1, METRIC_TYPES.indexOf(metadata.type));
-    this.#writer.string(2, family);
-    this.#writer.string(4, metadata.help);
-    this.#writer.string(5, metadata.unit);
+    writeMetadataFields(this.#writer, family, metadata);
     this.#writer.end(at);
   }
 
@@ -320,36 +322,21 @@ function readQueuedHistogram(reader: ProtoReader): { id: number; histogram: Sent
 function readExemplar(reader: ProtoReader): { id: number; exemplar: Exemplar } {
   const outer = reader.open();
   const start = reader.pos;
-  const labels = readPairs(reader, 4);
-  reader.pos = start;
   let id = 0;
-  let value = 0;
-  let timestamp = 0;
   while (reader.more()) {
     const tag = reader.tag();
     if (tag >>> 3 === 1) id = reader.uint32();
-    else if (tag >>> 3 === 2) value = reader.double();
-    else if (tag >>> 3 === 3) timestamp = reader.int64();
     else reader.skip(tag);
   }
+  reader.pos = start;
+  const exemplar = readExemplarFields(reader, 4);
   reader.close(outer);
-  return { id, exemplar: { labels, value, timestamp } };
+  return { id, exemplar };
 }
 
 function readMetadata(reader: ProtoReader): { family: string; metadata: Metadata } {
   const outer = reader.open();
-  let type = 0;
-  let family = '';
-  let help = '';
-  let unit = '';
-  while (reader.more()) {
-    const tag = reader.tag();
-    if (tag >>> 3 === 1) type = reader.int32();
-    else if (tag >>> 3 === 2) family = reader.string();
-    else if (tag >>> 3 === 4) help = reader.string();
-    else if (tag >>> 3 === 5) unit = reader.string();
-    else reader.skip(tag);
-  }
+  const read = readMetadataFields(reader);
   reader.close(outer);
-  return { family, metadata: { type: METRIC_TYPES[type] ?? 'unknown', help, unit } };
+  return read;
 }

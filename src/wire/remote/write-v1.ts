@@ -1,7 +1,7 @@
 // Remote write 1.0: prometheus.WriteRequest. The decoder is the reference for kernel/remote.ts, which does the same without
 // building strings, and takes over whenever that meets something unusual.
 
-import type { Metadata } from '#model/batch.ts';
+import type { Exemplar, Metadata } from '#model/batch.ts';
 import type { Labels } from '#model/labels.ts';
 import { ProtoReader, ProtoWriter } from '../protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from './histogram.ts';
@@ -127,8 +127,13 @@ export function readPairs(reader: ProtoReader, field: number): string[] {
 }
 
 function readExemplar(reader: ProtoReader, sink: WriteSink): void {
+  sink.exemplar(readExemplarFields(reader, 1));
+}
+
+/** An exemplar whose labels are in a field of this number; the caller has opened its message. */
+export function readExemplarFields(reader: ProtoReader, labelsField: number): Exemplar {
   const start = reader.pos;
-  const labels = readPairs(reader, 1);
+  const labels = readPairs(reader, labelsField);
   reader.pos = start;
   let value = 0;
   let timestamp = 0;
@@ -138,10 +143,16 @@ function readExemplar(reader: ProtoReader, sink: WriteSink): void {
     else if (tag >>> 3 === 3) timestamp = reader.int64();
     else reader.skip(tag);
   }
-  sink.exemplar({ labels, value, timestamp });
+  return { labels, value, timestamp };
 }
 
 function readMetadata(reader: ProtoReader, sink: WriteSink): void {
+  const { family, metadata } = readMetadataFields(reader);
+  sink.metadata(family, metadata);
+}
+
+/** The fields of a MetricMetadata; the caller has opened the message. */
+export function readMetadataFields(reader: ProtoReader): { readonly family: string; readonly metadata: Metadata } {
   let type = 0;
   let family = '';
   let help = '';
@@ -154,7 +165,14 @@ function readMetadata(reader: ProtoReader, sink: WriteSink): void {
     else if (tag >>> 3 === 5) unit = reader.string();
     else reader.skip(tag);
   }
-  sink.metadata(family, { type: METRIC_TYPES[type] ?? 'unknown', help, unit });
+  return { family, metadata: { type: METRIC_TYPES[type] ?? 'unknown', help, unit } };
+}
+
+export function writeMetadataFields(writer: ProtoWriter, family: string, metadata: Metadata): void {
+  writer.varint(1, METRIC_TYPES.indexOf(metadata.type));
+  writer.string(2, family);
+  writer.string(4, metadata.help);
+  writer.string(5, metadata.unit);
 }
 
 /** Builds requests of version 1.0, a series at a time. */
@@ -198,10 +216,7 @@ export class WriteV1Encoder {
   metadata(family: string, metadata: Metadata): void {
     this.#close();
     const at = this.#writer.begin(3);
-    this.#writer.varint(1, METRIC_TYPES.indexOf(metadata.type));
-    this.#writer.string(2, family);
-    this.#writer.string(4, metadata.help);
-    this.#writer.string(5, metadata.unit);
+    writeMetadataFields(this.#writer, family, metadata);
     this.#writer.end(at);
   }
 
