@@ -24,9 +24,8 @@ function grafana() {
     clock: systemClock,
     logger: silentLogger,
   });
-  const router = new Router(
-    grafanaRoutes({ library, sources: new Sources(nodeDisk, `${folder}/sources.json`), version: '1' }),
-  );
+  const sources = new Sources(nodeDisk, `${folder}/sources.json`);
+  const router = new Router(grafanaRoutes({ library, sources, version: '1' }));
   const call = async (method: string, address: string, body?: unknown) => {
     const [at = '', query = ''] = address.split('?');
     const match = router.find(method, at);
@@ -46,11 +45,11 @@ function grafana() {
     const answer = await match.route.handler(request);
     return { status: answer.status, json: JSON.parse(String(answer.body)), role: match.route.role };
   };
-  return { call, close: () => fs.rmSync(folder, { recursive: true }) };
+  return { call, sources, close: () => fs.rmSync(folder, { recursive: true }) };
 }
 
 test('health, data source, dashboards by both ways, search', async () => {
-  const { call, close } = grafana();
+  const { call, sources, close } = grafana();
   assert.equal((await call('GET', '/api/health')).json.database, 'ok');
   const source = {
     name: 'prometheus',
@@ -72,6 +71,12 @@ test('health, data source, dashboards by both ways, search', async () => {
   );
   assert.doesNotMatch(JSON.stringify(listed.json), /hush/);
   assert.equal((await call('GET', `/api/datasources/${added.json.id}`)).json.uid, 'prometheus');
+
+  const headers = { jsonData: { httpHeaderName1: 'X-Scope' }, secureJsonData: { httpHeaderValue1: 'team' } };
+  const moved = { ...source, url: 'http://other:9090', ...headers, secureJsonData: headers.secureJsonData };
+  assert.equal((await call('PUT', `/api/datasources/${added.json.id}`, moved)).json.message, 'Datasource updated');
+  const kept = sources.find('prometheus')!;
+  assert.deepEqual([kept.url, kept.password, kept.headers], ['http://other:9090', 'hush', { 'X-Scope': 'team' }]);
 
   const stats = {
     id: null,

@@ -6,6 +6,7 @@ import { importDashboard } from '#view/grafana/import.ts';
 import { SOURCE_KINDS } from '#view/grafana/queries.ts';
 import type { Library } from '#view/library.ts';
 import type { Dashboard, Text } from '#view/model.ts';
+import { withKeptSecrets } from '#view/sources/probe.ts';
 import { readSource, SELF, type Source, type Sources } from '#view/sources/source.ts';
 import { toUid } from '#view/uid.ts';
 import { type HttpRequest, type HttpResponse, json, type Route } from './http.ts';
@@ -67,8 +68,21 @@ function fromGrafana(body: Record<string, unknown>, uid?: string): Source {
     user: (body.basicAuth ? body.basicAuthUser : body.user) || undefined,
     password: secure.basicAuthPassword ?? secure.password ?? body.basicAuthPassword ?? body.password ?? undefined,
     database: body.database || data.database || undefined,
+    headers: headersFrom(data, secure),
+    timeoutMs: Number(data.timeout) > 0 ? Number(data.timeout) * 1000 : undefined,
     isDefault: body.isDefault === true,
   });
+}
+
+/** `httpHeaderName1` beside the secret `httpHeaderValue1`, and so on. */
+function headersFrom(
+  data: Record<string, unknown>,
+  secure: Record<string, unknown>,
+): Record<string, string> | undefined {
+  const headers = Object.keys(data)
+    .filter((key) => /^httpHeaderName\d+$/.test(key))
+    .map((key) => [String(data[key]), String(secure[key.replace('Name', 'Value')] ?? '')]);
+  return headers.length > 0 ? Object.fromEntries(headers) : undefined;
 }
 
 export function grafanaRoutes({ library, sources, version }: GrafanaOptions): Route[] {
@@ -101,10 +115,10 @@ export function grafanaRoutes({ library, sources, version }: GrafanaOptions): Ro
     const wanted = request.params.id!;
     const known = sources.all().find((one) => one.uid === wanted || String(idOf(one.uid)) === wanted);
     if (!known) return message('Data source not found', 404);
-    const source = fromGrafana(await readJson(request), known.uid);
-    sources.put(
-      source.password === undefined && known.password !== undefined ? { ...source, password: known.password } : source,
-    );
+    const given = fromGrafana(await readJson(request), known.uid);
+    // As in Grafana, secrets that are not sent stay, wherever the source moves.
+    const source = withKeptSecrets(given, { ...known, url: given.url, kind: given.kind });
+    sources.put(source);
     return json({
       id: idOf(source.uid),
       message: 'Datasource updated',

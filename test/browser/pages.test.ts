@@ -108,6 +108,29 @@ test('Chinese, dark, narrow', { skip }, async () => {
   await close();
 });
 
+const NARROW = [
+  '/',
+  '/query?g0.expr=up',
+  '/metric-browser?metric=up',
+  '/alerts',
+  '/rules',
+  '/silences',
+  '/data-sources',
+  '/d/pharos',
+];
+
+test('no page scrolls sideways on a narrow screen, in both languages', { skip }, async (t) => {
+  for (const address of NARROW)
+    for (const locale of ['en-US', 'zh-CN'])
+      await t.test(`${address} ${locale}`, async () => {
+        const { page, close } = await visit(address, { locale, viewport: { width: 390, height: 800 } });
+        await page.waitForSelector('h1');
+        await page.waitForLoadState('networkidle');
+        assert.equal(await page.evaluate('Math.max(0, document.documentElement.scrollWidth - window.innerWidth)'), 0);
+        await close();
+      });
+});
+
 test('a dashboard is imported, edited, saved, and has versions', { skip }, async () => {
   const { page, faults, close } = await visit('/dashboards');
   await page.getByRole('button', { name: 'Import' }).click();

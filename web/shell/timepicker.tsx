@@ -89,7 +89,7 @@ export function TimePicker(props: {
   const move = (shift: (span: Span) => Span) => props.onRange(absolute(shift(resolveRange(props.range, Date.now()))));
   const half = (span: Span) => (span.toMs - span.fromMs) / 2;
   return (
-    <Group gap={4} wrap="nowrap" className="no-print">
+    <Group gap={4} className="no-print">
       <Tooltip label={t('Earlier')}>
         <ActionIcon
           variant="default"
@@ -175,6 +175,7 @@ export function TimePicker(props: {
       </Tooltip>
       <Tooltip label={t('Wider')}>
         <ActionIcon
+          className="wide-only"
           variant="default"
           size={34}
           aria-label={t('Wider')}
