@@ -29,6 +29,8 @@ export type PageRequest = {
   readonly accept: string;
 };
 export type ThreadRequest = PageRequest & { readonly id: number };
+/** Said once, when requests are taken. */
+export type ThreadReady = { readonly id: undefined };
 export type ThreadAnswer = RenderedPage & {
   readonly id: number;
   readonly failures: readonly Omit<Outcome, 'families'>[];
@@ -60,4 +62,6 @@ function serve({ names, flags, timeoutMs, progress }: ThreadStart): void {
     const answer: ThreadAnswer = { id, failures, contentType: page.contentType, body };
     parentPort!.postMessage(answer, [body.buffer]);
   });
+  const ready: ThreadReady = { id: undefined };
+  parentPort!.postMessage(ready);
 }

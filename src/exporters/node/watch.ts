@@ -9,7 +9,7 @@ import type { MetricFamily } from '#model/family.ts';
 import type { RenderedPage } from '#wire/exposition/write.ts';
 import { logFailures, type Outcome, renderOutcomes } from '../collector.ts';
 import type { NodeFlag } from './flags.ts';
-import type { PageRequest, ThreadAnswer, ThreadRequest, ThreadStart } from './thread.ts';
+import type { PageRequest, ThreadAnswer, ThreadReady, ThreadRequest, ThreadStart } from './thread.ts';
 
 /** Threads that may be stuck at once; beyond it, what hangs is only reported. */
 const MAX_STUCK_THREADS = 4;
@@ -24,7 +24,12 @@ export type NodeExporterOptions = {
   readonly timeoutMs: number;
 };
 
-type Thread = { readonly worker: Worker; readonly progress: Int32Array };
+type Thread = {
+  readonly worker: Worker;
+  readonly progress: Int32Array;
+  /** Resolves when it takes requests, or has failed: starting is no collector's fault and may take long on a busy host. */
+  readonly started: Promise<Error | undefined>;
+};
 
 export class NodeExporter {
   readonly names: readonly string[];
@@ -81,7 +86,9 @@ export class NodeExporter {
   }
 
   /** Undefined when the thread does not answer in time. */
-  #ask(thread: Thread, page: PageRequest): Promise<ThreadAnswer | Error | undefined> {
+  async #ask(thread: Thread, page: PageRequest): Promise<ThreadAnswer | Error | undefined> {
+    const failure = await thread.started;
+    if (failure) return failure;
     const id = this.#sequence++;
     return new Promise((resolve) => {
       // Collectors that wait (statfs) have their own limit; the thread gets a little more than that.
@@ -111,9 +118,11 @@ export class NodeExporter {
       workerData: start,
       resourceLimits: THREAD_LIMITS,
     });
-    const thread = { worker, progress };
+    const { promise: started, resolve: whenStarted } = Promise.withResolvers<Error | undefined>();
+    const thread: Thread = { worker, progress, started };
     worker.unref();
-    worker.on('message', (answer: ThreadAnswer) => {
+    worker.on('message', (answer: ThreadAnswer | ThreadReady) => {
+      if (answer.id === undefined) return whenStarted(undefined);
       this.#waiting.get(answer.id)?.(answer);
       for (const [name, stuck] of this.#stuck) {
         if (stuck !== thread) continue;
@@ -124,8 +133,9 @@ export class NodeExporter {
     });
     worker.on('error', (error) => {
       if (this.#thread === thread) this.#thread = undefined;
-      for (const finish of [...this.#waiting.values()])
-        finish(new OperatingError('thread', `the collecting thread failed: ${error.message}`));
+      const failure = new OperatingError('thread', `the collecting thread failed: ${error.message}`);
+      whenStarted(failure);
+      for (const finish of [...this.#waiting.values()]) finish(failure);
     });
     return thread;
   }
