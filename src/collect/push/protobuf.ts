@@ -1,8 +1,9 @@
 // Length-delimited protobuf (io.prometheus.client.MetricFamily) into pushed families; the numbers are the fields of that message.
 
-import type { CounterReset, Histogram, Span } from '#model/histogram.ts';
+import type { CounterReset, Histogram } from '#model/histogram.ts';
 import { FamilyError, type ParsedPage } from '#wire/families/text.ts';
 import { BYTES, ProtoReader, tagOf } from '#wire/protobuf.ts';
+import { bucketsOf, newSide, readSide, type Side } from '#wire/sides.ts';
 import type { PushedFamily, PushedValue, PushType } from './state.ts';
 
 const TYPES: readonly PushType[] = ['counter', 'gauge', 'summary', 'untyped', 'histogram', 'gaugehistogram'];
@@ -142,10 +143,8 @@ type Native = {
   zeroThreshold: number;
   zeroCount: number;
   integer: boolean;
-  positiveSpans: Span[];
-  negativeSpans: Span[];
-  positive: number[];
-  negative: number[];
+  readonly positive: Side;
+  readonly negative: Side;
 };
 
 function readHistogram(reader: ProtoReader): PushedValue {
@@ -156,10 +155,8 @@ function readHistogram(reader: ProtoReader): PushedValue {
     zeroThreshold: 0,
     zeroCount: 0,
     integer: true,
-    positiveSpans: [],
-    negativeSpans: [],
-    positive: [],
-    negative: [],
+    positive: newSide(),
+    negative: newSide(),
   };
   while (reader.more()) {
     const tag = reader.tag();
@@ -185,7 +182,7 @@ function readHistogram(reader: ProtoReader): PushedValue {
     count = floatCount;
     native.integer = false;
   }
-  const isNative = native.schema !== undefined && native.positiveSpans.length + native.negativeSpans.length > 0;
+  const isNative = native.schema !== undefined && native.positive.spans.length + native.negative.spans.length > 0;
   const value: PushedValue = { kind: 'histogram', count, sum, buckets };
   return isNative ? { ...value, native: nativeOf(native, count, sum) } : value;
 }
@@ -219,44 +216,9 @@ function readNative(reader: ProtoReader, tag: number, native: Native): boolean {
     case 8:
       native.zeroCount = reader.double();
       return true;
-    case 9:
-      native.negativeSpans.push(readSpan(reader));
-      return true;
-    case 10:
-      addDeltas(reader, tag, native.negative);
-      return true;
-    case 11:
-      reader.repeated(tag, () => native.negative.push(reader.double()));
-      return true;
-    case 12:
-      native.positiveSpans.push(readSpan(reader));
-      return true;
-    case 13:
-      addDeltas(reader, tag, native.positive);
-      return true;
-    case 14:
-      reader.repeated(tag, () => native.positive.push(reader.double()));
-      return true;
     default:
-      return false;
+      return readSide(reader, tag, 9, native.negative) || readSide(reader, tag, 12, native.positive);
   }
-}
-
-function addDeltas(reader: ProtoReader, tag: number, counts: number[]): void {
-  reader.repeated(tag, () => counts.push((counts.at(-1) ?? 0) + reader.sint64()));
-}
-
-function readSpan(reader: ProtoReader): Span {
-  let [offset, length] = [0, 0];
-  const outer = reader.open();
-  while (reader.more()) {
-    const tag = reader.tag();
-    if (tag >>> 3 === 1) offset = reader.sint32();
-    else if (tag >>> 3 === 2) length = reader.uint32();
-    else reader.skip(tag);
-  }
-  reader.close(outer);
-  return { offset, length };
 }
 
 function nativeOf(native: Native, count: number, sum: number): Histogram {
@@ -267,10 +229,10 @@ function nativeOf(native: Native, count: number, sum: number): Histogram {
     zeroCount: native.zeroCount,
     count,
     sum,
-    positiveSpans: native.positiveSpans,
-    negativeSpans: native.negativeSpans,
-    positiveBuckets: Float64Array.from(native.positive),
-    negativeBuckets: Float64Array.from(native.negative),
+    positiveSpans: native.positive.spans,
+    negativeSpans: native.negative.spans,
+    positiveBuckets: bucketsOf(native.positive, native.integer),
+    negativeBuckets: bucketsOf(native.negative, native.integer),
     counterReset: 'unknown' satisfies CounterReset,
   };
 }

@@ -6,6 +6,7 @@ import type { MetricType } from '#model/batch.ts';
 import type { Histogram, Span } from '#model/histogram.ts';
 import { type Labels, METRIC_NAME } from '#model/labels.ts';
 import { ProtoReader } from '../protobuf.ts';
+import { bucketsOf, newSide, readSide, type Side } from '../sides.ts';
 import { type EntryKind, type EntryReader, ExpositionError, NO_NAMES, type PageExemplar } from './entries.ts';
 import { ClassicHistogram } from './nhcb.ts';
 import { formatOpenMetricsFloat } from './number.ts';
@@ -54,7 +55,6 @@ type Metric = {
   positive: Side;
   negative: Side;
 };
-type Side = { spans: Span[]; deltas: number[]; counts: number[] };
 
 export class ProtobufReader implements EntryReader {
   familyName = '';
@@ -256,12 +256,8 @@ const NOTHING: Entry = {
 
 function nativeOf(metric: Metric, isGauge: boolean): Histogram {
   const integer = !(metric.countFloat > 0 || metric.zeroCountFloat > 0);
-  const buckets = ({ deltas, counts }: Side) => {
-    if (!integer) return Float64Array.from(counts);
-    let count = 0;
-    return Float64Array.from(deltas, (delta) => (count += delta));
-  };
-  const check = (side: Side, filled: Float64Array) => {
+  const buckets = (side: Side) => {
+    const filled = bucketsOf(side, integer);
     const wanted = side.spans.reduce((sum, span) => sum + span.length, 0);
     if (wanted !== filled.length) {
       throw new ExpositionError(`histogram has ${filled.length} buckets where its spans have ${wanted}`);
@@ -277,8 +273,8 @@ function nativeOf(metric: Metric, isGauge: boolean): Histogram {
     sum: metric.sum,
     positiveSpans: filledSpans(metric.positive.spans),
     negativeSpans: filledSpans(metric.negative.spans),
-    positiveBuckets: check(metric.positive, buckets(metric.positive)),
-    negativeBuckets: check(metric.negative, buckets(metric.negative)),
+    positiveBuckets: buckets(metric.positive),
+    negativeBuckets: buckets(metric.negative),
     counterReset: isGauge ? 'gauge' : 'unknown',
   };
 }
@@ -319,8 +315,8 @@ function readMetric(reader: ProtoReader): Metric {
     zeroThreshold: 0,
     zeroCount: 0,
     zeroCountFloat: 0,
-    positive: { spans: [], deltas: [], counts: [] },
-    negative: { spans: [], deltas: [], counts: [] },
+    positive: newSide(),
+    negative: newSide(),
   };
   while (reader.more()) {
     const tag = reader.tag();
@@ -409,24 +405,6 @@ function readHistogramField(reader: ProtoReader, tag: number, metric: Metric): v
     case 8:
       metric.zeroCountFloat = reader.double();
       return;
-    case 9:
-      negative.spans.push(readSpan(reader));
-      return;
-    case 10:
-      reader.repeated(tag, () => negative.deltas.push(reader.sint64()));
-      return;
-    case 11:
-      reader.repeated(tag, () => negative.counts.push(reader.double()));
-      return;
-    case 12:
-      positive.spans.push(readSpan(reader));
-      return;
-    case 13:
-      reader.repeated(tag, () => positive.deltas.push(reader.sint64()));
-      return;
-    case 14:
-      reader.repeated(tag, () => positive.counts.push(reader.double()));
-      return;
     case 15:
       metric.start = readTime(reader);
       return;
@@ -434,7 +412,7 @@ function readHistogramField(reader: ProtoReader, tag: number, metric: Metric): v
       metric.exemplars.push(readExemplar(reader));
       return;
     default:
-      reader.skip(tag);
+      if (!readSide(reader, tag, 9, negative) && !readSide(reader, tag, 12, positive)) reader.skip(tag);
   }
 }
 
@@ -450,16 +428,6 @@ function readBucket(reader: ProtoReader): Bucket {
   });
   if (float !== 0) bucket.count = float;
   return bucket;
-}
-
-function readSpan(reader: ProtoReader): Span {
-  let [offset, length] = [0, 0];
-  within(reader, (tag) => {
-    if (tag === 0x08) offset = reader.sint32();
-    else if (tag === 0x10) length = reader.uint32();
-    else reader.skip(tag);
-  });
-  return { offset, length };
 }
 
 function readPair(reader: ProtoReader): [string, string] {

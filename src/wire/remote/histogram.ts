@@ -4,6 +4,7 @@
 import { type CounterReset, CUSTOM_BUCKETS_SCHEMA, type Histogram, type Span } from '#model/histogram.ts';
 import { isStale, setStale } from '#model/value.ts';
 import { FIXED64, type ProtoReader, type ProtoWriter, VARINT } from '../protobuf.ts';
+import { bucketsOf, newSide, readSide } from '../sides.ts';
 
 export type SentHistogram = { readonly timestamp: number; readonly start: number; readonly value: Histogram };
 
@@ -18,12 +19,7 @@ export function readHistogram(reader: ProtoReader): SentHistogram {
   let count = 0;
   const sum = new Float64Array(1);
   const sumWords = new Uint32Array(sum.buffer);
-  const positiveSpans: Span[] = [];
-  const negativeSpans: Span[] = [];
-  const positive: number[] = [];
-  const negative: number[] = [];
-  const positiveCounts: number[] = [];
-  const negativeCounts: number[] = [];
+  const [positive, negative] = [newSide(), newSide()];
   const customValues: number[] = [];
   let reset = 0;
   let timestamp = 0;
@@ -54,24 +50,6 @@ export function readHistogram(reader: ProtoReader): SentHistogram {
       case 7:
         zeroCount = reader.double();
         break;
-      case 8:
-        negativeSpans.push(readSpan(reader));
-        break;
-      case 9:
-        reader.repeated(tag, () => negative.push(reader.sint64()));
-        break;
-      case 10:
-        reader.repeated(tag, () => negativeCounts.push(reader.double()));
-        break;
-      case 11:
-        positiveSpans.push(readSpan(reader));
-        break;
-      case 12:
-        reader.repeated(tag, () => positive.push(reader.sint64()));
-        break;
-      case 13:
-        reader.repeated(tag, () => positiveCounts.push(reader.double()));
-        break;
       case 14:
         reset = reader.int32();
         break;
@@ -85,7 +63,7 @@ export function readHistogram(reader: ProtoReader): SentHistogram {
         start = reader.int64();
         break;
       default:
-        reader.skip(tag);
+        if (!readSide(reader, tag, 8, negative) && !readSide(reader, tag, 11, positive)) reader.skip(tag);
     }
   }
   const value: Histogram = {
@@ -96,35 +74,14 @@ export function readHistogram(reader: ProtoReader): SentHistogram {
     count,
     sum: sum[0]!,
     ...(isStale(sum, 0) ? { stale: true } : {}),
-    positiveSpans,
-    negativeSpans,
-    positiveBuckets: integer ? fromDeltas(positive) : Float64Array.from(positiveCounts),
-    negativeBuckets: integer ? fromDeltas(negative) : Float64Array.from(negativeCounts),
+    positiveSpans: positive.spans,
+    negativeSpans: negative.spans,
+    positiveBuckets: bucketsOf(positive, integer),
+    negativeBuckets: bucketsOf(negative, integer),
     ...(schema === CUSTOM_BUCKETS_SCHEMA ? { customValues: Float64Array.from(customValues) } : {}),
     counterReset: RESETS[reset] ?? 'unknown',
   };
   return { timestamp, start, value };
-}
-
-function readSpan(reader: ProtoReader): Span {
-  const outer = reader.open();
-  let offset = 0;
-  let length = 0;
-  while (reader.more()) {
-    const tag = reader.tag();
-    if (tag >>> 3 === 1) offset = reader.sint32();
-    else if (tag >>> 3 === 2) length = reader.uint32();
-    else reader.skip(tag);
-  }
-  reader.close(outer);
-  return { offset, length };
-}
-
-function fromDeltas(deltas: readonly number[]): Float64Array {
-  const counts = new Float64Array(deltas.length);
-  let count = 0;
-  for (let i = 0; i < deltas.length; i++) counts[i] = count += deltas[i]!;
-  return counts;
 }
 
 /** Writes the fields of a histogram message that the caller has begun. */
