@@ -1,6 +1,7 @@
 // Keeps the log of a shard: commits, syncs, drops segments whose samples are in chunks, writes checkpoints, brings back what
 // earlier runs left, and stands between the head and a disk that fails.
 
+import type { Timer } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
@@ -29,6 +30,7 @@ export class LogKeeper {
   /** Why nothing is written at the moment; '' if all is well. */
   reason = '';
   #stopped = false;
+  #syncTimer: Timer | undefined;
   /** Long work on the log is done one at a time. */
   #work: Promise<void> = Promise.resolve();
   #lastSequence = 0;
@@ -192,9 +194,25 @@ export class LogKeeper {
     try {
       this.log.flush();
       if (this.#parts.options.fsyncIntervalMs === 0) this.log.sync();
+      else this.#syncSoon();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** One sync at a time, an interval after the first write that it is for; none while nothing is written. */
+  #syncSoon(): void {
+    const { clock, options } = this.#parts;
+    if (this.#syncTimer || this.#stopped || !this.log.isDirty) return;
+    this.#syncTimer = clock.after(
+      options.fsyncIntervalMs,
+      async () => {
+        await this.sync();
+        this.#syncTimer = undefined;
+        this.#syncSoon();
+      },
+      true,
+    );
   }
 
   #fail(error: unknown): void {
@@ -334,8 +352,11 @@ export class LogKeeper {
   async close(): Promise<void> {
     this.#stopped = true;
     await this.#work;
+    this.#syncTimer?.cancel();
     this.commit();
     await this.sync();
+    // That one may have been under way already.
+    if (this.log.isDirty) await this.sync();
     this.log.close();
   }
 }

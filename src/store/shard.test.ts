@@ -72,6 +72,50 @@ function walk(series: number, steps: number, seed = 3): Row[][] {
   );
 }
 
+test('what is written is synced within the interval; a store that nobody writes to does not wake up for that', async (t) => {
+  const clock = new SimClock(NOW);
+  let syncs = 0;
+  const counting = new Proxy(nodeDisk, {
+    get(disk, name) {
+      const value = Reflect.get(disk, name);
+      if (name !== 'open') return typeof value === 'function' ? value.bind(disk) : value;
+      return (...args: Parameters<typeof disk.open>) => {
+        const file = disk.open(...args);
+        const syncLater = file.syncLater.bind(file);
+        file.syncLater = () => {
+          syncs++;
+          return syncLater();
+        };
+        return file;
+      };
+    },
+  });
+  const store = openShardStore({
+    ...{ disk: counting, clock, registry: new Registry(), logger: silentLogger, memory: newMemory() },
+    ...{ folder: temporaryFolder(t), shard: 0, shards: 1, options: { ...DEFAULT_STORE_OPTIONS, maxAheadMs: 0 } },
+  });
+  await store.ready();
+  const idle = clock.pending;
+  const [first, second, third] = walk(5, 3);
+  await store.append(batchOf(first!));
+  await store.append(batchOf(second!));
+  assert.equal(clock.pending, idle + 1, 'one sync for both');
+  await clock.advance(99);
+  assert.equal(syncs, 0);
+  await clock.advance(1);
+  assert.equal(syncs, 1, 'series first');
+  const pass = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(100);
+  };
+  while (syncs < 2) await pass();
+  // Perhaps while the sync is still under way: then another one follows.
+  await store.append(batchOf(third!));
+  while (syncs < 3) await pass();
+  while (clock.pending > idle) await pass();
+  await store.close();
+});
+
 test('what was appended is read back, before and after a restart without a goodbye', async (t) => {
   const folder = temporaryFolder(t);
   const batches = walk(50, 300);

@@ -106,10 +106,7 @@ export class ShardStore implements Appender, ShardSource {
   }
 
   async #load(): Promise<void> {
-    const { clock, options } = this.#parts;
-    if (options.fsyncIntervalMs > 0) {
-      this.#timers.push(every(clock, options.fsyncIntervalMs, () => this.#keeper.sync()));
-    }
+    const { clock } = this.#parts;
     await this.#keeper.load();
     await this.#appendHeld();
     this.changes.note(-Infinity);

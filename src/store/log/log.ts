@@ -58,6 +58,10 @@ export class ShardLog {
     this.samples.flush();
   }
 
+  get isDirty(): boolean {
+    return this.keep.isDirty || this.samples.isDirty;
+  }
+
   sync(): void {
     this.keep.sync();
     this.samples.sync();

@@ -42,6 +42,11 @@ export class StreamWriter {
     return this.#file && this.#size < this.#segmentBytes ? this.#sequence : this.#sequence + 1;
   }
 
+  /** Whether something was written that a power cut could still take. */
+  get isDirty(): boolean {
+    return this.#dirty || this.#full.length > 0;
+  }
+
   get pendingBytes(): number {
     return this.#length;
   }
