@@ -7,6 +7,7 @@ import http from 'node:http';
 import type net from 'node:net';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { mailServer } from '#clients/smtp/server.suite.ts';
 import { peer } from './peers.ts';
 import { eventually, freePort, get, start, temporaryFolder } from './running.ts';
@@ -181,7 +182,10 @@ function mailBody(text: string): string {
 }
 
 test("receivers get from us what they get from Debian's Alertmanager", { skip: upstream.skip }, async (t) => {
-  const [theirs, ours] = await Promise.all([run(t, upstream.path, []), run(t, LAUNCHER, ['alertmanager'])]);
+  const ours = await run(t, LAUNCHER, ['alertmanager']);
+  let theirs = await run(t, upstream.path, []);
+  // With how many alerts of a request Debian's Alertmanager begins depends on how its threads meet: it may try again.
+  for (let tries = 1; tries < 5 && !isDeepStrictEqual(ours, theirs); tries++) theirs = await run(t, upstream.path, []);
   assert.deepEqual([...ours.keys()].sort(), [...theirs.keys()].sort());
   for (const [name, texts] of theirs) await t.test(name, () => assert.deepEqual(ours.get(name), texts));
 });

@@ -254,10 +254,14 @@ test('what is older than any head takes is backfilled into blocks, alerts are ex
   assert.equal(Date.parse(fired.evaluatedAt), Date.parse(fired.alert.activeAt));
   assert.notEqual((await explain(''))!.evaluatedAt, fired.evaluatedAt);
   assert.equal((await fetch(`${base}/api/v1/alerts/explain?match[]=up&time=x`)).status, 400);
-  const watchdog = await eventually('a shipped alert is there', async () => {
-    const rules = await rulesOf(base);
-    return rules.flatMap((rule) => rule.alerts ?? []).find(({ annotations }) => 'runbook_url' in annotations);
-  });
+  const watchdog = await eventually(
+    'a shipped alert is there',
+    async () => {
+      const rules = await rulesOf(base);
+      return rules.flatMap((rule) => rule.alerts ?? []).find(({ annotations }) => 'runbook_url' in annotations);
+    },
+    150_000,
+  );
   const { runbook_url: url } = watchdog.annotations as { runbook_url: string };
   assert.match(url, /\/docs\/runbooks\/\w+\.md#\w+$/);
   const page = await get(`${base}${new URL(url).pathname}`);
