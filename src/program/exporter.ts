@@ -33,12 +33,6 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
   const isOptional = !given.has('config.file') && flags['container.endpoint'] !== '' && !nodeDisk.exists(file);
   const content = isOptional ? '{}' : Buffer.from(nodeDisk.readFile(file)).toString('utf8');
   const config = loadYaml(content, exporterSchema, file);
-  if (flags['config.check']) {
-    process.stdout.write(
-      `${file}: ${config.sources.length} sources, ${config.queries.length} queries, ${Object.keys(config.modules).length} modules\n`,
-    );
-    return 0;
-  }
   const clock = systemClock;
   const environment = {
     clock,
@@ -48,6 +42,12 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
   };
   const sources = new Sources(config.sources, environment);
   const queries = new SqlQueries(config.queries, environment);
+  if (flags['config.check']) {
+    process.stdout.write(
+      `${file}: ${config.sources.length} sources, ${config.queries.length} queries, ${Object.keys(config.modules).length} modules\n`,
+    );
+    return 0;
+  }
   const registry = new Registry();
   registry.collected('pharos_exporter_build_info', 'The version of the exporter.', 'gauge', () => [
     { labels: ['version', VERSION], value: 1 },
