@@ -38,6 +38,8 @@ type Template = {
 /** What templates of a sender may take; beyond it records are encoded one by one. */
 const TEMPLATE_BYTES = 64 * 2 ** 20;
 const SEEN = 100_000;
+/** What is kept of records to know their groups again. */
+const SHAPE_BYTES = 4 * 2 ** 20;
 /** So many records that bring series of different groups together: what comes in has no shape that could be used. */
 const LOOSE_AFTER = 64;
 
@@ -50,6 +52,8 @@ export class BatchMaker {
   #templates = new Map<number, Template>();
   #templateBytes = 0;
   #seen = new Set<number>();
+  #shapes = new Map<number, { readonly idBytes: Uint8Array; readonly group: SeriesGroup }>();
+  #shapeBytes = 0;
   #groups = 0;
   #joins = 0;
 
@@ -68,7 +72,8 @@ export class BatchMaker {
     const dropped: Dropped = { tooOld: { samples: 0, histograms: 0, exemplars: 0 }, unsupported: 0 };
     const templates = records.map((record) => this.#templateOf(record, series, options));
     // Groups first: a later record may join those of earlier ones.
-    const groups = lanes === 1 ? [] : records.map((record, i) => templates[i]?.group ?? this.#groupOf(record, series));
+    const groups =
+      lanes === 1 ? [] : records.map((record, i) => templates[i]?.group ?? this.#knownGroup(record, series));
     const byRecord = lanes > 1 && this.#joins < LOOSE_AFTER;
     records.forEach((record, i) => {
       const template = templates[i];
@@ -94,6 +99,8 @@ export class BatchMaker {
     this.#templates = new Map();
     this.#templateBytes = 0;
     this.#seen = new Set();
+    this.#shapes = new Map();
+    this.#shapeBytes = 0;
     this.#joins = 0;
     this.#symbols.clear();
   }
@@ -125,6 +132,20 @@ export class BatchMaker {
     const made = { idBytes: record.idBytes.slice(), maxPoints, oneTime, parts, group: this.#groupOf(record, series) };
     this.#templates.set(key, made);
     return made;
+  }
+
+  /** Records that bring the same series again are not looked through again. */
+  #knownGroup(record: QueuedBatch, series: ReadonlyMap<number, QueuedSeries>): SeriesGroup {
+    if (record.histograms.length > 0) return this.#groupOf(record, series);
+    const key = crc32c(record.idBytes);
+    const known = this.#shapes.get(key);
+    if (known && sameBytes(known.idBytes, record.idBytes)) return known.group;
+    const group = this.#groupOf(record, series);
+    if (!known && this.#shapeBytes < SHAPE_BYTES) {
+      this.#shapes.set(key, { idBytes: record.idBytes.slice(), group });
+      this.#shapeBytes += record.idBytes.length;
+    }
+    return group;
   }
 
   #groupOf(record: QueuedBatch, series: ReadonlyMap<number, QueuedSeries>): SeriesGroup {

@@ -180,9 +180,8 @@ export class WriteV2Encoder {
   readonly #writer = new ProtoWriter(64 * 1024);
   readonly #head = new ProtoWriter(16 * 1024);
   readonly #symbols: SymbolTable;
-  /** By number of the symbol: its reference in the request of that turn. */
-  #refs = new Uint32Array(256);
-  #turns = new Uint32Array(256);
+  /** By number of the symbol, side by side: the turn in which it was written last, and its reference then. */
+  #places = new Uint32Array(512);
   #turn = 0;
   #count = 0;
   #open = -1;
@@ -263,22 +262,20 @@ export class WriteV2Encoder {
   }
 
   #ref(symbol: number): number {
-    if (symbol >= this.#refs.length) this.#grow(symbol);
-    if (this.#turns[symbol] === this.#turn) return this.#refs[symbol]!;
-    this.#turns[symbol] = this.#turn;
+    const at = symbol * 2;
+    if (at >= this.#places.length) this.#grow(at);
+    if (this.#places[at] === this.#turn) return this.#places[at + 1]!;
     this.#head.text(4, this.#symbols.texts[symbol]!);
     const ref = this.#count++;
-    this.#refs[symbol] = ref;
+    this.#places[at] = this.#turn;
+    this.#places[at + 1] = ref;
     return ref;
   }
 
-  #grow(symbol: number): void {
-    const size = Math.max(symbol + 1, this.#refs.length * 2);
-    const [refs, turns] = [new Uint32Array(size), new Uint32Array(size)];
-    refs.set(this.#refs);
-    turns.set(this.#turns);
-    this.#refs = refs;
-    this.#turns = turns;
+  #grow(at: number): void {
+    const places = new Uint32Array(Math.max(at + 2, this.#places.length * 2));
+    places.set(this.#places);
+    this.#places = places;
   }
 
   #close(): void {
