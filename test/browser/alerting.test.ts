@@ -79,6 +79,16 @@ test('an alerting rule is made, tried, changed and deleted', { skip }, async () 
   await close();
 });
 
+test('a rule whose selector never matched says so', { skip }, async () => {
+  const group = { name: 'ghosts', interval: '1s', rules: [{ alert: 'Ghost', expr: 'no_such_metric > 0' }] };
+  await server.call('PUT', '/api/v1/rules/groups/own/ghosts', group);
+  const { page, close } = await server.visit('/rules');
+  await page.locator('section[aria-label="ghosts"]').getByText('Never matched a series: no_such_metric').waitFor();
+  await page.goto(`${server.base()}/alerts`);
+  await page.locator('section[aria-label="Ghost"]').getByText('Never matched a series').first().waitFor();
+  await close();
+});
+
 test('the alert is explained, acknowledged, silenced', { skip }, async () => {
   const { page, faults, close } = await server.visit('/alerts');
   const rule = page.locator('section[aria-label="AnythingUp"]');
