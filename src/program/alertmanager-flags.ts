@@ -2,7 +2,7 @@
 // (gossip, Go's garbage collector); they are taken so that a command line can stay as it is, and using one is logged.
 
 import type { FlagTable } from '#base/flags.ts';
-import { LOG_FLAGS, webFlags } from './flags.ts';
+import { LOG_FLAGS, SYSTEMD_FLAGS, webFlags } from './flags.ts';
 
 /** What an alertmanager takes wherever it runs. */
 export const ALERTMANAGER_DATA_FLAGS = {
@@ -93,6 +93,7 @@ export const ALERTMANAGER_UNUSED_FLAGS = {
     default: 30_000,
     help: unused('groups are removed when their last alert leaves'),
   },
+  'web.ui-path': { kind: 'text', default: '', hidden: true, help: unused('the pages are part of the program') },
   'auto-gomemlimit.ratio': { kind: 'number', default: 0.9, help: unused('there is no memory limit of Go') },
 } as const satisfies FlagTable;
 
@@ -118,11 +119,7 @@ export const ALERTMANAGER_FLAGS = {
     help: 'How many GET requests are worked on at a time, others get 503; 0: 8, or as many as there are processors if that is more.',
   },
   'web.timeout': { kind: 'duration', default: 0, help: 'How long a request may take before it gets 503; 0: no limit.' },
-  'web.systemd-socket': {
-    kind: 'boolean',
-    default: false,
-    help: 'Refused: give --web.listen-address instead of a socket of systemd.',
-  },
+  ...SYSTEMD_FLAGS,
   ...LOG_FLAGS,
 } as const satisfies FlagTable;
 

@@ -1,6 +1,7 @@
 // Flags that roles share, in groups, by their Prometheus names. A flag stands here only if something obeys it; those that
 // Prometheus has and that mean nothing here stand in prometheus-flags.ts.
 
+import { UserError } from '#base/errors.ts';
 import type { FlagTable, FlagValues } from '#base/flags.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '#base/log.ts';
 import type { ScrapeFeatures } from '#collect/config.ts';
@@ -125,6 +126,21 @@ export const MEMORY_FLAGS = {
     help: 'Share of that memory that the process is to keep below; series have seven ninths of it.',
   },
 } as const satisfies FlagTable;
+
+/** Of exporters and the push gateway, where Prometheus itself has none. */
+export const SYSTEMD_FLAGS = {
+  'web.systemd-socket': {
+    kind: 'boolean',
+    default: false,
+    help: 'Refused: give --web.listen-address instead of a socket of systemd.',
+  },
+} as const satisfies FlagTable;
+
+/** Throws when a socket of systemd is asked for: the runtime cannot listen on one that is open already. */
+export function refuseSystemdSocket(flags: { readonly 'web.systemd-socket': boolean }): void {
+  if (!flags['web.systemd-socket']) return;
+  throw new UserError('cannot take a socket from systemd: give --web.listen-address instead of --web.systemd-socket');
+}
 
 export const LIFECYCLE_FLAGS = {
   'web.enable-lifecycle': { kind: 'boolean', default: false, help: 'Allow reload and shutdown by HTTP request.' },

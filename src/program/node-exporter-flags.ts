@@ -3,7 +3,7 @@
 import type { Flag, FlagTable } from '#base/flags.ts';
 import { NODE_FLAGS } from '#exporters/node/flags.ts';
 import { NODE_COLLECTORS, UNAVAILABLE } from '#exporters/node/names.ts';
-import { LOG_FLAGS, webFlags } from './flags.ts';
+import { LOG_FLAGS, SYSTEMD_FLAGS, webFlags } from './flags.ts';
 
 const OWN_FLAGS = {
   ...webFlags(':9100'),
@@ -19,6 +19,13 @@ const OWN_FLAGS = {
     min: 0,
     help: 'Maximum number of parallel scrape requests. Use 0 to disable.',
   },
+  'runtime.gomaxprocs': {
+    kind: 'integer',
+    default: 1,
+    min: 0,
+    help: 'Accepted as node_exporter has it; collectors run in one thread.',
+  },
+  ...SYSTEMD_FLAGS,
   'collector.disable-defaults': {
     kind: 'boolean',
     default: false,

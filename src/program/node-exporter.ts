@@ -12,6 +12,7 @@ import { NodeExporter } from '#exporters/node/watch.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import { type Route, text } from '#serve/http.ts';
+import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
 import type { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
@@ -42,6 +43,10 @@ export function createNodeExporter(
 export async function runNodeExporter(command: ParsedCommand<typeof NODE_EXPORTER_FLAGS>): Promise<number> {
   const { flags, given } = command;
   const logger = processLogger(flags);
+  refuseSystemdSocket(flags);
+  if (given.has('runtime.gomaxprocs')) {
+    logger.info('flag makes no difference here', { flag: 'runtime.gomaxprocs', why: 'collectors run in one thread' });
+  }
   const registry = new Registry();
   registry.collected('node_exporter_build_info', 'The version of the exporter.', 'gauge', () => [
     { labels: ['goversion', `node${process.versions.node}`, 'version', VERSION], value: 1 },

@@ -2,7 +2,7 @@
 
 import type { FlagTable } from '#base/flags.ts';
 import { ABSENT_MODES, MERGE_MODES, PULL_MODES } from '#collect/push/state.ts';
-import { LIFECYCLE_FLAGS, LOG_FLAGS, webFlags } from './flags.ts';
+import { LIFECYCLE_FLAGS, LOG_FLAGS, SYSTEMD_FLAGS, webFlags } from './flags.ts';
 
 /** What a gateway takes wherever it runs. */
 export const PUSH_FLAGS = {
@@ -72,6 +72,13 @@ export const PUSHGATEWAY_FLAGS = {
     help: 'Enable API endpoints for admin control actions.',
   },
   ...PUSH_FLAGS,
+  'web.local-assets': {
+    kind: 'text',
+    default: '',
+    hidden: true,
+    help: 'Accepted as Pushgateway of Debian has it; the pages are part of the program.',
+  },
+  ...SYSTEMD_FLAGS,
   ...LIFECYCLE_FLAGS,
   ...LOG_FLAGS,
 } as const satisfies FlagTable;

@@ -11,6 +11,7 @@ import type { AbsentMode, MergeMode, PullMode } from '#collect/push/state.ts';
 import { Registry } from '#model/registry.ts';
 import { type Route, text } from '#serve/http.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
+import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
 import type { PUSH_FLAGS, PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
@@ -61,6 +62,13 @@ export async function runPushgateway(command: ParsedCommand<typeof PUSHGATEWAY_F
   const { flags } = command;
   const clock = systemClock;
   const logger = processLogger(flags);
+  refuseSystemdSocket(flags);
+  if (command.given.has('web.local-assets')) {
+    logger.info('flag makes no difference here', {
+      flag: 'web.local-assets',
+      why: 'the pages are part of the program',
+    });
+  }
   logger.info('starting push gateway', { version: VERSION });
   const registry = new Registry();
   const own = () => registry.families();

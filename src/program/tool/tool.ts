@@ -6,11 +6,13 @@ import { generateMetrics, lintMetrics } from './metrics.ts';
 import { PROMQL_COMMANDS } from './promql.ts';
 import { checkConfig, checkRules, testRules } from './rules.ts';
 import { runCommands } from './run-commands.ts';
+import { SERVER_COMMANDS } from './servers.ts';
 import { TSDB_COMMANDS } from './tsdb.ts';
 
 export const TOOL_COMMANDS: readonly ToolCommand[] = [
   checkConfig,
   checkRules,
+  ...SERVER_COMMANDS,
   testRules,
   lintMetrics,
   generateMetrics,
