@@ -98,6 +98,7 @@ remote_write:
     (await get(`${agentUrl}/metrics`)) ?? '',
   );
   assert.equal(failed?.[1], '0', 'nothing was refused');
+  assert.match((await get(`${agentUrl}/metrics`)) ?? '', /^prometheus_config_last_reload_successful 1$/m);
   assert.equal(await again.stop('SIGTERM'), 0, again.output());
 });
 

@@ -24,6 +24,7 @@ import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
 import { unusedNotes } from './prometheus-flags.ts';
+import { Reloading } from './reloading.ts';
 import { sharedRoutes } from './shared-routes.ts';
 import { processTracer } from './tracing.ts';
 import { VERSION } from './version.ts';
@@ -58,14 +59,13 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
   const notices = new Notices(clock, registry, flags['web.max-notifications-subscribers']);
   notices.add(NOTICE.starting);
 
-  let config = loadAgentConfig(flags);
+  const reloading = new Reloading(() => loadAgentConfig(flags), clock, registry);
   let isReady = false;
-  const reloads = { at: startedAt, isGood: true };
   const tracer = processTracer(clock, logger, 'main');
   const collecting = new Collecting(shards, () => pool, clock, nodeDisk, logger, registry);
-  const exchange = new Exchange(flags, config, shards, () => pool, logger);
+  const exchange = new Exchange(flags, reloading.config, shards, () => pool, logger);
   const options = exchangeOptions(flags, LOOKBACK_MS);
-  const offsetSeed = offsetSeedOf(config.global.external_labels);
+  const offsetSeed = offsetSeedOf(reloading.config.global.external_labels);
   const pool: ShardPool = new ShardPool({
     shards,
     entry: new URL('./agent-shard.ts', import.meta.url),
@@ -90,17 +90,13 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
     collecting.targets.apply(next.jobs);
     await tracer.apply(next.tracing);
     for (const note of next.notes) logger.warn('configuration', { note });
-    config = next;
-    reloads.at = clock.now();
   };
   const reload = async () => {
     try {
-      await apply(loadAgentConfig(flags));
-      reloads.isGood = true;
+      await reloading.again(apply);
       notices.delete(NOTICE.reloadFailed);
       logger.info('configuration loaded', { file: flags['config.file'] });
     } catch (error) {
-      reloads.isGood = false;
       notices.add(NOTICE.reloadFailed);
       throw error;
     }
@@ -118,8 +114,8 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
       pool: () => pool,
       ready: () => isReady,
       quit: signals.quit,
-      lastReload: () => reloads,
-      configText: () => config.shown,
+      lastReload: () => reloading.last,
+      configText: () => reloading.config.shown,
       retention: () => '',
     }),
     ...notices.routes,
@@ -130,10 +126,11 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
   const lock = lockFolder(flags['storage.agent.path'], 'agent', flags['storage.agent.no-lockfile'], registry, logger);
   const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
   await pool.start();
-  await apply(config);
+  await apply(reloading.config);
+  reloading.applied(reloading.config);
   isReady = true;
   notices.delete(NOTICE.starting);
-  const following = autoReload(flags, () => config, reload, nodeDisk, clock, logger);
+  const following = autoReload(flags, () => reloading.config, reload, nodeDisk, clock, logger);
   logger.info('agent is ready', { ms: Math.round(clock.now() - startedAt) });
 
   const why = await signals.ended;

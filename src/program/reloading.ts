@@ -1,4 +1,4 @@
-// The server's configuration over its life: read at the start, read again when asked, and what became of the last attempt. A
+// The configuration of a server or an agent over its life: read at the start, read again when asked, and what became of the last attempt. A
 // file that cannot be read, or that some part refuses, leaves the configuration in force as it was.
 
 import type { Clock } from '#base/clock.ts';
