@@ -357,6 +357,12 @@ test('one command is server or agent, and flags of the other are refused', async
   const agent = start(t, PHAROS, ['server', '--agent', `--config.file=${file}`, ...flags]);
   const base = `http://127.0.0.1:${port}`;
   assert.equal(await eventually('the agent is ready', () => get(`${base}/-/ready`)), 'Prometheus Agent is Ready.\n');
+  const { status, body } = await ask(`${base}/api/v1/query?query=up`);
+  const refusal = { status: 'error', errorType: 'execution', error: 'unavailable with Prometheus Agent' };
+  assert.deepEqual([status, body], [422, refusal]);
+  const pool = (await ask(`${base}/api/v1/scrape_pools/config?scrapePool=self`)).body as { data: { yaml: string } };
+  assert.match(pool.data.yaml, /^job_name: self\nstatic_configs:/);
+  assert.equal((await ask(`${base}/api/v1/scrape_pools/config?scrapePool=nobody`)).status, 400);
   assert.match(agent.output(), /flag makes no difference here.*storage\.agent\.retention\.max-time/);
   assert.equal(await agent.stop('SIGTERM'), 0, agent.output());
 });

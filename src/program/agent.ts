@@ -9,6 +9,7 @@ import { flagTexts, type ParsedCommand } from '#base/flags.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
+import { unavailableRoutes } from '#serve/agent.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { NOTICE, Notices } from '#serve/notifications.ts';
 import { userAssetRoutes } from '#serve/user-assets.ts';
@@ -20,6 +21,7 @@ import { Exchange, exchangeOptions } from './exchange.ts';
 import { logFeatures } from './features.ts';
 import { AGENT_FLAGS, type AgentFlags, featuresOf, scrapeFeatures } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
+import { jobText } from './job-text.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
@@ -116,9 +118,11 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
       quit: signals.quit,
       lastReload: () => reloading.last,
       configText: () => reloading.config.shown,
+      jobText: (name) => jobText(reloading.config, name),
       retention: () => '',
     }),
     ...notices.routes,
+    ...unavailableRoutes(),
     ...userAssetRoutes(flags['web.user-assets'], nodeDisk),
     ...exchange.receiving(),
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),

@@ -133,6 +133,8 @@ export type ServerConfig = {
   readonly receive: ReceiveSection;
   /** As written, with secrets hidden. */
   readonly shown: string;
+  /** The files with further jobs, likewise. */
+  readonly shownFiles: readonly (() => string)[];
   /** What the file asks for that means something else or nothing here; for the log. */
   readonly notes: readonly string[];
 };
@@ -165,13 +167,13 @@ export function parseServerConfig(
   const log = global.query_log_file;
   const expanded = { ...global, external_labels: external, query_log_file: log === '' ? '' : resolve(log) };
   const sections = raw.scrape_configs.map((section, index) => ({ section, file, index }));
+  const files: (() => string)[] = [];
   for (const pattern of raw.scrape_config_files) {
     for (const name of globFiles(resolve(pattern), disk)) {
-      const more = loadYaml(
-        textOf(disk.readFile(name), name),
-        scrapeConfigFile((f) => path.resolve(path.dirname(name), f)),
-        name,
-      );
+      const fileText = textOf(disk.readFile(name), name);
+      const fileSchema = scrapeConfigFile((f) => path.resolve(path.dirname(name), f));
+      const more = loadYaml(fileText, fileSchema, name);
+      files.push(() => displayYaml(fileText, fileSchema, name));
       more.scrape_configs.forEach((section, index) => {
         sections.push({ section, file: name, index });
       });
@@ -204,6 +206,7 @@ export function parseServerConfig(
     aggregate: raw.aggregate,
     receive: raw.receive ?? NO_RECEIVERS,
     shown: displayYaml(text, schema, file),
+    shownFiles: files,
     notes: notesOf(raw),
   };
 }

@@ -28,6 +28,7 @@ import { Exchange, exchangeOptions } from './exchange.ts';
 import { logFeatures } from './features.ts';
 import { featuresOf, SERVER_FLAGS, type ServerFlags, scrapeFeatures } from './flags.ts';
 import { lockFolder } from './folder-lock.ts';
+import { jobText } from './job-text.ts';
 import { processLogger } from './logger.ts';
 import { registerProcessMetrics } from './own-metrics.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
@@ -200,6 +201,7 @@ async function run(
       quit: signals.quit,
       lastReload: () => reloading.last,
       configText: () => reloading.config.shown,
+      jobText: (name) => jobText(reloading.config, name),
       retention: () => formatRetention(retentionOf(flags, reloading.config)),
     }),
     ...notices.routes,

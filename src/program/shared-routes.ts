@@ -31,6 +31,7 @@ export type SharedRoutes = {
   readonly quit: () => void;
   readonly lastReload: () => { readonly at: number; readonly isGood: boolean };
   readonly configText: () => string;
+  readonly jobText: (name: string) => string | undefined;
   /** '' without a store. */
   readonly retention: () => string;
 };
@@ -68,6 +69,7 @@ export function sharedRoutes(parts: SharedRoutes): readonly Route[] {
       families: collecting.families,
       parseSelector,
       configText: parts.configText,
+      jobText: parts.jobText,
       externalUrl: parts.externalUrl.href.replace(/\/$/, ''),
       listenPort: splitAddress(flags['web.listen-address'][0]!).port,
     }),

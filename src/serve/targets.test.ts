@@ -65,6 +65,7 @@ async function routes() {
       return [{ type: '=', name: 'job', value: 'api' }];
     },
     configText: () => 'global: {}',
+    jobText: (name) => (name === 'a' ? 'job_name: a\n' : undefined),
     externalUrl: 'https://mon.example/p',
     listenPort: 9090,
   });

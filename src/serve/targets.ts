@@ -21,6 +21,8 @@ export type TargetsOptions = {
   readonly parseSelector: (text: string) => readonly Matcher[];
   /** The configuration as it was written, with secrets hidden. */
   readonly configText: () => string;
+  /** The same of one job. */
+  readonly jobText: (name: string) => string | undefined;
   /** Where this server is reached from outside, and the port it listens on: links to local targets are made to work. */
   readonly externalUrl: string;
   readonly listenPort: number;
@@ -42,6 +44,13 @@ export function targetRoutes(options: TargetsOptions): Route[] {
         .map((job) => job.spec.name)
         .sort(),
     })),
+    get('scrape_pools/config', ({ query }) => {
+      const pool = query.get('scrapePool') ?? '';
+      if (pool === '') throw new ApiError('bad_data', 'no scrapePool parameter provided');
+      const yaml = options.jobText(pool);
+      if (yaml === undefined) throw noPool(pool);
+      return { yaml };
+    }),
     get('targets/metadata', (request) => listMetadata(request, options)),
     get('targets/relabel_steps', (request) => explainRelabeling(request, options)),
     get('status/config', () => ({ yaml: options.configText() })),
@@ -148,6 +157,9 @@ function parseSelector(text: string, options: TargetsOptions): readonly Matcher[
   }
 }
 
+const noPool = (pool: string) =>
+  new ApiError('bad_data', `error retrieving scrape config: scrape pool ${JSON.stringify(pool)} not found`);
+
 function explainRelabeling({ query }: HttpRequest, options: TargetsOptions): unknown {
   const pool = query.get('scrapePool') ?? '';
   if (pool === '') throw new ApiError('bad_data', 'no scrapePool parameter provided');
@@ -155,9 +167,7 @@ function explainRelabeling({ query }: HttpRequest, options: TargetsOptions): unk
   if (text === '') throw new ApiError('bad_data', 'no labels parameter provided');
   const labels = labelsOf(parseLabels(text));
   const job = options.targets.jobs().find((known) => known.spec.name === pool);
-  if (!job) {
-    throw new ApiError('bad_data', `error retrieving scrape config: scrape pool ${JSON.stringify(pool)} not found`);
-  }
+  if (!job) throw noPool(pool);
   return {
     steps: relabelSteps(job.relabelRules, labels).map(({ rule, output, keep }) => ({
       rule: describeRule(rule),
