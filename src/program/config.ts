@@ -47,7 +47,7 @@ const storageSection = object({
       stale_series_compaction_threshold: optional(number()),
       chunk_encoding: optional(object({ floats: optional(oneOf('xor', 'xor2')) })),
       /** How often what was acknowledged is synced to disk; 0s: before it is acknowledged. */
-      log_sync_interval: withDefault(duration(), 100),
+      log_sync_interval: withDefault(duration(), 1000),
       retention: optional(
         object(
           { time: optional(duration()), size: optional(sizeWithUnit()), percentage: optional(number()) },

@@ -29,7 +29,7 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
   maxAheadMs: 10 * 60_000,
   maxExemplars: 100_000,
   limits: NO_LIMITS,
-  fsyncIntervalMs: 100,
+  fsyncIntervalMs: 1000,
   keepSegmentBytes: 16 * MiB,
   sampleSegmentBytes: 4 * MiB,
   maxSampleBytes: 32 * MiB,
