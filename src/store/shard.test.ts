@@ -92,7 +92,12 @@ test('what is written is synced within the interval; a store that nobody writes 
   });
   const store = openShardStore({
     ...{ disk: counting, clock, registry: new Registry(), logger: silentLogger, memory: newMemory() },
-    ...{ folder: temporaryFolder(t), shard: 0, shards: 1, options: { ...DEFAULT_STORE_OPTIONS, maxAheadMs: 0 } },
+    ...{
+      folder: temporaryFolder(t),
+      shard: 0,
+      shards: 1,
+      options: { ...DEFAULT_STORE_OPTIONS, maxAheadMs: 0, fsyncIntervalMs: 100 },
+    },
   });
   await store.ready();
   const idle = clock.pending;
