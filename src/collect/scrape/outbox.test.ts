@@ -8,7 +8,6 @@ import { test } from 'node:test';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
-import { DEFAULT_HTTP_CLIENT } from '#clients/http/config.ts';
 import { type AppendResult, labelSetsOf, type Rejection, type SampleBatch } from '#model/batch.ts';
 import { labelValue, METRIC_NAME } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
@@ -16,35 +15,8 @@ import { Outbox, type Sender } from './outbox.ts';
 import { ScrapePool } from './pool.ts';
 import { Rows } from './rows.ts';
 import { Slab } from './slab.ts';
-import type { JobSpec, TargetSpec } from './spec.ts';
-
-const LIMITS = {
-  bodySizeBytes: 0,
-  samples: 0,
-  labels: 0,
-  labelNameLength: 0,
-  labelValueLength: 0,
-  histogramBuckets: 0,
-  histogramMinBucketFactor: 0,
-};
-const JOB: JobSpec = {
-  name: 'j',
-  protocols: ['PrometheusText0.0.4'],
-  fallbackProtocol: undefined,
-  escaping: 'allow-utf-8',
-  nameValidation: 'utf8',
-  enableCompression: true,
-  honorLabels: false,
-  honorTimestamps: true,
-  trackTimestampsStaleness: false,
-  extraMetrics: false,
-  limits: LIMITS,
-  metricRelabelRules: [],
-  http: DEFAULT_HTTP_CLIENT,
-  failureLogFile: undefined,
-  startTimestamps: false,
-  typeAndUnitLabels: false,
-};
+import type { TargetSpec } from './spec.ts';
+import { JOB } from './spec-twin.ts';
 
 function targetAt(url: string, name: string): TargetSpec {
   return {

@@ -10,7 +10,6 @@ import zlib from 'node:zlib';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
-import { DEFAULT_HTTP_CLIENT } from '#clients/http/config.ts';
 import { type AppendResult, labelSetsOf, type SampleBatch } from '#model/batch.ts';
 import { formatLabels, type Labels } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
@@ -18,7 +17,8 @@ import { isStale } from '#model/value.ts';
 import { writeProtobuf } from '#wire/exposition/protobuf-write.ts';
 import { DEFAULT_RULE } from '../relabel/relabel.ts';
 import { ScrapePool } from './pool.ts';
-import type { JobSpec, TargetSpec } from './spec.ts';
+import type { TargetSpec } from './spec.ts';
+import { JOB } from './spec-twin.ts';
 
 /** Keeps every sample as text; gives each label set one number. */
 class MemoryAppender {
@@ -56,33 +56,6 @@ class MemoryAppender {
     return this.samples.filter((sample) => sample.series === series).map(({ value }) => value);
   }
 }
-
-const JOB: JobSpec = {
-  name: 'j',
-  protocols: ['PrometheusText0.0.4'],
-  fallbackProtocol: undefined,
-  escaping: 'allow-utf-8',
-  nameValidation: 'utf8',
-  enableCompression: true,
-  honorLabels: false,
-  honorTimestamps: true,
-  trackTimestampsStaleness: false,
-  extraMetrics: false,
-  limits: {
-    bodySizeBytes: 0,
-    samples: 0,
-    labels: 0,
-    labelNameLength: 0,
-    labelValueLength: 0,
-    histogramBuckets: 0,
-    histogramMinBucketFactor: 0,
-  },
-  metricRelabelRules: [],
-  http: DEFAULT_HTTP_CLIENT,
-  failureLogFile: undefined,
-  startTimestamps: false,
-  typeAndUnitLabels: false,
-};
 
 const target = (url: string, more: Partial<TargetSpec> = {}): TargetSpec => ({
   id: url,

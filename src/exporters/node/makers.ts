@@ -7,6 +7,7 @@ import * as devices from './collectors/devices.ts';
 import { diskstats } from './collectors/disk.ts';
 import { filesystem } from './collectors/filesystem.ts';
 import * as hardware from './collectors/hardware.ts';
+import { hwmon } from './collectors/hwmon.ts';
 import * as kernel from './collectors/kernel.ts';
 import * as memory from './collectors/memory.ts';
 import { mountstats } from './collectors/mountstats.ts';
@@ -43,7 +44,7 @@ const MAKERS: Readonly<Record<CollectorName, CollectorMaker>> = {
   fibrechannel: hardware.fibrechannel,
   filefd: system.filefd,
   filesystem,
-  hwmon: hardware.hwmon,
+  hwmon,
   infiniband: hardware.infiniband,
   interrupts: system.interrupts,
   ipvs: sockets.ipvs,
