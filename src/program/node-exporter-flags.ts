@@ -1,7 +1,7 @@
 // The flags of the node exporter: node_exporter's own, and those of its collectors from their table.
 
 import type { Flag, FlagTable } from '#base/flags.ts';
-import { NODE_FLAGS } from '#exporters/node/flags.ts';
+import { type FlagKind, FOREIGN_FLAGS, NODE_FLAGS, RENAMED_FLAGS } from '#exporters/node/flags.ts';
 import { NODE_COLLECTORS, UNAVAILABLE } from '#exporters/node/names.ts';
 import { LOG_FLAGS, SYSTEMD_FLAGS, webFlags } from './flags.ts';
 
@@ -34,16 +34,35 @@ const OWN_FLAGS = {
   ...LOG_FLAGS,
 } as const satisfies FlagTable;
 
+function flagOf(kind: FlagKind, byDefault: string, help: string, hidden = false): Flag {
+  switch (kind) {
+    case 'switch':
+      return { kind: 'boolean', default: byDefault === 'true', help, hidden };
+    case 'list':
+      return { kind: 'texts', help, hidden };
+    case 'text':
+      return { kind: 'text', default: byDefault, help, hidden };
+  }
+}
+
 /** The flags of the collectors, and one switch for each collector. */
 export const COLLECTOR_FLAGS: FlagTable = {
   ...Object.fromEntries(
     Object.entries(NODE_FLAGS).map(([name, spec]): [string, Flag] => [
       name,
-      spec.kind === 'switch'
-        ? { kind: 'boolean', default: spec.default === 'true', help: spec.help }
-        : spec.kind === 'list'
-          ? { kind: 'texts', help: spec.help }
-          : { kind: 'text', default: spec.default, help: spec.help },
+      flagOf(spec.kind, spec.default, spec.help),
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(RENAMED_FLAGS).map(([name, now]): [string, Flag] => [
+      name,
+      flagOf(NODE_FLAGS[now].kind, '', `Deprecated: use --${now}.`, true),
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(FOREIGN_FLAGS).map(([name, kind]): [string, Flag] => [
+      name,
+      flagOf(kind, '', `Accepted as node_exporter has it: there is no collector ${name.split('.')[1]}.`, true),
     ]),
   ),
   ...Object.fromEntries(

@@ -6,7 +6,7 @@ import { UserError } from '#base/errors.ts';
 import type { ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { parseDuration } from '#base/units.ts';
-import { NODE_FLAGS, type NodeFlag } from '#exporters/node/flags.ts';
+import { readNodeFlags } from '#exporters/node/flags.ts';
 import { enabledCollectors, NODE_COLLECTORS, selectCollectors, UNAVAILABLE } from '#exporters/node/names.ts';
 import { NodeExporter } from '#exporters/node/watch.ts';
 import { Registry } from '#model/registry.ts';
@@ -25,12 +25,8 @@ export function createNodeExporter(
   disableDefaults: boolean,
   log: Logger,
 ): NodeExporter {
-  const flags = Object.fromEntries(
-    Object.keys(NODE_FLAGS).map((name) => {
-      const value = values[name] ?? NODE_FLAGS[name as NodeFlag].default;
-      return [name, Array.isArray(value) ? value.join('\n') : String(value)];
-    }),
-  ) as Record<NodeFlag, string>;
+  const { flags, notes } = readNodeFlags(values, given);
+  for (const { level, message, flag, why } of notes) log[level](message, { flag, why });
   const switches: Record<string, boolean> = {};
   for (const name of [...Object.keys(NODE_COLLECTORS), ...Object.keys(UNAVAILABLE)])
     if (given.has(`collector.${name}`)) switches[name] = values[`collector.${name}`] === true;
@@ -53,6 +49,7 @@ export async function runNodeExporter(command: ParsedCommand<typeof NODE_EXPORTE
   ]);
   const exporter = createNodeExporter(flags, given, flags['collector.disable-defaults'], logger);
   logger.info('starting node exporter', { version: VERSION, collectors: exporter.names.join(' ') });
+  await exporter.start();
   const signals = handleSignals(logger, () => logger.info('nothing to reload'));
   const path = flags['web.telemetry-path'];
   const routes: Route[] = [

@@ -9,6 +9,7 @@ import { filesystem } from './collectors/filesystem.ts';
 import * as hardware from './collectors/hardware.ts';
 import { hwmon } from './collectors/hwmon.ts';
 import * as kernel from './collectors/kernel.ts';
+import { logind } from './collectors/logind.ts';
 import * as memory from './collectors/memory.ts';
 import { mountstats } from './collectors/mountstats.ts';
 import * as network from './collectors/network.ts';
@@ -52,6 +53,7 @@ const MAKERS: Readonly<Record<CollectorName, CollectorMaker>> = {
   ksmd: memory.ksmd,
   lnstat: kernel.lnstat,
   loadavg: memory.loadavg,
+  logind,
   mdadm: storage.mdadm,
   meminfo: memory.meminfo,
   meminfo_numa: memory.meminfoNuma,

@@ -64,6 +64,7 @@ const OFF = [
   'interrupts',
   'ksmd',
   'lnstat',
+  'logind',
   'meminfo_numa',
   'mountstats',
   'nvmesubsystem',
@@ -82,7 +83,6 @@ const OFF = [
 /** Collectors of node_exporter that are not here, and why; switching one on is refused. */
 export const UNAVAILABLE: Readonly<Record<string, string>> = {
   ethtool: 'it needs ioctl calls, which Node does not offer; see netclass and netdev',
-  logind: 'sessions are not measured; see systemd',
   netclass_rtnl: 'it needs a netlink socket, which Node does not offer; netclass reads the same from /sys',
   network_route: 'it needs a netlink socket, which Node does not offer',
   ntp: 'it is deprecated; see timex, or probe the time server',

@@ -4,6 +4,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#base/clock.ts';
+import { UserError } from '#base/errors.ts';
 import { silentLogger } from '#base/log.ts';
 import type { MetricFamily } from '#model/family.ts';
 import type { RenderedPage } from '#wire/exposition/write.ts';
@@ -29,8 +30,8 @@ export type PageRequest = {
   readonly accept: string;
 };
 export type ThreadRequest = PageRequest & { readonly id: number };
-/** Said once, when requests are taken. */
-export type ThreadReady = { readonly id: undefined };
+/** Said once, when requests are taken, or when the flags of a collector make no sense. */
+export type ThreadReady = { readonly id: undefined; readonly mistake?: string };
 export type ThreadAnswer = RenderedPage & {
   readonly id: number;
   readonly failures: readonly Omit<Outcome, 'families'>[];
@@ -46,7 +47,15 @@ function serve({ names, flags, timeoutMs, progress }: ThreadStart): void {
   // Files that do not exist are the normal case here, and stacks are most of what an error costs.
   Error.stackTraceLimit = 0;
   const host = createHost(new HostFiles(), systemClock, silentLogger, flags);
-  const collectors = new Map<string, Collector>(makeCollectors(names, host).map((one) => [one.name, one]));
+  let collectors: ReadonlyMap<string, Collector>;
+  try {
+    collectors = new Map(makeCollectors(names, host).map((one) => [one.name, one]));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const unfit: ThreadReady = { id: undefined, mistake: error.message };
+    parentPort!.postMessage(unfit);
+    return;
+  }
   parentPort!.on('message', async ({ id, names: wanted, left, own, accept }: ThreadRequest) => {
     const running: Promise<Outcome[]>[] = [];
     for (const name of wanted) {

@@ -3,7 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#base/clock.ts';
-import { OperatingError } from '#base/errors.ts';
+import { OperatingError, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { MetricFamily } from '#model/family.ts';
 import type { RenderedPage } from '#wire/exposition/write.ts';
@@ -47,6 +47,13 @@ export class NodeExporter {
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
+  }
+
+  /** Starts the thread before the first page is asked for; throws if a flag of a collector makes no sense. */
+  async start(): Promise<void> {
+    this.#thread ??= this.#start();
+    const failure = await this.#thread.started;
+    if (failure) throw failure;
   }
 
   /** The page of the named collectors and what else belongs on it; never rejects for what a collector does. */
@@ -122,7 +129,8 @@ export class NodeExporter {
     const thread: Thread = { worker, progress, started };
     worker.unref();
     worker.on('message', (answer: ThreadAnswer | ThreadReady) => {
-      if (answer.id === undefined) return whenStarted(undefined);
+      if (answer.id === undefined)
+        return whenStarted(answer.mistake === undefined ? undefined : new UserError(answer.mistake));
       this.#waiting.get(answer.id)?.(answer);
       for (const [name, stuck] of this.#stuck) {
         if (stuck !== thread) continue;

@@ -2,7 +2,7 @@
 // answers never; a mount found stuck is not asked again until its first call returns.
 
 import fs from 'node:fs/promises';
-import { errorCode } from '#base/errors.ts';
+import { errorCode, UserError } from '#base/errors.ts';
 import { parseDuration } from '#base/units.ts';
 import { Page } from '../../page.ts';
 import { compileFilter } from '../../pattern.ts';
@@ -23,29 +23,38 @@ export const filesystem: CollectorMaker = (host) => {
   const points = filter(host, 'mount-points');
   const types = filter(host, 'fs-types');
   const timeoutMs = parseDuration(host.flag('collector.filesystem.mount-timeout')) ?? 5000;
+  const workers = readWorkers(host.flag('collector.filesystem.stat-workers'));
   const stuck = new Set<string>();
   return {
     async collect() {
       const mounts = readMounts(host).filter((mount) => !points(mount.point) && !types(mount.type));
-      const spaces = await Promise.all(
-        mounts.map((mount) =>
-          stuck.has(mount.point) ? 'mountpoint timeout' : statWithin(host, mount.point, timeoutMs, stuck),
-        ),
-      );
+      const spaces: (Space | string)[] = [];
+      const asked = mounts.keys();
+      const work = async () => {
+        for (const i of asked) {
+          const { point } = mounts[i]!;
+          spaces[i] = stuck.has(point) ? 'mountpoint timeout' : await statWithin(host, point, timeoutMs, stuck);
+        }
+      };
+      await Promise.all(Array.from({ length: workers }, work));
       const page = new Page();
       const seen = new Set<string>();
       mounts.forEach((mount, i) => {
-        {
-          const space = spaces[i]!;
-          const key = `${mount.device}\xff${mount.point}\xff${mount.type}\xff${typeof space === 'string' ? space : ''}`;
-          if (!seen.has(key)) addMount(page, mount, space);
-          seen.add(key);
-        }
+        const space = spaces[i]!;
+        const key = `${mount.device}\xff${mount.point}\xff${mount.type}\xff${typeof space === 'string' ? space : ''}`;
+        if (!seen.has(key)) addMount(page, mount, space);
+        seen.add(key);
       });
       return page.families();
     },
   };
 };
+
+function readWorkers(text: string): number {
+  const workers = Number(text);
+  if (Number.isInteger(workers) && text.trim() !== '') return Math.max(1, workers);
+  throw new UserError(`invalid value ${JSON.stringify(text)} of flag --collector.filesystem.stat-workers`);
+}
 
 function filter(host: Host, what: 'mount-points' | 'fs-types'): (name: string) => boolean {
   const include = host.flag(`collector.filesystem.${what}-include`);

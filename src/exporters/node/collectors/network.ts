@@ -26,11 +26,42 @@ const COLUMNS = [
   'transmit_compressed',
 ];
 
+/** With detailed metrics the names are the kernel's, and every counter of a device has one; files below its statistics. */
+const DETAILED: readonly (readonly [file: string, metric: string])[] = [
+  ['collisions', 'collisions'],
+  ['multicast', 'multicast'],
+  ['rx_bytes', 'receive_bytes'],
+  ['rx_compressed', 'receive_compressed'],
+  ['rx_crc_errors', 'receive_crc_errors'],
+  ['rx_dropped', 'receive_dropped'],
+  ['rx_errors', 'receive_errors'],
+  ['rx_fifo_errors', 'receive_fifo_errors'],
+  ['rx_frame_errors', 'receive_frame_errors'],
+  ['rx_length_errors', 'receive_length_errors'],
+  ['rx_missed_errors', 'receive_missed_errors'],
+  ['rx_nohandler', 'receive_nohandler'],
+  ['rx_over_errors', 'receive_over_errors'],
+  ['rx_packets', 'receive_packets'],
+  ['tx_aborted_errors', 'transmit_aborted_errors'],
+  ['tx_bytes', 'transmit_bytes'],
+  ['tx_carrier_errors', 'transmit_carrier_errors'],
+  ['tx_compressed', 'transmit_compressed'],
+  ['tx_dropped', 'transmit_dropped'],
+  ['tx_errors', 'transmit_errors'],
+  ['tx_fifo_errors', 'transmit_fifo_errors'],
+  ['tx_heartbeat_errors', 'transmit_heartbeat_errors'],
+  ['tx_packets', 'transmit_packets'],
+  ['tx_window_errors', 'transmit_window_errors'],
+];
+
 export const netdev: CollectorMaker = (host) => {
   const include = host.flag('collector.netdev.device-include');
   const ignored = compileFilter(host.flag('collector.netdev.device-exclude'), include, 'collector.netdev.device');
   const withAlias = host.flag('collector.netdev.label-ifalias') === 'true';
   const withAddresses = host.flag('collector.netdev.address-info') === 'true';
+  const isDetailed = host.flag('collector.netdev.enable-detailed-metrics') === 'true';
+  const count = (page: Page, metric: string, value: number, labels: readonly string[]) =>
+    page.counter(`node_network_${metric}_total`, `Network: ${metric}.`, value, labels);
   return {
     collect() {
       const page = new Page();
@@ -40,15 +71,20 @@ export const netdev: CollectorMaker = (host) => {
         if (at < 0 || ignored(device)) continue;
         const alias = withAlias ? (host.files.maybe(host.sys('class/net', device, 'ifalias')) ?? '') : '';
         const labels = ['device', device, 'ifalias', alias];
-        fields(line.slice(at + 1)).forEach((value, i) => {
-          {
-            const name = COLUMNS[i];
-            if (name) page.counter(`node_network_${name}_total`, `Network: ${name}.`, Number(value), labels);
+        const statistic = (file: string) => host.files.number(host.sys('class/net', device, 'statistics', file));
+        if (isDetailed) {
+          for (const [file, metric] of DETAILED) {
+            const value = statistic(file);
+            if (value !== undefined) count(page, metric, value, labels);
           }
+          continue;
+        }
+        fields(line.slice(at + 1)).forEach((value, i) => {
+          const metric = COLUMNS[i];
+          if (metric) count(page, metric, Number(value), labels);
         });
-        const unhandled = host.files.number(host.sys('class/net', device, 'statistics/rx_nohandler'));
-        if (unhandled !== undefined)
-          page.counter('node_network_receive_nohandler_total', 'Network: receive_nohandler.', unhandled, labels);
+        const unhandled = statistic('rx_nohandler');
+        if (unhandled !== undefined) count(page, 'receive_nohandler', unhandled, labels);
       }
       if (withAddresses) addresses(page, ignored);
       return page.families();
