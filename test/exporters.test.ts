@@ -29,16 +29,22 @@ function connects(port: number): () => Promise<boolean> {
     });
 }
 
-type Exporter = { url: string; page(path: string): Promise<Map<string, number>>; program: Running };
+type Exporter = {
+  readonly url: string;
+  /** The configuration file. */
+  readonly file: string;
+  readonly program: Running;
+  page(path: string): Promise<Map<string, number>>;
+};
 
-async function startExporter(t: TestContext, config: string): Promise<Exporter> {
+async function startExporter(t: TestContext, config: string, ...flags: string[]): Promise<Exporter> {
   const file = path.join(temporaryFolder(t), 'exporters.yml');
   fs.writeFileSync(file, config);
   const url = `http://127.0.0.1:${await freePort()}`;
   const program = await start(
     t,
     PHAROS,
-    ['exporter', `--config.file=${file}`, `--web.listen-address=${url.slice(7)}`],
+    ['exporter', `--config.file=${file}`, `--web.listen-address=${url.slice(7)}`, ...flags],
     answers(`${url}/-/healthy`),
   );
   const page = async (where: string) => {
@@ -52,7 +58,7 @@ async function startExporter(t: TestContext, config: string): Promise<Exporter> 
       ),
     );
   };
-  return { url, page, program };
+  return { url, file, page, program };
 }
 
 async function startMysql(t: TestContext): Promise<number> {
@@ -319,4 +325,69 @@ test('probes over HTTP and TCP tell success, phases and why they fail', async (t
   t.after(() => server.close());
   const port = (server.address() as net.AddressInfo).port;
   assert.equal((await page(`/probe?target=127.0.0.1:${port}&module=banner`)).get('probe_success'), 1);
+});
+
+test('the file is read again on request, by signal and by itself; a wrong one changes nothing', async (t) => {
+  const modules = (...names: string[]) => `modules:\n${names.map((name) => `  ${name}: {prober: tcp}\n`).join('')}`;
+  const { url, file, page, program } = await startExporter(
+    t,
+    `${modules('one')}queries:\n  - name: q\n    url: mysql://me:hidden@127.0.0.1:1/\n    sql: select 1\n    metrics: [{name: m, value: v}]\n`,
+    '--config.enable-auto-reload',
+    '--config.auto-reload-interval=1',
+    '--history.limit=2',
+    '--log.prober=debug',
+  );
+  const self = url.slice(7);
+  const probes = async (module: string) => (await fetch(`${url}/probe?target=${self}&module=${module}`)).status;
+  const until = async (module: string) => {
+    while ((await probes(module)) !== 200) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  assert.equal(await probes('one'), 200);
+  assert.equal(await probes('two'), 400);
+  assert.match(await (await fetch(`${url}/config`)).text(), /one: \{prober: tcp\}[\s\S]*mysql:\/\/me:<secret>@/);
+  fs.writeFileSync(file, modules('two'));
+  await until('two');
+  assert.equal(await probes('one'), 400, 'what is gone is gone');
+  const before = await page('/metrics');
+  assert.equal(before.get('blackbox_exporter_config_last_reload_successful'), 1);
+  assert.ok(before.get('blackbox_module_unknown_total')! >= 2);
+  fs.writeFileSync(file, 'modules: {two: {prober: none}}');
+  const refused = await fetch(`${url}/-/reload`, { method: 'POST' });
+  assert.equal(refused.status, 500);
+  assert.match(await refused.text(), /failed to reload config: .*exporters\.yml.*none/);
+  assert.equal((await fetch(`${url}/-/reload`)).status, 405);
+  assert.equal(await probes('two'), 200, 'the one before stays in force');
+  assert.equal((await page('/metrics')).get('blackbox_exporter_config_last_reload_successful'), 0);
+  fs.writeFileSync(file, modules('three'));
+  process.kill(program.pid, 'SIGHUP');
+  await until('three');
+  const good = await fetch(`${url}/-/reload`, { method: 'POST' });
+  assert.equal(good.status, 200);
+
+  // The last probes: two at most, and failures before them.
+  const failing = '127.0.0.1:1';
+  await fetch(`${url}/probe?target=${failing}&module=three`);
+  for (let i = 0; i < 3; i++) await probes('three');
+  const list = await (await fetch(`${url}/`)).text();
+  assert.equal([...list.matchAll(/<td>Success<\/td>/g)].length, 2);
+  assert.equal([...list.matchAll(/<b>Failure<\/b>/g)].length, 1);
+  const logs = await (await fetch(`${url}/logs?target=${failing}`)).text();
+  assert.match(logs, /failure\n[\s\S]*ECONNREFUSED[\s\S]*probe_success 0/);
+  assert.equal(
+    await (await fetch(`${url}/${/logs\?id=\d+(?=">Logs<\/a><\/td><\/tr>\s*<\/table>)/.exec(list)![0]}`)).text(),
+    logs,
+  );
+  for (const [query, status] of [
+    ['', 400],
+    ['id=1&target=x', 400],
+    ['module=three', 400],
+    ['id=99999', 404],
+    ['target=nobody', 404],
+  ] as const)
+    assert.equal((await fetch(`${url}/logs?${query}`)).status, status, query);
+  assert.match(
+    program.output(),
+    /level=error msg="probe failed" module=three target=127\.0\.0\.1:1 err=.*ECONNREFUSED/,
+  );
+  assert.match(program.output(), /level=debug msg="probe succeeded" module=one/);
 });

@@ -210,3 +210,38 @@ test('a collector that cannot be here is refused with the reason', async (t) => 
   );
   await startOurs(t, '--no-collector.wifi', '--no-collector.arp.netlink');
 });
+
+test('flags that make no sense end the program at its start', async (t) => {
+  await assert.rejects(
+    startOurs(t, '--collector.netdev.device-include=('),
+    /--collector.netdev.device-include: .*missing closing/,
+  );
+  await assert.rejects(
+    startOurs(t, '--collector.filesystem.stat-workers=many'),
+    /"many" of flag --collector.filesystem.stat-workers/,
+  );
+  await assert.rejects(
+    startOurs(t, '--collector.netdev.device-include=a', '--collector.netdev.device-exclude=b'),
+    /mutually exclusive/,
+  );
+});
+
+test('detailed metrics of network devices are those of node_exporter', { skip: upstream.skip }, async (t) => {
+  const flags = [
+    '--collector.disable-defaults',
+    '--collector.netdev',
+    '--collector.netdev.enable-detailed-metrics',
+    '--collector.netdev.device-exclude=^$',
+  ];
+  const ours = await startOurs(t, ...flags);
+  const theirs = `http://127.0.0.1:${await freePort()}`;
+  await start(t, upstream.path, [`--web.listen-address=${theirs.slice(7)}`, ...flags], answers(`${theirs}/`));
+  const keys = async (url: string) =>
+    (await scrape(url)).samples
+      .filter(({ name }) => name.startsWith('node_network_'))
+      .map(key)
+      .sort();
+  const expected = await keys(theirs);
+  assert.ok(expected.includes('node_network_receive_missed_errors_total{device="lo"}'), expected.join('\n'));
+  assert.deepEqual(await keys(ours), expected);
+});

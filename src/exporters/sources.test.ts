@@ -408,6 +408,7 @@ test('servers that take connections and never answer cost their own page only', 
     jolokia: 'http',
     kafka: 'kafka',
     mysql: 'mysql',
+    nginx: 'http',
     postgres: 'postgres',
     redis: 'redis',
   } as const;
@@ -437,7 +438,7 @@ test('servers that take connections and never answer cost their own page only', 
     page,
     'nginx_up{source="good"} 1',
     'nginx_http_requests_total{source="good"} 4',
-    ...['clickhouse', 'elasticsearch', 'haproxy', 'jolokia', 'kafka', 'mysql', 'pg', 'redis'].map(
+    ...['clickhouse', 'elasticsearch', 'haproxy', 'jolokia', 'kafka', 'mysql', 'nginx', 'pg', 'redis'].map(
       (prefix) => `${prefix}_up{source="silent-${prefix === 'pg' ? 'postgres' : prefix}"} 0`,
     ),
   );

@@ -1,7 +1,8 @@
 // The flags of the role `exporter`.
 
 import type { FlagTable } from '#base/flags.ts';
-import { LOG_FLAGS, webFlags } from './flags.ts';
+import { LOG_LEVELS } from '#base/log.ts';
+import { LOG_FLAGS, SYSTEMD_FLAGS, webFlags } from './flags.ts';
 
 export const EXPORTER_FLAGS = {
   'config.file': {
@@ -10,6 +11,29 @@ export const EXPORTER_FLAGS = {
     help: "Sources, queries and probe modules; blackbox_exporter's file works as it is.",
   },
   'config.check': { kind: 'boolean', default: false, help: 'Check the file and exit.' },
+  'config.enable-auto-reload': {
+    kind: 'boolean',
+    default: false,
+    help: 'Read the file again by itself when it has changed.',
+  },
+  'config.auto-reload-interval': {
+    kind: 'integer',
+    default: 30,
+    min: 1,
+    help: 'How often --config.enable-auto-reload looks, in seconds.',
+  },
+  'log.prober': {
+    kind: 'text',
+    default: 'info',
+    values: LOG_LEVELS,
+    help: 'Only log what probes say with the given severity or above; failures are errors, their steps debug.',
+  },
+  'history.limit': {
+    kind: 'integer',
+    default: 100,
+    min: 0,
+    help: 'How many probes are kept to be looked at under /logs, and as many failures before them.',
+  },
   'timeout-offset': {
     kind: 'number',
     default: 0.5,
@@ -28,5 +52,6 @@ export const EXPORTER_FLAGS = {
   'path.procfs': { kind: 'text', default: '/proc', help: 'Where procfs is mounted.' },
   'path.sysfs': { kind: 'text', default: '/sys', help: 'Where sysfs is mounted.' },
   ...webFlags(':9115'),
+  ...SYSTEMD_FLAGS,
   ...LOG_FLAGS,
 } as const satisfies FlagTable;

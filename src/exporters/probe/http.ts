@@ -42,7 +42,6 @@ type Request = {
 };
 
 export async function probeHttp(module: HttpModule, target: string, context: ProbeContext): Promise<boolean> {
-  if (module.enable_http3) throw new Error('HTTP/3 is not available: Node has no QUIC');
   const { page, note } = context;
   const first = new URL(/^https?:\/\//i.test(target) ? target : `http://${target}`);
   const request = await prepare(module, first, context);

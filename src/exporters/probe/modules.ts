@@ -92,10 +92,11 @@ const http = object(
     checkHttpClient(module, report);
     if (module.body !== '' && module.body_file !== '')
       report('body_file', 'setting body and body_file both are not allowed');
-    if (module.enable_http3 && module.enable_http2)
-      report('enable_http3', 'http3 cannot be enabled when http2 is enabled');
-    if (module.enable_http3 && module.valid_http_versions.some((version) => !version.startsWith('HTTP/3')))
-      report('valid_http_versions', 'with enable_http3 only HTTP/3.0 can be valid');
+    if (module.enable_http3)
+      report(
+        'enable_http3',
+        'HTTP/3 cannot be probed: the runtime has no QUIC; leave it out to probe over HTTP/2 or 1.1',
+      );
     checkCompression(module.compression, module.headers, report);
   },
 );
