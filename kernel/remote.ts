@@ -21,6 +21,8 @@ const PACKED_FULL: i32 = -3;
 
 /** A row's or extra's entry number with this bit: the index of an unknown series. */
 const UNKNOWN: u32 = 0x80000000;
+/** Below a ref's number of the shard: slot and generation. */
+const SHARD_SHIFT: u64 = 47;
 
 /** Addresses of pages of 4096 entries each. */
 let pages: usize = 0;
@@ -461,4 +463,32 @@ function addExtra(kind: u32, start: usize, end: usize, series: u32): bool {
   store<u32>(record, series, 12);
   extras++;
   return true;
+}
+
+/**
+ * Splits the rows of the last walk by the shard that their refs name. At `out`, shard by shard: refs, times, values, as many as
+ * `counts` (u32 for each shard) says in the end. At `places` the shard of each row.
+ */
+export function spread(shards: u32, out: usize, counts: usize, places: usize): void {
+  memory.fill(counts, 0, <usize>shards << 2);
+  for (let i: u32 = 0; i < rows; i++) {
+    const shard = <u32>(<u64>load<f64>(rowRefs + (<usize>i << 3)) >> SHARD_SHIFT);
+    store<u8>(places + <usize>i, <u8>shard);
+    const count = counts + (<usize>shard << 2);
+    store<u32>(count, load<u32>(count) + 1);
+  }
+  let begin = out;
+  for (let shard: u32 = 0; shard < shards; shard++) {
+    const bytes = <usize>load<u32>(counts + (<usize>shard << 2)) << 3;
+    let at = begin;
+    for (let i: u32 = 0; i < rows; i++) {
+      if (<u32>load<u8>(places + <usize>i) != shard) continue;
+      const offset = <usize>i << 3;
+      store<u64>(at, load<u64>(rowRefs + offset));
+      store<u64>(at + bytes, load<u64>(rowTimes + offset));
+      store<u64>(at + (bytes << 1), load<u64>(rowValues + offset));
+      at += 8;
+    }
+    begin += bytes * 3;
+  }
 }

@@ -111,3 +111,21 @@ export type AppendResult = {
 export interface Appender {
   append(batch: SampleBatch): Promise<AppendResult>;
 }
+
+/**
+ * Rows of series that have refs, split by their shard: that of row i is shardOf[i]. A part's bytes are its refs, times and values,
+ * one column after the other, 8 bytes each; they may be a view that is valid during the call only.
+ */
+export type SplitRows = {
+  readonly shardOf: Uint8Array;
+  readonly parts: readonly { readonly shard: number; readonly bytes: Uint8Array }[];
+};
+
+/** An appender in front of several shards, for who can split rows in less time than it. */
+export interface SplitAppender extends Appender {
+  readonly shards: number;
+  appendSplit(split: SplitRows): Promise<AppendResult>;
+}
+
+/** What an append answers that brought no label sets and of which nothing was refused. */
+export const ALL_TAKEN: AppendResult = { refs: new Float64Array(0), rejections: [], created: 0 };

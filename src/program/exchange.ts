@@ -5,7 +5,7 @@ import type { Clock } from '#base/clock.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
-import { WRITE_V1, WRITE_V2, type WriteMessage } from '#collect/receive/remote-write.ts';
+import { isOrdinaryWrite, WRITE_V1, WRITE_V2, type WriteMessage } from '#collect/receive/remote-write.ts';
 import { labelsOf } from '#model/labels.ts';
 import type { Matcher } from '#model/matcher.ts';
 import type { Registry } from '#model/registry.ts';
@@ -130,10 +130,16 @@ export class Exchange {
     const isUp = (shard: number) => states[shard]!.up && (shard === 0 || !isFirst);
     const chosen = this.#choice.choose(isUp, connection);
     if (chosen < 0) return { status: 503, headers: {}, body: 'no shard is up yet; try again in a moment\n' };
-    const client = this.#pool().client(chosen);
-    return this.#choice.during(chosen, () =>
-      client.receive(request, { transfer: [request.body.buffer as ArrayBuffer] }),
-    );
+    return this.#choice.during(chosen, () => this.#hand(chosen, request));
+  }
+
+  #hand(shard: number, request: Received): Promise<Answer> {
+    const pool = this.#pool();
+    if (isOrdinaryWrite(request)) return pool.write(shard, request.body);
+    // A body that is part of a larger buffer is copied before it is given away.
+    const isWhole = request.body.byteLength === request.body.buffer.byteLength;
+    const body = isWhole ? request.body : request.body.slice();
+    return pool.client(shard).receive({ ...request, body }, { transfer: [body.buffer as ArrayBuffer] });
   }
 }
 

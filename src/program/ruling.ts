@@ -79,9 +79,7 @@ export class Ruling {
   constructor(parts: RulingParts) {
     this.#parts = parts;
     const { flags, engine, source, pool, clock, disk, logger, registry } = parts;
-    this.#appender = new ShardedAppender(parts.shards, (shard) => ({
-      append: (batch) => pool().client(shard).append(batch),
-    }));
+    this.#appender = new ShardedAppender(parts.shards, (shard) => pool().way(shard));
     this.#sender = new AlertSender({
       queueCapacity: flags['alertmanager.notification-queue-capacity'],
       batchSize: flags['alertmanager.notification-batch-size'],

@@ -1,12 +1,13 @@
 // The thread of one shard: builds what lives in it and answers calls from the main thread and from the other shards.
 
-import { type MessagePort, parentPort } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { assert } from '#base/assert.ts';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError } from '#base/errors.ts';
 import { KernelMemory } from '#base/kernel.ts';
-import { type Client, Connection, serveApi, threadData, transferring, whenPosted } from '#base/thread.ts';
+import { Lane, type LaneEnd } from '#base/lane.ts';
+import { Connection, serveApi, threadData, transferring, whenPosted } from '#base/thread.ts';
 import type { Folded } from '#collect/aggregate/aggregator.ts';
 import type { Answer, Received } from '#collect/receive/exchange.ts';
 import { ScrapePool } from '#collect/scrape/pool.ts';
@@ -16,9 +17,10 @@ import { compareLabels, compareText, METRIC_NAME } from '#model/labels.ts';
 import type { RawSeries } from '#model/query.ts';
 import { Registry } from '#model/registry.ts';
 import { ShardQueries } from '#query/shard/run.ts';
-import { batchBuffers, ShardedAppender } from '#scale/shards/append.ts';
+import { ShardedAppender } from '#scale/shards/append.ts';
 import { type EncodedSeries, type EncodeRead, encodeForRead } from '#scale/shards/encode-read.ts';
 import { LabelPacker } from '#scale/shards/label-line.ts';
+import { ownWay, ShardPeer, shardLaneServer } from '#scale/shards/lanes.ts';
 import type { ExchangeConfig, PackedColumns, SeriesQuery, ShardApi } from '#scale/shards/protocol.ts';
 import { decodeChunk } from '#store/codec/chunk.ts';
 import { SampleColumns } from '#store/codec/samples.ts';
@@ -47,7 +49,7 @@ const data = await threadData<ShardData>();
 const logger = processLogger(data.log).with({ shard: data.shard });
 const registry = new Registry();
 const memory = new KernelMemory();
-const peers = new Map<number, Client<ShardApi>>();
+const peers = new Map<number, ShardPeer>();
 
 const store = openShardStore({
   disk: nodeDisk,
@@ -64,14 +66,14 @@ const store = openShardStore({
 
 const spread = (own: Appender): Appender =>
   new ShardedAppender(data.shards, (shard) => {
-    if (shard === data.shard) return own;
+    if (shard === data.shard) return ownWay(own);
     const peer = peers.get(shard);
     if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
-    return { append: (batch) => peer.append(batch, { transfer: batchBuffers(batch) }) };
+    return peer;
   });
 
 const hand = (folded: Folded): void => {
-  const peer = peers.get(0);
+  const peer = peers.get(0)?.client;
   const told = peer ? peer.aggregated(folded) : Promise.reject(new Error('shard 0 cannot be reached'));
   told.catch((error: unknown) => logger.warn('folds of an interval are lost', { err: error }));
 };
@@ -150,10 +152,17 @@ function packerOf(line: object): LabelPacker {
   return packer;
 }
 
+const laneServer = shardLaneServer(exchange.own, (body) => exchange.receivers.write(body));
+
 const api: ShardApi = {
-  connect({ shard, port }: { shard: number; port: MessagePort }): void {
+  connect({ shard, port, lane }: Parameters<ShardApi['connect']>[0]): void {
     serveApi(port, api);
-    peers.set(shard, new Connection<ShardApi>(port).client);
+    const connection = new Connection<ShardApi>(port);
+    port.on('close', () => connection.close(new OperatingError('shard_down', `shard ${shard} has ended`)));
+    peers.set(shard, new ShardPeer(connection.client, new Lane(lane, laneServer)));
+  },
+  attach(lane: LaneEnd): void {
+    new Lane(lane, laneServer);
   },
   append: (batch: SampleBatch) => exchange.own.append(batch),
   receive: (request: Received): Promise<Answer> => exchange.receivers.receive(request),

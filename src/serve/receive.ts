@@ -12,7 +12,7 @@ export type ReceiveParts = {
   readonly otlp: boolean;
   /** What the configuration file's section `receive` switches on, now. */
   readonly sections: () => { readonly influx: boolean; readonly collectd: boolean };
-  /** Hands a request to a thread that decodes it. The body's buffer is its own and may be given away. */
+  /** Hands a request to a thread that decodes it. */
   readonly receive: (request: Received, connection: object | undefined) => Promise<Answer>;
 };
 
@@ -35,8 +35,7 @@ export function receiveRoutes(parts: ReceiveParts): readonly Route[] {
     // What is not snappy has been inflated already; remote write takes nothing else, which its receiver says.
     if (headers['content-encoding'] !== 'snappy' && path !== '/api/v1/write') delete headers['content-encoding'];
     const raw = await request.body();
-    const isOwn = raw.byteOffset === 0 && raw.byteLength === raw.buffer.byteLength;
-    const body = isOwn ? new Uint8Array(raw.buffer as ArrayBuffer) : new Uint8Array(raw);
+    const body = new Uint8Array(raw.buffer as ArrayBuffer, raw.byteOffset, raw.byteLength);
     const reply = await parts.receive({ path, query: request.query.toString(), headers, body }, request.connection);
     return reply.body === ''
       ? { status: reply.status, headers: reply.headers }

@@ -4,6 +4,7 @@
 
 import { KernelMemory, loadKernel } from '#base/kernel.ts';
 import type { Random } from '#base/random.ts';
+import { MAX_SHARDS, type SplitRows } from '#model/batch.ts';
 import type { PackedSeries } from '#model/packed.ts';
 import { snappyHeader } from '#wire/snappy.ts';
 
@@ -33,6 +34,7 @@ type Kernel = {
   extraCount(): number;
   entryRef(entry: number): number;
   walk(from: number, end: number, epoch: number): number;
+  spread(shards: number, out: number, counts: number, places: number): void;
   forget(row: number): void;
 };
 
@@ -48,6 +50,7 @@ const UNKNOWN = 0x8000_0000;
 const EPOCH_MS = 60_000;
 /** Series not seen for so many epochs make room when the table is full. */
 const IDLE_EPOCHS = 10;
+const NO_PLACES = new Uint8Array(0);
 
 /** Series whose fingerprints were not in the table, as records of the kernel; to be learned when they have refs. */
 export type UnknownSeries = { readonly count: number; readonly records: Uint8Array };
@@ -87,6 +90,8 @@ export class PredictedWrite {
   #output = { address: 0, bytes: 0 };
   #packed = { address: 0, bytes: 0 };
   #results = { address: 0, rows: 0 };
+  /** Of the request decoded last. */
+  #length = 0;
 
   /** `random` keeps senders from making two series look the same. */
   constructor(random: Random, maxEntries = 16 * 1024 * 1024) {
@@ -105,13 +110,29 @@ export class PredictedWrite {
 
   /** Undefined when the request is unusual or broken: the reference decoder then decodes it or says what is wrong. */
   walk(compressed: Uint8Array, maxBytes: number, nowMs: number): Walked | undefined {
-    const length = this.#run(compressed, maxBytes, nowMs);
-    return length === undefined ? undefined : this.#collect(this.#output.address, length);
+    return this.run(compressed, maxBytes, nowMs) ? this.collect() : undefined;
+  }
+
+  /** What the request of the last run holds, when that is samples of known series up to `maxTime` only. */
+  split(shards: number, maxTime: number): SplitRows | undefined {
+    const kernel = this.#kernel;
+    if (kernel.unknownCount() + kernel.extraCount() > 0 || kernel.newestTime() > maxTime) return undefined;
+    const rows = kernel.rowCount();
+    const { parts: out, counts, places } = resultLayout(this.#results.address, this.#results.rows);
+    kernel.spread(shards, out, counts, places);
+    const { u8, u32 } = this.#memory;
+    const parts: { readonly shard: number; readonly bytes: Uint8Array }[] = [];
+    for (let shard = 0, at = out; shard < shards; shard++) {
+      const bytes = u32[counts / 4 + shard]! * 24;
+      if (bytes > 0) parts.push({ shard, bytes: u8.subarray(at, at + bytes) });
+      at += bytes;
+    }
+    return { shardOf: parts.length > 1 ? u8.slice(places, places + rows) : NO_PLACES, parts };
   }
 
   /** Forgets the series of some rows of a request that was walked before: the store has dropped them. */
   forget(compressed: Uint8Array, rows: readonly number[], maxBytes: number, nowMs: number): void {
-    if (this.#run(compressed, maxBytes, nowMs) === undefined) return;
+    if (!this.run(compressed, maxBytes, nowMs)) return;
     for (const row of rows) if (row < this.#kernel.rowCount()) this.#kernel.forget(row);
   }
 
@@ -122,10 +143,11 @@ export class PredictedWrite {
     return length === undefined ? undefined : this.#memory.u8.subarray(address, address + length);
   }
 
-  /** Decodes and walks; the decoded length, or undefined when the reference decoder has to look. */
-  #run(compressed: Uint8Array, maxBytes: number, nowMs: number): number | undefined {
+  /** Decodes and walks; false when the reference decoder has to look. `split` and `collect` tell what was found. */
+  run(compressed: Uint8Array, maxBytes: number, nowMs: number): boolean {
     const length = this.#unsnap(compressed, maxBytes);
-    if (length === undefined) return undefined;
+    if (length === undefined) return false;
+    this.#length = length;
     const { address: to } = this.#output;
     const epoch = Math.floor(nowMs / EPOCH_MS) >>> 0;
     for (;;) {
@@ -140,7 +162,7 @@ export class PredictedWrite {
         this.#kernel.setPacked(this.#packed.address, this.#packed.bytes);
         continue;
       }
-      return code === 0 ? length : undefined;
+      return code === 0;
     }
   }
 
@@ -171,7 +193,10 @@ export class PredictedWrite {
     return this.#kernel.unsnap(from + next, from + compressed.length, to, length) === 0 ? length : undefined;
   }
 
-  #collect(body: number, length: number): Walked {
+  /** Everything that the last run found. */
+  collect(): Walked {
+    const body = this.#output.address;
+    const length = this.#length;
     const rows = this.#kernel.rowCount();
     const unknownCount = this.#kernel.unknownCount();
     const extraCount = this.#kernel.extraCount();
@@ -273,5 +298,8 @@ function resultLayout(address: number, rows: number) {
   const series = values + rows * 8;
   const unknown = series + rows * 4;
   const extra = unknown + rows * UNKNOWN_BYTES;
-  return { refs: address, times, values, series, unknown, extra, end: extra + rows * EXTRA_BYTES };
+  const parts = extra + rows * EXTRA_BYTES;
+  const counts = parts + rows * 24;
+  const places = counts + MAX_SHARDS * 4;
+  return { refs: address, times, values, series, unknown, extra, parts, counts, places, end: places + rows };
 }

@@ -31,6 +31,7 @@ export class Receivers implements Receiver {
   readonly #feedParts: FeedParts;
   readonly #options: ReceiversOptions;
   readonly #fixed: ReadonlyMap<string, Receiver>;
+  readonly #remoteWrite: RemoteWriteReceiver;
   #byPath: ReadonlyMap<string, Receiver>;
   #applied = JSON.stringify(NO_RECEIVERS);
   #listening: Listening[] = [];
@@ -49,8 +50,9 @@ export class Receivers implements Receiver {
       log: parts.log,
       metrics: new ReceiveMetrics(parts.registry),
     };
+    this.#remoteWrite = new RemoteWriteReceiver(parts, options.remoteWrite);
     this.#fixed = new Map<string, Receiver>([
-      ['/api/v1/write', new RemoteWriteReceiver(parts, options.remoteWrite)],
+      ['/api/v1/write', this.#remoteWrite],
       ['/api/v1/otlp/v1/metrics', new OtlpReceiver(parts, options.otlp)],
     ]);
     this.#byPath = this.#fixed;
@@ -64,6 +66,11 @@ export class Receivers implements Receiver {
     return receiver
       ? receiver.receive(request)
       : Promise.resolve(answer(404, `nothing is received at ${request.path}\n`));
+  }
+
+  /** A request of remote write 1.0 in snappy. The body is copied if it is needed for longer than this call. */
+  write(body: Uint8Array): Promise<Answer> {
+    return this.#remoteWrite.write(body);
   }
 
   /** Brings receivers to a configuration; what did not change as a whole stays as it is. */

@@ -16,7 +16,7 @@ import { snappyEncode } from '#wire/snappy.ts';
 import { PredictedWrite } from './predicted.ts';
 import { fuzzReceive } from './receive.fuzz.ts';
 import { REMOTE_WRITE_DEFAULTS, RemoteWriteReceiver, WRITE_V1 } from './remote-write.ts';
-import { StoreTwin } from './store-twin.ts';
+import { SplitStoreTwin, StoreTwin } from './store-twin.ts';
 
 const NOW = 1_700_000_000_000;
 const V2 = {
@@ -25,8 +25,7 @@ const V2 = {
 };
 const V1 = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
 
-function setUp(options = REMOTE_WRITE_DEFAULTS) {
-  const store = new StoreTwin();
+function setUp(options = REMOTE_WRITE_DEFAULTS, store = new StoreTwin()) {
   const parts = {
     appender: store,
     clock: new SimClock(NOW),
@@ -72,6 +71,49 @@ const histogram: Histogram = {
   negativeBuckets: Float64Array.of(2),
   counterReset: 'notReset',
 };
+
+/** As requests come over a lane: without headers, as a view, before several shards. */
+function setUpSplit() {
+  const store = new SplitStoreTwin();
+  const { receiver } = setUp(REMOTE_WRITE_DEFAULTS, store);
+  const post = async (body: Uint8Array) => {
+    const sent = snappyEncode(body);
+    const larger = new Uint8Array(sent.length + 16);
+    larger.set(sent, 8);
+    const reply = receiver.write(larger.subarray(8, 8 + sent.length));
+    larger.fill(0);
+    return reply;
+  };
+  return { store, receiver, post };
+}
+
+test('rows that are split on the way arrive as the others; what is refused is told with its labels', async () => {
+  const seed = 815;
+  const random = seeded(seed);
+  const whole = setUp();
+  const split = setUpSplit();
+  const names = Array.from({ length: 60 }, (_, i) => ({ __name__: `m${i % 7}`, i: String(i) }));
+  for (let round = 0; round < 60; round++) {
+    const body = encodeV1(
+      names
+        .filter(() => random.below(3) > 0)
+        .map((labels) => ({
+          labels,
+          samples: Array.from({ length: random.below(3) }, (_, k): [number, number] => [
+            NOW + (round - (random.below(20) === 0 ? 3 : 0)) * 1000 + k,
+            random.next(),
+          ]),
+        })),
+    );
+    if (round % 20 === 19) {
+      whole.store.forgetRefs();
+      split.store.forgetRefs();
+    }
+    assert.deepEqual(await split.post(body), await whole.post(body), `seed ${seed}`);
+  }
+  assert.deepEqual(split.store.dump(), whole.store.dump(), `seed ${seed}`);
+  assert.ok(split.store.splitRows > 1000);
+});
 
 test('samples arrive bit for bit; known series travel without labels', async () => {
   const { store, post } = setUp();

@@ -6,7 +6,7 @@ import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
-import type { Appender, Exemplar, Metadata, Rejection, SampleBatch } from '#model/batch.ts';
+import type { Appender, Exemplar, Metadata, Rejection, SampleBatch, SplitAppender } from '#model/batch.ts';
 import type { Histogram } from '#model/histogram.ts';
 import { type Labels, labelValue, METRIC_NAME, withLabel } from '#model/labels.ts';
 import { type PackedSeries, packSeries } from '#model/packed.ts';
@@ -19,6 +19,7 @@ import { snappyDecode } from '#wire/snappy.ts';
 import { type Answer, answer, type Received, type Receiver } from './exchange.ts';
 import { familyName } from './family-name.ts';
 import { Intake, MAX_AHEAD_MS, type Outcome, type Refusal, refusalsText, refusalText } from './intake.ts';
+import { KeptBodies } from './kept-bodies.ts';
 import { type KnownSeries, KnownSeriesTable } from './known-series.ts';
 import { formatPairs, seriesLabels, sortedLabels } from './labels.ts';
 import { PredictedWrite, type Walked } from './predicted.ts';
@@ -62,10 +63,14 @@ export class RemoteWriteReceiver implements Receiver {
   readonly #predicted: PredictedWrite;
   readonly #known: KnownSeriesTable;
   readonly #invalidLabels: Counter;
+  /** The appender, if it takes rows that are split already. */
+  readonly #splitter: SplitAppender | undefined;
+  readonly #bodies = new KeptBodies();
 
   constructor(parts: ReceiverParts, options: RemoteWriteOptions = REMOTE_WRITE_DEFAULTS) {
     this.#options = options;
     this.#appender = parts.appender;
+    this.#splitter = 'appendSplit' in parts.appender ? (parts.appender as SplitAppender) : undefined;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#predicted = new PredictedWrite(parts.random);
@@ -90,8 +95,23 @@ export class RemoteWriteReceiver implements Receiver {
         `${encoding} encoding (compression) is not accepted by this server; only snappy is acceptable\n`,
       );
     }
+    return this.#take(message, request.body);
+  }
+
+  /** An ordinary request of version 1.0, in snappy. The body is copied. */
+  async write(body: Uint8Array): Promise<Answer> {
+    if (!this.#options.accepted.includes(WRITE_V1)) return this.receive(ordinary(body.slice()));
+    const kept = this.#bodies.keep(body);
     try {
-      return message === WRITE_V1 ? await this.#version1(request.body) : await this.#version2(request.body);
+      return await this.#take(WRITE_V1, kept);
+    } finally {
+      this.#bodies.release(kept);
+    }
+  }
+
+  async #take(message: WriteMessage, body: Uint8Array): Promise<Answer> {
+    try {
+      return message === WRITE_V1 ? await this.#version1(body) : await this.#version2(body);
     } catch (error) {
       const code = errorCode(error);
       if (code === 'snappy_corrupt' || code === 'protobuf_corrupt' || code === 'too_large') {
@@ -104,17 +124,26 @@ export class RemoteWriteReceiver implements Receiver {
 
   async #version1(body: Uint8Array): Promise<Answer> {
     const nowMs = this.#clock.now();
-    const walked = this.#predicted.walk(body, this.#options.maxBytes, nowMs);
-    const made = walked && batchOf(walked, nowMs + MAX_AHEAD_MS);
-    if (!made) {
-      const collector = this.#collector(nowMs);
-      decodeWriteV1(snappyDecode(body, this.#options.maxBytes), collector);
-      return this.#answerV1(collector, await collector.intake.send(this.#appender));
+    const predicted = this.#predicted;
+    if (!predicted.run(body, this.#options.maxBytes, nowMs)) return this.#unusual(body, nowMs);
+    const splitter = this.#splitter;
+    const split = splitter && predicted.split(splitter.shards, nowMs + MAX_AHEAD_MS);
+    if (splitter && split) {
+      const { rejections } = await splitter.appendSplit(split);
+      return rejections.length === 0 ? WRITTEN : this.#reconsider(body, rejections, nowMs);
     }
+    const walked = predicted.collect();
+    const made = batchOf(walked, nowMs + MAX_AHEAD_MS);
+    if (!made) return this.#unusual(body, nowMs);
     const result = await this.#appender.append(made);
-    this.#predicted.learn(walked.unknown, result.refs, nowMs);
-    if (result.rejections.length === 0) return answer(204);
-    return this.#reconsider(body, result.rejections, nowMs);
+    predicted.learn(walked.unknown, result.refs, nowMs);
+    return result.rejections.length === 0 ? WRITTEN : this.#reconsider(body, result.rejections, nowMs);
+  }
+
+  async #unusual(body: Uint8Array, nowMs: number): Promise<Answer> {
+    const collector = this.#collector(nowMs);
+    decodeWriteV1(snappyDecode(body, this.#options.maxBytes), collector);
+    return this.#answerV1(collector, await collector.intake.send(this.#appender));
   }
 
   /**
@@ -170,6 +199,22 @@ export class RemoteWriteReceiver implements Receiver {
     return { ...told, headers: { ...told.headers, ...written } };
   }
 }
+
+const WRITTEN = answer(204);
+
+/** A request whose headers said what they say ordinarily. */
+const ordinary = (body: Uint8Array): Received => ({
+  path: '/api/v1/write',
+  query: '',
+  headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' },
+  body,
+});
+
+/** Whether a request can be handed on as one of version 1.0 in snappy, without its headers. */
+export const isOrdinaryWrite = ({ path, headers }: Pick<Received, 'path' | 'headers'>): boolean =>
+  path === '/api/v1/write' &&
+  headers['content-encoding'] === 'snappy' &&
+  headers['content-type'] === 'application/x-protobuf';
 
 /** Which message a request holds by its content type, as remote write's specification has it. */
 function messageOf(contentType: string): WriteMessage | { readonly error: string } {

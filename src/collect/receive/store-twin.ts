@@ -8,7 +8,10 @@ import {
   type Metadata,
   type Rejection,
   type SampleBatch,
+  type SplitAppender,
+  type SplitRows,
   seriesRef,
+  shardOfRef,
 } from '#model/batch.ts';
 import type { Histogram } from '#model/histogram.ts';
 import { formatLabels, type Labels, labelsKey } from '#model/labels.ts';
@@ -89,6 +92,10 @@ export class StoreTwin implements Appender {
     return [];
   }
 
+  protected newRef(slot: number): number {
+    return seriesRef(0, 0, slot);
+  }
+
   #refOf(labels: Labels): number {
     const key = labelsKey(labels);
     let entry = this.#series.get(key);
@@ -97,10 +104,38 @@ export class StoreTwin implements Appender {
       this.#series.set(key, entry);
     }
     if (entry.ref < 0) {
-      entry.ref = seriesRef(0, 0, this.#slots++);
+      entry.ref = this.newRef(this.#slots++);
       this.#refs.set(entry.ref, entry.stored);
     }
     return entry.ref;
+  }
+}
+
+/** The twin as several shards, for who splits rows itself. */
+export class SplitStoreTwin extends StoreTwin implements SplitAppender {
+  readonly shards = 3;
+  /** Rows that came split. */
+  splitRows = 0;
+
+  async appendSplit({ shardOf, parts }: SplitRows): Promise<AppendResult> {
+    const rejections: Rejection[] = [];
+    for (const { shard, bytes } of parts) {
+      const all = new Float64Array(bytes.slice().buffer);
+      const rows = all.length / 3;
+      const [refs, timestamps, values] = [0, 1, 2].map((i) => all.slice(i * rows, (i + 1) * rows));
+      if (refs!.some((ref) => shardOfRef(ref) !== shard)) throw new Error(`a row of another shard came to ${shard}`);
+      this.splitRows += rows;
+      const whole = [...shardOf.keys()].filter((i) => shardOf[i] === shard);
+      const result = await this.append({ refs: refs!, timestamps: timestamps!, values: values!, series: [] });
+      const inWhole = (index: number) => (parts.length > 1 ? whole[index]! : index);
+      rejections.push(...result.rejections.map((r) => ({ ...r, index: inWhole(r.index) })));
+    }
+    rejections.sort((a, b) => a.index - b.index);
+    return { refs: new Float64Array(0), rejections, created: 0 };
+  }
+
+  protected override newRef(slot: number): number {
+    return seriesRef(slot % this.shards, 0, slot);
   }
 }
 

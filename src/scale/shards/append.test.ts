@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seeded } from '#base/random.ts';
-import { type Appender, labelSetsOf, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
+import { labelSetsOf, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
 import { hashLabels, labelsOf, shardOf } from '#model/labels.ts';
-import { ShardedAppender } from './append.ts';
+import { ShardedAppender, type ShardWay } from './append.ts';
+import { ownWay } from './lanes.ts';
 
 /** A shard that remembers what it was given and refuses values below zero. */
-class Recorder implements Appender {
+class Recorder implements ShardWay {
   readonly rows: { key: string; timestamp: number; value: number }[] = [];
   readonly #shard: number;
   readonly #keys: string[] = [];
@@ -25,6 +26,9 @@ class Recorder implements Appender {
       else this.rows.push({ key: this.#keys[slot]!, timestamp: batch.timestamps[i]!, value: batch.values[i]! });
     }
     return { refs, rejections, created: series.length };
+  }
+  appendPart(bytes: Uint8Array) {
+    return ownWay(this).appendPart(bytes);
   }
 }
 
@@ -64,3 +68,37 @@ for (const shards of [1, 2, 3, 5]) {
     });
   });
 }
+
+test('rows that were split already arrive in their shards, and refusals name the row of the whole', async () => {
+  const recorders = [new Recorder(0), new Recorder(1), new Recorder(2)];
+  const appender = new ShardedAppender(3, (shard) => recorders[shard]!);
+  for (const [shard, recorder] of recorders.entries()) {
+    await recorder.append({
+      refs: new Float64Array(0),
+      timestamps: new Float64Array(0),
+      values: new Float64Array(0),
+      series: [labelsOf({ s: String(shard) })],
+    });
+  }
+  const part = (shard: number, values: number[]) => ({
+    shard,
+    bytes: new Uint8Array(
+      Float64Array.from([...values.map(() => seriesRef(shard, 0, 0)), ...values.map((_, i) => i), ...values]).buffer,
+    ),
+  });
+  const shardOf = Uint8Array.of(2, 0, 0, 2, 0);
+  const result = await appender.appendSplit({ shardOf, parts: [part(0, [1, -1, 3]), part(2, [-4, 5])] });
+  assert.deepEqual(
+    result.rejections.map(({ index, reason }) => [index, reason]),
+    [
+      [0, 'outOfBounds'],
+      [2, 'outOfBounds'],
+    ],
+  );
+  assert.deepEqual(
+    recorders.map(({ rows }) => rows.map(({ value }) => value)),
+    [[1, 3], [], [5]],
+  );
+  const { rejections } = await appender.appendSplit({ shardOf: Uint8Array.of(0), parts: [part(0, [7])] });
+  assert.deepEqual(rejections, []);
+});

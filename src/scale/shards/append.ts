@@ -3,44 +3,61 @@
 
 import { OperatingError } from '#base/errors.ts';
 import {
-  type Appender,
+  ALL_TAKEN,
   type AppendResult,
   newSeries,
   type Rejection,
   type SampleBatch,
+  type SplitAppender,
+  type SplitRows,
   shardOfRef,
 } from '#model/batch.ts';
 import { packSeries, splitPacked } from '#model/packed.ts';
 
-export class ShardedAppender implements Appender {
-  readonly #shards: number;
-  readonly #appenderOf: (shard: number) => Appender;
+/** The way to one shard's store. */
+export type ShardWay = {
+  append(batch: SampleBatch): Promise<AppendResult>;
+  /** Takes a part of SplitRows; what it needs of the bytes later it copies. */
+  appendPart(bytes: Uint8Array): Promise<AppendResult>;
+};
 
-  /** `appenderOf` gives the way to a shard's store: direct for the own one, a message for others. */
-  constructor(shards: number, appenderOf: (shard: number) => Appender) {
-    this.#shards = shards;
-    this.#appenderOf = appenderOf;
+export class ShardedAppender implements SplitAppender {
+  readonly shards: number;
+  readonly #wayTo: (shard: number) => ShardWay;
+
+  /** `wayTo` gives the way to a shard's store: direct for the own one, a message for others. */
+  constructor(shards: number, wayTo: (shard: number) => ShardWay) {
+    this.shards = shards;
+    this.#wayTo = wayTo;
   }
 
   async append(batch: SampleBatch): Promise<AppendResult> {
-    if (this.#shards === 1) return this.#appenderOf(0).append(batch);
-    const { parts, places } = splitBatch(batch, this.#shards);
+    if (this.shards === 1) return this.#wayTo(0).append(batch);
+    const { parts, places } = splitBatch(batch, this.shards);
     // All rows in one shard: they keep their places, so its answer is the answer. A part is a copy that may be moved away.
-    if (parts.length === 1) return this.#appenderOf(parts[0]!.shard).append(parts[0]!.batch);
-    const outcomes = await Promise.allSettled(parts.map((part) => this.#appenderOf(part.shard).append(part.batch)));
-    const failed = outcomes.filter((o): o is PromiseRejectedResult => o.status === 'rejected');
-    if (failed.length > 0) {
-      // Parts that went in stay in: the sender repeats the whole batch and equal samples are no duplicates.
-      throw new OperatingError('shard_down', `cannot append to ${failed.length} of ${parts.length} shards`, {
-        cause: failed[0]!.reason,
-      });
-    }
-    return mergeResults(
-      places,
-      parts,
-      outcomes.map((o) => (o as PromiseFulfilledResult<AppendResult>).value),
-    );
+    if (parts.length === 1) return this.#wayTo(parts[0]!.shard).append(parts[0]!.batch);
+    const results = await all(parts.map((part) => this.#wayTo(part.shard).append(part.batch)));
+    return mergeResults(places, parts, results);
   }
+
+  async appendSplit({ shardOf, parts }: SplitRows): Promise<AppendResult> {
+    if (parts.length === 1) return this.#wayTo(parts[0]!.shard).appendPart(parts[0]!.bytes);
+    const results = await all(parts.map((part) => this.#wayTo(part.shard).appendPart(part.bytes)));
+    if (results.every((result) => result.rejections.length === 0)) return ALL_TAKEN;
+    return mergeResults({ ...NO_PLACES, rows: shardOf }, parts, results);
+  }
+}
+
+async function all(appends: readonly Promise<AppendResult>[]): Promise<readonly AppendResult[]> {
+  const outcomes = await Promise.allSettled(appends);
+  const failed = outcomes.filter((o): o is PromiseRejectedResult => o.status === 'rejected');
+  if (failed.length > 0) {
+    // Parts that went in stay in: the sender repeats the whole batch and equal samples are no duplicates.
+    throw new OperatingError('shard_down', `cannot append to ${failed.length} of ${appends.length} shards`, {
+      cause: failed[0]!.reason,
+    });
+  }
+  return outcomes.map((o) => (o as PromiseFulfilledResult<AppendResult>).value);
 }
 
 /** The memory of a part, for handing it to another thread without a copy; the part cannot be read afterwards. */
@@ -58,6 +75,8 @@ type Places = {
   readonly histograms: Uint8Array;
   readonly exemplars: Uint8Array;
 };
+const NONE = new Uint8Array(0);
+const NO_PLACES: Places = { rows: NONE, series: NONE, histograms: NONE, exemplars: NONE };
 
 /** One part for each shard that has something; metadata goes with every part, as any shard may be asked for it. */
 export function splitBatch(batch: SampleBatch, shards: number): { readonly parts: Part[]; readonly places: Places } {
@@ -149,7 +168,11 @@ function placesOf(list: Uint8Array, shard: number): number[] {
   return places;
 }
 
-function mergeResults(places: Places, parts: readonly Part[], results: readonly AppendResult[]): AppendResult {
+function mergeResults(
+  places: Places,
+  parts: readonly { readonly shard: number }[],
+  results: readonly AppendResult[],
+): AppendResult {
   const refs = new Float64Array(places.series.length).fill(Number.NaN);
   const rejections: Rejection[] = [];
   let created = 0;

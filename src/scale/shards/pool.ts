@@ -4,9 +4,12 @@
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import type { Clock } from '#base/clock.ts';
 import { OperatingError } from '#base/errors.ts';
+import { Lane, newLane } from '#base/lane.ts';
 import type { Logger } from '#base/log.ts';
 import { type Client, Thread } from '#base/thread.ts';
+import type { Answer } from '#collect/receive/exchange.ts';
 import type { MetricFamily } from '#model/family.ts';
+import { ANSWER_RING_BYTES, PEER_RING_BYTES, REQUEST_RING_BYTES, ShardPeer, sendWrite } from './lanes.ts';
 import type { ShardApi } from './protocol.ts';
 
 export type ShardPoolOptions = {
@@ -27,10 +30,13 @@ export class ShardPool {
   readonly #threads: Thread<ShardApi>[];
   /** Set while a thread is starting, when `Thread.client` is not there yet. */
   readonly #clients: (Client<ShardApi> | undefined)[];
+  /** From the main thread to shards that are up. */
+  readonly #lanes: (Lane | undefined)[];
 
   constructor(options: ShardPoolOptions) {
     this.shards = options.shards;
     this.#clients = new Array(options.shards).fill(undefined);
+    this.#lanes = new Array(options.shards).fill(undefined);
     this.#threads = Array.from({ length: options.shards }, (_, shard) => {
       return new Thread<ShardApi>({
         name: `shard-${shard}`,
@@ -43,9 +49,14 @@ export class ShardPool {
           const client = raw as unknown as Client<ShardApi>;
           this.#clients[shard] = client;
           worker.once('exit', () => {
-            if (this.#clients[shard] === client) this.#clients[shard] = undefined;
+            if (this.#clients[shard] !== client) return;
+            this.#clients[shard] = undefined;
+            this.#lanes[shard]?.close(new OperatingError('thread_down', `shard-${shard} has ended`));
           });
           await this.#layLines(shard);
+          const [near, far] = newLane(REQUEST_RING_BYTES, ANSWER_RING_BYTES);
+          this.#lanes[shard] = new Lane(near, refuse);
+          await client.attach(far, { transfer: [far.port] });
           await options.onUp(shard, client);
         },
       });
@@ -58,6 +69,22 @@ export class ShardPool {
 
   client(shard: number): Client<ShardApi> {
     return this.#threads[shard]!.client;
+  }
+
+  /** The way to a shard's store. */
+  way(shard: number): ShardPeer {
+    return new ShardPeer(this.client(shard), this.#lane(shard));
+  }
+
+  /** An ordinary request of remote write 1.0, in snappy, to be decoded in a shard. The body is copied. */
+  write(shard: number, body: Uint8Array): Promise<Answer> {
+    return sendWrite(this.#lane(shard), body);
+  }
+
+  #lane(shard: number): Lane {
+    const lane = this.#lanes[shard];
+    if (!lane) throw new OperatingError('thread_down', `shard-${shard} is not running; it is being restarted`);
+    return lane;
   }
 
   /** All shards, or an error when one is down: an answer without its series would be wrong. */
@@ -104,10 +131,15 @@ export class ShardPool {
       const client = this.#clients[other];
       if (other === shard || !client || !own) continue;
       const { port1, port2 } = new MessageChannel();
+      const [near, far] = newLane(PEER_RING_BYTES, PEER_RING_BYTES);
       await Promise.all([
-        own.connect({ shard: other, port: port1 }, { transfer: [port1] }),
-        client.connect({ shard, port: port2 }, { transfer: [port2] }).catch(() => {}),
+        own.connect({ shard: other, port: port1, lane: near }, { transfer: [port1, near.port] }),
+        client.connect({ shard, port: port2, lane: far }, { transfer: [port2, far.port] }).catch(() => {}),
       ]);
     }
   }
 }
+
+/** Shards ask nothing of the main thread. */
+const refuse = (kind: number): Promise<never> =>
+  Promise.reject(new OperatingError('unknown', `the main thread does not answer questions of kind ${kind}`));

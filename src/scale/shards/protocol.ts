@@ -2,6 +2,7 @@
 // their calls here; program/shard.ts answers them.
 
 import type { MessagePort } from 'node:worker_threads';
+import type { LaneEnd } from '#base/lane.ts';
 import type { TracingConfig } from '#clients/otlp/config.ts';
 import type { CompiledRule, Folded } from '#collect/aggregate/aggregator.ts';
 import type { RemoteReadConfig } from '#collect/read/config.ts';
@@ -52,7 +53,9 @@ export type PackedColumns = Omit<Columns, 'labels'> & { readonly labels: PackedL
 // A type alias, not an interface: it has to fit the index signature of Api.
 export type ShardApi = ShardSide & {
   /** Hands over a line to another shard; replaces the one there was. */
-  connect(peer: { readonly shard: number; readonly port: MessagePort }): void;
+  connect(peer: { readonly shard: number; readonly port: MessagePort; readonly lane: LaneEnd }): void;
+  /** The lane from the main thread. */
+  attach(lane: LaneEnd): void;
   append(batch: SampleBatch): Promise<AppendResult>;
   /** A request of a receiver: decoded here, its samples appended to whichever shards they belong to. */
   receive(request: Received): Promise<Answer>;
