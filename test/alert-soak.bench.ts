@@ -14,7 +14,7 @@ const GROUPS = isFull ? 5000 : 50;
 const ALERTS_PER_GROUP = 10;
 const SILENCES = isFull ? 1000 : 10;
 const RESEND_MS = isFull ? 60_000 : 3000;
-const ROUNDS = isFull ? 4 : 1;
+const ROUNDS = isFull ? Number(process.env['PHAROS_SOAK_ROUNDS'] ?? 8) : 1;
 const BATCH = 200;
 const GROUP_WAIT_MS = isFull ? 10_000 : 1000;
 

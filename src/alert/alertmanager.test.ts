@@ -15,7 +15,6 @@ import { seeded } from '#base/random.ts';
 import { labelsOf } from '#model/labels.ts';
 import { Registry } from '#model/registry.ts';
 import { Alertmanager } from './alertmanager.ts';
-import { Journal } from './journal.ts';
 import { parseAlertmanagerConfig } from './route/config.ts';
 import { timeIntervalSchema } from './route/intervals.ts';
 import { fingerprint } from './store.ts';
@@ -307,30 +306,5 @@ test("fingerprints are Prometheus'", () => {
   assert.equal(
     fingerprint(labelsOf({ alertname: 'bar', cluster: 'a', n: '2', severity: 'warning' })),
     'aa57469f8a1faddb',
-  );
-});
-
-test('a journal survives a torn line and a damaged one', (t) => {
-  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-journal-')), 'x.journal');
-  t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
-  const open = () => new Journal<number>(file, nodeDisk, new SimClock(), silentLogger);
-  const journal = open();
-  for (let i = 0; i < 5; i++) journal.set(`k${i}`, i);
-  journal.delete('k1');
-  journal.close();
-  const lines = fs.readFileSync(file, 'utf8').split('\n');
-  lines[2] = lines[2]!.replace('k2', 'k9');
-  fs.writeFileSync(file, `${lines.join('\n')}0badc0de ["k7",`);
-  const again = open();
-  assert.deepEqual(
-    [[...again.entries()], again.damaged],
-    [
-      [
-        ['k0', 0],
-        ['k3', 3],
-        ['k4', 4],
-      ],
-      1,
-    ],
   );
 });

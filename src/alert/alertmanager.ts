@@ -11,12 +11,12 @@ import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
 import type { HttpClientConfig } from '#clients/http/config.ts';
 import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { Alert, AlertSink } from '#model/alert.ts';
-import type { Labels } from '#model/labels.ts';
+import { equalLabels, type Labels } from '#model/labels.ts';
 import type { Registry } from '#model/registry.ts';
 import { type DryRun, dryRun } from './dry-run.ts';
 import type { AlertEvent, EventGroup } from './events/events.ts';
 import { Inhibitor } from './inhibit/inhibit.ts';
-import { Journal } from './journal.ts';
+import { Journal, type Patch } from './journal.ts';
 import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics } from './metrics.ts';
 import { type LogEntry, NotificationLog } from './notify/log.ts';
 import { type NotificationEvent, Pipeline } from './notify/pipeline.ts';
@@ -65,6 +65,9 @@ export type AlertStatus = {
   readonly inhibitedBy: readonly string[];
   readonly mutedBy: readonly string[];
 };
+
+const ACTIVE: AlertStatus = { state: 'active', silencedBy: [], inhibitedBy: [], mutedBy: [] };
+const UNPROCESSED: AlertStatus = { ...ACTIVE, state: 'unprocessed' };
 
 /** One line of the history that people search. */
 export type HistoryEntry = {
@@ -322,7 +325,10 @@ export class Alertmanager implements AlertSink {
     this.#metrics.received(endsAt <= now ? 'resolved' : 'firing').add();
     const stored = this.alerts.put(known, now);
     if (!stored) this.#metrics.limited(alertName(alert)).add();
-    else if (this.#isNews(stored, now)) this.#save(stored);
+    else if (this.#isNews(stored, now)) {
+      this.#journals.alerts.set(stored.fingerprint, stored);
+      this.#unsaved.delete(stored.fingerprint);
+    }
     // Once for all alerts of a request.
     if (endsAt <= now) {
       this.#resolving ??= this.#options.clock.after(0, () => {
@@ -340,14 +346,9 @@ export class Alertmanager implements AlertSink {
     const now = this.#options.clock.now();
     const inhibition = this.#running?.inhibitor.mutes(alert.labels, now);
     const silencedBy = this.silences.mute(alert, now);
-    const inhibitedBy = inhibition ? [inhibition.by] : [];
-    const isSuppressed = silencedBy.length > 0 || inhibitedBy.length > 0;
-    const state: AlertState = isSuppressed
-      ? 'suppressed'
-      : this.#seenByGroups.has(alert.fingerprint)
-        ? 'active'
-        : 'unprocessed';
-    return { state, silencedBy, inhibitedBy, mutedBy: [] };
+    if (inhibition || silencedBy.length > 0)
+      return { state: 'suppressed', silencedBy, inhibitedBy: inhibition ? [inhibition.by] : [], mutedBy: [] };
+    return this.#seenByGroups.has(alert.fingerprint) ? ACTIVE : UNPROCESSED;
   }
 
   /** Names of the intervals that keep a group quiet now. */
@@ -394,14 +395,26 @@ export class Alertmanager implements AlertSink {
     this.silences.collect(this.#firing(), now);
   }
 
-  /** Writes alerts that changed. */
+  /** Writes alerts that changed: mostly they were said again, and only the times are new. */
   save(): void {
-    for (const alert of [...this.#unsaved.values()]) this.#save(alert);
-  }
-
-  #save(alert: KnownAlert): void {
-    this.#journals.alerts.set(alert.fingerprint, alert);
-    this.#unsaved.delete(alert.fingerprint);
+    const journal = this.#journals.alerts;
+    const repeated: Patch<KnownAlert>[] = [];
+    for (const alert of this.#unsaved.values()) {
+      const saved = journal.get(alert.fingerprint);
+      const isRepeated =
+        saved !== undefined &&
+        equalLabels(saved.labels, alert.labels) &&
+        equalLabels(saved.annotations, alert.annotations) &&
+        saved.generatorUrl === alert.generatorUrl;
+      if (!isRepeated) {
+        journal.set(alert.fingerprint, alert);
+        continue;
+      }
+      const { startsAt, endsAt, updatedAt, timedOut } = alert;
+      repeated.push({ key: alert.fingerprint, value: alert, patch: { startsAt, endsAt, updatedAt, timedOut } });
+    }
+    journal.patch(repeated);
+    this.#unsaved.clear();
   }
 
   /** Must be on disk before the sender hears that it was taken: it may never say it again. Mere repetitions may wait. */

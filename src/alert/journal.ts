@@ -1,18 +1,32 @@
 // A map that survives the process: changes are appended to a file, one JSON line each with a checksum, and the file is
-// rewritten when most of it is outdated. A torn last line is dropped; a damaged line in the middle is reported and skipped.
+// rewritten, in slices, when most of it is outdated. A torn last line is dropped; a damaged line in the middle is reported and skipped.
 
+import path from 'node:path';
 import type { Clock, Timer } from '#base/clock.ts';
 import { crc32c } from '#base/crc32c.ts';
 import type { Disk, DiskFile } from '#base/disk/disk.ts';
-import { replaceFile } from '#base/disk/durable.ts';
+import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 
 const SYNC_MS = 1000;
 /** A file smaller than this is not worth rewriting. */
 const MIN_REWRITE_BYTES = 1 << 20;
+/** How much is written at a time: more would hold up the thread. */
+const SLICE_BYTES = 1 << 18;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** A change that leaves most of a value as it is. */
+export type Patch<V> = { readonly key: string; readonly value: V; readonly patch: Partial<V> };
+
+/** The new file that is being written beside the old one; changes go to both. */
+type Rewriting<V> = {
+  readonly handle: DiskFile;
+  readonly entries: Iterator<[string, V]>;
+  sizeBytes: number;
+  next: Timer | undefined;
+};
 
 export class Journal<V> {
   readonly #file: string;
@@ -22,8 +36,12 @@ export class Journal<V> {
   readonly #values = new Map<string, V>();
   #handle: DiskFile | undefined;
   #sizeBytes = 0;
-  #liveBytes = 0;
+  /** What the file had when it was last rewritten. */
+  #baseBytes = 0;
+  #rewriting: Rewriting<V> | undefined;
   #sync: Timer | undefined;
+  /** Whether the file's name survives a power cut. */
+  #isNamed = false;
   #version = 0;
   /** Lines that could not be read when the file was opened. */
   damaged = 0;
@@ -61,56 +79,148 @@ export class Journal<V> {
     return this.#values.size;
   }
 
+  /** How large the file is. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   /** Written to the file when this returns; it survives a power cut after the next sync, a second later at most. */
   set(key: string, value: V): void {
     this.#version++;
     this.#values.set(key, value);
-    this.#append(key, value);
+    this.#append(encodeLine([key, value]));
+  }
+
+  /** The same for values of which only some fields changed: these alone are written, all in one go. */
+  patch(patches: Iterable<Patch<V>>): void {
+    const lines: Uint8Array[] = [];
+    for (const { key, value, patch } of patches) {
+      this.#version++;
+      this.#values.set(key, value);
+      lines.push(encodeLine([key, null, patch]));
+    }
+    if (lines.length > 0) this.#append(Buffer.concat(lines));
   }
 
   delete(key: string): void {
     if (!this.#values.delete(key)) return;
     this.#version++;
-    this.#append(key, undefined);
+    this.#append(encodeLine([key]));
   }
 
   close(): void {
+    this.#abandonRewrite();
     this.#sync?.cancel();
     this.#sync = undefined;
-    this.#handle?.sync();
+    if (this.#handle) this.#syncNow();
     this.#handle?.close();
     this.#handle = undefined;
   }
 
-  #append(key: string, value: V | undefined): void {
-    const line = encodeLine(key, value);
-    this.#sizeBytes += line.length;
-    this.#liveBytes += value === undefined ? 0 : line.length;
-    if (this.#sizeBytes > MIN_REWRITE_BYTES && this.#sizeBytes > 2 * this.#liveBytes) {
-      this.#rewrite();
-      if (this.#sizeBytes > MIN_REWRITE_BYTES / 2) this.#liveBytes = this.#sizeBytes;
-      return;
-    }
+  #append(lines: Uint8Array): void {
     this.#handle ??= this.#disk.open(this.#file, 'append');
-    this.#handle.write(line);
-    this.#sync ??= this.#clock.after(
-      SYNC_MS,
-      () => {
-        this.#sync = undefined;
-        this.#handle?.sync();
-      },
-      true,
-    );
+    this.#handle.write(lines);
+    this.#sizeBytes += lines.length;
+    try {
+      if (this.#rewriting) {
+        this.#rewriting.handle.write(lines);
+        this.#rewriting.sizeBytes += lines.length;
+      } else if (this.#sizeBytes > MIN_REWRITE_BYTES && this.#sizeBytes > 2 * this.#baseBytes) {
+        const rewriting = this.#beginRewrite();
+        this.#planRewrite(rewriting);
+      }
+    } catch (error) {
+      this.#giveUpRewrite(error);
+    }
+    this.#syncSoon();
   }
 
-  #rewrite(): void {
+  #syncSoon(): void {
+    const sync = () => {
+      this.#sync = undefined;
+      this.#syncNow();
+    };
+    this.#sync ??= this.#clock.after(SYNC_MS, sync, true);
+  }
+
+  #syncNow(): void {
+    this.#handle?.sync();
+    if (this.#isNamed) return;
+    this.#disk.syncFolder(path.dirname(this.#file));
+    this.#isNamed = true;
+  }
+
+  get #temporary(): string {
+    return `${this.#file}.tmp`;
+  }
+
+  #beginRewrite(): Rewriting<V> {
+    this.#disk.remove(this.#temporary);
+    const handle = this.#disk.open(this.#temporary, 'create');
+    this.#rewriting = { handle, entries: this.#values.entries(), sizeBytes: 0, next: undefined };
+    return this.#rewriting;
+  }
+
+  #planRewrite(rewriting: Rewriting<V>): void {
+    rewriting.next = this.#clock.after(0, () => void this.#continueRewrite(rewriting), true);
+  }
+
+  /** A map's iterator sees what is set while it runs, so that the last line of each key tells its value. */
+  async #continueRewrite(rewriting: Rewriting<V>): Promise<void> {
+    try {
+      if (this.#writeSlice(rewriting)) return this.#planRewrite(rewriting);
+      await rewriting.handle.syncLater();
+      // Unless it was closed meanwhile.
+      if (this.#rewriting === rewriting) this.#finishRewrite(rewriting);
+    } catch (error) {
+      if (this.#rewriting === rewriting) this.#giveUpRewrite(error);
+    }
+  }
+
+  #giveUpRewrite(error: unknown): void {
+    this.#logger.error('cannot rewrite a file; the one before stays', { file: this.#file, err: errorText(error) });
+    this.#abandonRewrite();
+    // Not again with the next line.
+    this.#baseBytes = this.#sizeBytes;
+  }
+
+  /** False when there was nothing left. */
+  #writeSlice(rewriting: Rewriting<V>): boolean {
+    const lines: Uint8Array[] = [];
+    let sizeBytes = 0;
+    while (sizeBytes < SLICE_BYTES) {
+      const { done, value } = rewriting.entries.next();
+      if (done) break;
+      const line = encodeLine(value);
+      lines.push(line);
+      sizeBytes += line.length;
+    }
+    if (lines.length === 0) return false;
+    rewriting.handle.write(Buffer.concat(lines, sizeBytes));
+    rewriting.sizeBytes += sizeBytes;
+    return true;
+  }
+
+  /** Write, sync, rename, sync the folder. */
+  #finishRewrite({ handle, sizeBytes }: Rewriting<V>): void {
+    handle.sync();
+    this.#disk.rename(this.#temporary, this.#file);
+    this.#disk.syncFolder(path.dirname(this.#file));
+    this.#isNamed = true;
+    this.#rewriting = undefined;
     this.#handle?.close();
-    this.#handle = undefined;
-    const lines = [...this.#values].map(([key, value]) => encodeLine(key, value));
-    const bytes = Buffer.concat(lines);
-    replaceFile(this.#disk, this.#file, bytes);
-    this.#sizeBytes = bytes.length;
-    this.#liveBytes = bytes.length;
+    this.#handle = handle;
+    this.#sizeBytes = sizeBytes;
+    this.#baseBytes = sizeBytes;
+  }
+
+  #abandonRewrite(): void {
+    if (!this.#rewriting) return;
+    const { next, handle } = this.#rewriting;
+    this.#rewriting = undefined;
+    next?.cancel();
+    handle.close();
+    this.#disk.remove(this.#temporary);
   }
 
   #load(): void {
@@ -121,10 +231,7 @@ export class Journal<V> {
     while (start < bytes.length) {
       const end = bytes.indexOf(0x0a, start);
       if (end < 0) break;
-      const entry = decodeLine<V>(bytes.subarray(start, end));
-      if (!entry) this.damaged++;
-      else if (entry.value === undefined) this.#values.delete(entry.key);
-      else this.#values.set(entry.key, entry.value);
+      if (!this.#learn(bytes.subarray(start, end))) this.damaged++;
       start = end + 1;
       whole = start;
     }
@@ -132,18 +239,40 @@ export class Journal<V> {
       this.#logger.warn('dropped a torn line at the end of a file', { file: this.#file, bytes: bytes.length - whole });
     if (this.damaged > 0) this.#logger.error('skipped damaged lines', { file: this.#file, lines: this.damaged });
     // Whatever was wrong is gone after this; the values that could be read are kept.
-    this.#rewrite();
+    const rewriting = this.#beginRewrite();
+    while (this.#writeSlice(rewriting));
+    this.#finishRewrite(rewriting);
+  }
+
+  /** False when the line is damaged. */
+  #learn(line: Uint8Array): boolean {
+    const entry = decodeLine<V>(line);
+    if (!entry) return false;
+    const [key, value, patch] = entry;
+    const known = this.#values.get(key);
+    if (patch !== undefined) {
+      // Nothing to change: the line that gives it all follows.
+      if (known !== undefined) this.#values.set(key, { ...known, ...patch });
+    } else if (value === undefined || value === null) this.#values.delete(key);
+    else this.#values.set(key, value);
+    return true;
   }
 }
 
-function encodeLine(key: string, value: unknown): Uint8Array {
-  const body = encoder.encode(JSON.stringify(value === undefined ? [key] : [key, value]));
-  return Buffer.concat([encoder.encode(`${crc32c(body).toString(16).padStart(8, '0')} `), body, encoder.encode('\n')]);
+/** `[key]` deletes, `[key, value]` sets, `[key, null, fields]` changes some fields. */
+type Line<V> = readonly [key: string, value?: V | null, patch?: Partial<V>];
+
+function encodeLine<V>(line: Line<V>): Uint8Array {
+  const body = encoder.encode(JSON.stringify(line));
+  const bytes = Buffer.allocUnsafe(body.length + 10);
+  bytes.write(`${crc32c(body).toString(16).padStart(8, '0')} `, 0, 'latin1');
+  bytes.set(body, 9);
+  bytes[bytes.length - 1] = 0x0a;
+  return bytes;
 }
 
-function decodeLine<V>(line: Uint8Array): { key: string; value: V | undefined } | undefined {
+function decodeLine<V>(line: Uint8Array): Line<V> | undefined {
   if (line.length < 10 || Number.parseInt(decoder.decode(line.subarray(0, 8)), 16) !== crc32c(line, 9))
     return undefined;
-  const [key, value] = JSON.parse(decoder.decode(line.subarray(9))) as [string, V?];
-  return { key, value };
+  return JSON.parse(decoder.decode(line.subarray(9))) as Line<V>;
 }

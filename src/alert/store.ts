@@ -2,7 +2,7 @@
 // resolved. Everything else (groups, inhibition, API) learns of changes through `subscribe`.
 
 import type { Alert } from '#model/alert.ts';
-import { type Labels, labelValue } from '#model/labels.ts';
+import { equalLabels, type Labels, labelValue } from '#model/labels.ts';
 
 export type KnownAlert = Alert & {
   readonly fingerprint: string;
@@ -11,8 +11,6 @@ export type KnownAlert = Alert & {
   readonly timedOut: boolean;
 };
 
-const utf8 = new TextEncoder();
-
 /** FNV-1a, 64 bits, over `name 0xff value 0xff`, as Prometheus prints fingerprints: 16 hexadecimal digits. */
 export function fingerprint(labels: Labels): string {
   // Four 16-bit limbs, lowest first; the prime is 2^40 + 0x1b3.
@@ -20,22 +18,27 @@ export function fingerprint(labels: Labels): string {
   let b = 0x8422;
   let c = 0x9ce4;
   let d = 0xcbf2;
-  const step = (byte: number) => {
-    a ^= byte;
-    const a2 = a * 0x1b3;
-    const b2 = b * 0x1b3 + (a2 >>> 16);
-    const c2 = c * 0x1b3 + a * 0x100 + (b2 >>> 16);
-    const d2 = d * 0x1b3 + b * 0x100 + Math.floor(c2 / 0x10000);
-    a = a2 & 0xffff;
-    b = b2 & 0xffff;
-    c = c2 & 0xffff;
-    d = d2 & 0xffff;
-  };
   for (const text of labels) {
-    for (const byte of utf8.encode(text)) step(byte);
-    step(0xff);
+    // Bytes are only made where a character is not one.
+    const bytes = isAscii(text) ? undefined : Buffer.from(text);
+    const length = bytes ? bytes.length : text.length;
+    for (let i = 0; i <= length; i++) {
+      a ^= i === length ? 0xff : bytes ? bytes[i]! : text.charCodeAt(i);
+      const a2 = a * 0x1b3;
+      const b2 = b * 0x1b3 + (a2 >>> 16);
+      const c2 = c * 0x1b3 + a * 0x100 + (b2 >>> 16);
+      d = (d * 0x1b3 + b * 0x100 + (c2 >>> 16)) & 0xffff;
+      a = a2 & 0xffff;
+      b = b2 & 0xffff;
+      c = c2 & 0xffff;
+    }
   }
   return [d, c, b, a].map((limb) => limb.toString(16).padStart(4, '0')).join('');
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 export const isResolved = (alert: Alert, now: number): boolean => alert.endsAt !== 0 && alert.endsAt <= now;
@@ -52,8 +55,22 @@ export function mergeAlerts(first: KnownAlert, second: KnownAlert, now: number):
   return { ...younger, startsAt, endsAt };
 }
 
+/** Senders say the same again and again: what is equal is kept once, so that a repetition leaves next to nothing behind. */
+function repeated(known: KnownAlert, incoming: Incoming): KnownAlert {
+  const { labels, annotations, generatorUrl } = known;
+  return {
+    ...incoming,
+    labels: equalLabels(labels, incoming.labels) ? labels : incoming.labels,
+    annotations: equalLabels(annotations, incoming.annotations) ? annotations : incoming.annotations,
+    generatorUrl: generatorUrl === incoming.generatorUrl ? generatorUrl : incoming.generatorUrl,
+    fingerprint: known.fingerprint,
+  };
+}
+
 /** `isNew`: nothing was known of it before. */
 export type AlertListener = (alert: KnownAlert, isNew: boolean) => void;
+
+type Incoming = Omit<KnownAlert, 'fingerprint'>;
 
 export class AlertStore {
   readonly #alerts = new Map<string, KnownAlert>();
@@ -71,13 +88,10 @@ export class AlertStore {
   }
 
   /** What is known from now on; undefined when the limit of its alertname refused a new alert. */
-  put(
-    incoming: Alert & { readonly updatedAt: number; readonly timedOut: boolean },
-    now: number,
-  ): KnownAlert | undefined {
+  put(incoming: Incoming, now: number): KnownAlert | undefined {
     const key = fingerprint(incoming.labels);
-    const alert: KnownAlert = { ...incoming, fingerprint: key };
     const known = this.#alerts.get(key);
+    const alert = known ? repeated(known, incoming) : { ...incoming, fingerprint: key };
     if (!known && this.#limitPerName > 0 && this.#countOf(alert) >= this.#limitPerName) return undefined;
     if (!known) this.#count(alert, 1);
     const overlaps =

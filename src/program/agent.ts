@@ -10,6 +10,7 @@ import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
 import { unavailableRoutes } from '#serve/agent.ts';
+import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { NOTICE, Notices } from '#serve/notifications.ts';
 import { userAssetRoutes } from '#serve/user-assets.ts';
@@ -128,7 +129,7 @@ async function run({ flags, given }: ParsedCommand<typeof AGENT_FLAGS>): Promise
     metricsRoute(async () => mergeFamilies([registry.families(), ...(await pool.metrics())])),
   ];
   const lock = lockFolder(flags['storage.agent.path'], 'agent', flags['storage.agent.no-lockfile'], registry, logger);
-  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
+  const web = await startWeb(flags, external.prefix, routes, clock, logger, prometheusHttpMetrics(registry), tracer);
   await pool.start();
   await apply(reloading.config);
   reloading.applied(reloading.config);

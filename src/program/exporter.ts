@@ -19,6 +19,7 @@ import { familiesByName } from '#model/family.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import { type Route, text } from '#serve/http.ts';
+import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { probeRoutes } from '#serve/probe.ts';
 import { render } from '#wire/exposition/write.ts';
 import type { EXPORTER_FLAGS } from './exporter-flags.ts';
@@ -256,7 +257,8 @@ export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>)
   const signals = handleSignals(logger, () => {
     measuring.reload().catch((error) => logger.error('cannot reload', { err: errorText(error) }));
   });
-  const web = await startWeb(flags, externalUrl(flags, os.hostname()).prefix, routes, clock, logger, registry);
+  const { prefix } = externalUrl(flags, os.hostname());
+  const web = await startWeb(flags, prefix, routes, clock, logger, prometheusHttpMetrics(registry));
   await measuring.start();
   const following = followFile(flags, measuring, logger);
   const why = await signals.ended;

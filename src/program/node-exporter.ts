@@ -12,6 +12,7 @@ import { NodeExporter } from '#exporters/node/watch.ts';
 import { Registry } from '#model/registry.ts';
 import { exporterRoute } from '#serve/exporter.ts';
 import { type Route, text } from '#serve/http.ts';
+import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
 import type { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
@@ -72,7 +73,14 @@ export async function runNodeExporter(command: ParsedCommand<typeof NODE_EXPORTE
         ),
     },
   ];
-  const web = await startWeb(flags, externalUrl(flags, os.hostname()).prefix, routes, systemClock, logger, registry);
+  const web = await startWeb(
+    flags,
+    externalUrl(flags, os.hostname()).prefix,
+    routes,
+    systemClock,
+    logger,
+    prometheusHttpMetrics(registry),
+  );
   const why = await signals.ended;
   logger.info('stopping', { reason: why });
   await web.stop();

@@ -6,8 +6,8 @@ import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Tracer } from '#clients/otlp/tracer.ts';
-import type { Registry } from '#model/registry.ts';
 import type { Route } from '#serve/http.ts';
+import type { HttpMetrics } from '#serve/http-metrics.ts';
 import { HttpServer } from '#serve/server.ts';
 import type { WebFlags } from './flags.ts';
 
@@ -37,7 +37,7 @@ export async function startWeb(
   routes: readonly Route[],
   clock: Clock,
   logger: Logger,
-  registry: Registry,
+  metrics: HttpMetrics,
   tracer?: Tracer,
 ): Promise<{ server: HttpServer; stop: () => Promise<void> }> {
   const server = new HttpServer(
@@ -52,7 +52,7 @@ export async function startWeb(
     routes,
     clock,
     logger,
-    registry,
+    metrics,
     tracer,
   );
   const file = flags['web.config.file'];

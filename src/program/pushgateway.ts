@@ -10,6 +10,7 @@ import type { Replicas } from '#collect/push/replicas.ts';
 import type { AbsentMode, MergeMode, PullMode } from '#collect/push/state.ts';
 import { Registry } from '#model/registry.ts';
 import { type Route, text } from '#serve/http.ts';
+import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
 import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
@@ -106,7 +107,14 @@ export async function runPushgateway(command: ParsedCommand<typeof PUSHGATEWAY_F
     { methods: ['GET'], pattern: '/-/quit', handler: () => text('Only POST or PUT requests allowed.', 405) },
   ];
   await gateway.start();
-  const web = await startWeb(flags, externalUrl(flags, os.hostname()).prefix, routes, clock, logger, registry);
+  const web = await startWeb(
+    flags,
+    externalUrl(flags, os.hostname()).prefix,
+    routes,
+    clock,
+    logger,
+    prometheusHttpMetrics(registry),
+  );
   const why = await signals.ended;
   logger.info('stopping', { reason: why });
   await web.stop();

@@ -15,6 +15,7 @@ import { labelsOf } from '#model/labels.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { exactCardinality } from '#scale/shards/cardinality.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
+import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { NOTICE, Notices } from '#serve/notifications.ts';
 import { splitAddress } from '#serve/server.ts';
@@ -238,7 +239,7 @@ async function run(
     }),
   ];
   const lock = lockFolder(flags['storage.tsdb.path'], 'tsdb', flags['storage.tsdb.no-lockfile'], registry, logger);
-  const web = await startWeb(flags, external.prefix, routes, clock, logger, registry, tracer);
+  const web = await startWeb(flags, external.prefix, routes, clock, logger, prometheusHttpMetrics(registry), tracer);
   const taken = await blocks.prepare();
   await pool.start();
   if (taken) await handOver(taken, pool);

@@ -1,31 +1,17 @@
 // Alertmanager's API, version 2, and beyond it: acknowledgements, history, a dry run of the routing. Errors are JSON strings,
 // as upstream's clients expect.
 
-import type { Acknowledgement, Alertmanager, AlertStatus } from '#alert/alertmanager.ts';
-import { type MatcherMode, parseMatchers } from '#alert/match/parse.ts';
-import type { GroupView } from '#alert/route/groups.ts';
+import type { Acknowledgement, Alertmanager } from '#alert/alertmanager.ts';
 import { timeIntervalSchema } from '#alert/route/intervals.ts';
-import { matchRoutes } from '#alert/route/tree.ts';
 import { NotFoundError, type Silence, silenceState } from '#alert/silence/silences.ts';
-import { isResolved, type KnownAlert } from '#alert/store.ts';
-import type { Clock } from '#base/clock.ts';
 import { loadYaml } from '#base/config/load.ts';
 import { list } from '#base/config/schema.ts';
 import { errorText, UserError } from '#base/errors.ts';
-import { compileRegex } from '#base/regex/regex.ts';
-import { compareLabels, type Labels, labelsFrom, labelsToRecord } from '#model/labels.ts';
+import { type Labels, labelsFrom, labelsToRecord } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
+import { type AlertmanagerApiOptions, filters, flag, iso, receiverTest } from './alertmanager-filters.ts';
+import { listAlerts, listGroups } from './alertmanager-lists.ts';
 import { type HttpRequest, type HttpResponse, json, type Route } from './http.ts';
-
-export type AlertmanagerApiOptions = {
-  readonly alertmanager: Alertmanager;
-  readonly clock: Clock;
-  /** '' when it runs alone, '/alertmanager' inside the server. */
-  readonly prefix: string;
-  readonly version: Readonly<Record<string, string>>;
-  /** How filters are read. */
-  readonly matching: MatcherMode;
-};
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
@@ -123,7 +109,6 @@ function clusterStatus({ cluster }: Alertmanager): unknown {
 
 const isResponse = (value: unknown): value is HttpResponse =>
   typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number';
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** A body that is not what the API describes: answered with a code, as upstream's generated server does. */
 class InvalidBody extends UserError {
@@ -146,162 +131,6 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   } catch (error) {
     throw malformed(errorText(error));
   }
-}
-
-const LIST_AT_ONCE = 100;
-const LIST_CHUNK_BYTES = 65_536;
-
-/** A list that is written while it is sent: a long one neither blocks other requests nor lies in memory as a whole. */
-function jsonList<T>(items: readonly T[], show: (item: T) => unknown): HttpResponse {
-  if (items.length <= LIST_AT_ONCE) return json(items.map(show));
-  async function* chunks() {
-    let text = '[';
-    for (const [index, item] of items.entries()) {
-      if (text.length > LIST_CHUNK_BYTES) {
-        yield text;
-        text = '';
-      }
-      text += `${index === 0 ? '' : ','}${JSON.stringify(show(item))}`;
-    }
-    yield `${text}]`;
-  }
-  return { status: 200, headers: { 'content-type': 'application/json' }, body: chunks() };
-}
-
-function flag(query: URLSearchParams, name: string): boolean {
-  const value = query.get(name);
-  if (value !== null && value !== 'true' && value !== 'false')
-    throw new UserError(`${name} in query must be of type boolean: ${JSON.stringify(value)}`);
-  return value !== 'false';
-}
-
-function filters(query: URLSearchParams, { matching }: AlertmanagerApiOptions): readonly Matcher[] {
-  return query.getAll('filter').flatMap((text) => {
-    try {
-      return parseMatchers(text, matching);
-    } catch (error) {
-      throw new UserError(`bad matcher format: ${errorText(error)}`);
-    }
-  });
-}
-
-/** By name, a regular expression, and by the receiver's labels. */
-function receiverTest(
-  query: URLSearchParams,
-  { alertmanager, matching }: AlertmanagerApiOptions,
-): (name: string) => boolean {
-  const read = <T>(name: string, parse: () => T): T => {
-    try {
-      return parse();
-    } catch (error) {
-      throw new UserError(`failed to parse ${name} param: ${errorText(error)}`);
-    }
-  };
-  const regex = read('receiver', () => compileRegex(query.get('receiver') || '.*'));
-  const texts = query.getAll('receiver_matchers');
-  const matches = read('receiver_matchers', () =>
-    compileMatchers(texts.flatMap((text) => parseMatchers(text, matching))),
-  );
-  const labels = new Map(
-    texts.length === 0 ? [] : alertmanager.receivers.map((one) => [one.name, labelsFrom(Object.entries(one.labels))]),
-  );
-  return (name) => regex.test(name) && matches(labels.get(name) ?? []);
-}
-
-type Shown = {
-  readonly active: boolean;
-  readonly silenced: boolean;
-  readonly inhibited: boolean;
-  readonly unprocessed: boolean;
-};
-
-const shownStates = (query: URLSearchParams): Shown => ({
-  active: flag(query, 'active'),
-  silenced: flag(query, 'silenced'),
-  inhibited: flag(query, 'inhibited'),
-  unprocessed: flag(query, 'unprocessed'),
-});
-
-function isShown(status: AlertStatus, shown: Shown): boolean {
-  if (!shown.active && status.state === 'active') return false;
-  if (!shown.unprocessed && status.state === 'unprocessed') return false;
-  if (!shown.silenced && status.silencedBy.length > 0) return false;
-  return shown.inhibited || status.inhibitedBy.length === 0;
-}
-
-function showAlert(
-  alert: KnownAlert,
-  status: AlertStatus,
-  receivers: readonly string[],
-  { alertmanager }: AlertmanagerApiOptions,
-  mutedBy: readonly string[] = [],
-): unknown {
-  const acknowledgement = alertmanager.acknowledgement(alert.fingerprint);
-  return {
-    annotations: labelsToRecord(alert.annotations),
-    endsAt: iso(alert.endsAt),
-    fingerprint: alert.fingerprint,
-    receivers: receivers.map((name) => ({ name })),
-    startsAt: iso(alert.startsAt),
-    status: { ...status, state: mutedBy.length > 0 ? 'suppressed' : status.state, mutedBy },
-    updatedAt: iso(alert.updatedAt),
-    ...(alert.generatorUrl === '' ? {} : { generatorURL: alert.generatorUrl }),
-    labels: labelsToRecord(alert.labels),
-    ...(acknowledgement
-      ? { acknowledgement: { by: acknowledgement.by, comment: acknowledgement.comment, at: iso(acknowledgement.at) } }
-      : {}),
-  };
-}
-
-const receiversOf = (alert: KnownAlert, { tree }: Alertmanager): readonly string[] =>
-  tree ? matchRoutes(tree, alert.labels).map((route) => route.settings.receiver) : [];
-
-function listAlerts({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
-  const { alertmanager, clock } = options;
-  const shown = shownStates(query);
-  const matches = compileMatchers(filters(query, options));
-  const isReceiver = receiverTest(query, options);
-  const now = clock.now();
-  const found: { alert: KnownAlert; status: AlertStatus; receivers: readonly string[] }[] = [];
-  for (const alert of alertmanager.alerts.all()) {
-    if (isResolved(alert, now) || !matches(alert.labels)) continue;
-    const receivers = receiversOf(alert, alertmanager);
-    const status = alertmanager.status(alert);
-    if (!receivers.some(isReceiver) || !isShown(status, shown)) continue;
-    found.push({ alert, status, receivers });
-  }
-  found.sort((a, b) => (a.alert.fingerprint < b.alert.fingerprint ? -1 : 1));
-  return jsonList(found, ({ alert, status, receivers }) => showAlert(alert, status, receivers, options));
-}
-
-function listGroups({ query }: HttpRequest, options: AlertmanagerApiOptions): unknown {
-  const { alertmanager, clock } = options;
-  const shown = shownStates(query);
-  const showMuted = flag(query, 'muted');
-  const matches = compileMatchers(filters(query, options));
-  const isReceiver = receiverTest(query, options);
-  const now = clock.now();
-  const views = alertmanager.groups().filter((view) => isReceiver(view.route.settings.receiver));
-  const groups = views.flatMap((view: GroupView) => {
-    const mutedBy = alertmanager.mutedBy(view.groupKey);
-    if (mutedBy.length > 0 && !showMuted) return [];
-    const alerts = view.alerts
-      .filter((alert) => !isResolved(alert, now) && matches(alert.labels))
-      .map((alert) => ({ alert, status: alertmanager.status(alert) }))
-      .filter(({ status }) => isShown(status, shown))
-      .sort((a, b) => (a.alert.fingerprint < b.alert.fingerprint ? -1 : 1));
-    return alerts.length === 0 ? [] : [{ view, alerts, mutedBy }];
-  });
-  const receiver = ({ view }: (typeof groups)[number]) => view.route.settings.receiver;
-  groups.sort((a, b) => compareLabels(a.view.labels, b.view.labels) || (receiver(a) < receiver(b) ? -1 : 1));
-  return jsonList(groups, (group) => ({
-    labels: labelsToRecord(group.view.labels),
-    receiver: { name: receiver(group) },
-    alerts: group.alerts.map(({ alert, status }) => {
-      const receivers = [...new Set(receiversOf(alert, alertmanager).filter(isReceiver))].sort();
-      return showAlert(alert, status, receivers, options, group.mutedBy);
-    }),
-  }));
 }
 
 type PostedAlert = {

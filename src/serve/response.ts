@@ -15,14 +15,14 @@ const COMPRESSIBLE =
 
 type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
 
-/** Returns a promise only where something has to be waited for. */
+/** How many bytes the body had on the way; a promise only where something has to be waited for. */
 export function sendResponse(
   request: http.IncomingMessage | http2.Http2ServerRequest,
   // biome-ignore lint/suspicious/noExplicitAny: the two kinds of response share these calls but no type
   response: NodeResponse & any,
   answer: HttpResponse,
   common: Readonly<Record<string, string>>,
-): Promise<unknown> | undefined {
+): Promise<number> | number {
   const { body } = answer;
   const headers: Record<string, string | readonly string[]> = { ...common, ...answer.headers };
   if (request.httpVersionMajor === 2) delete headers['connection'];
@@ -40,23 +40,31 @@ export function sendResponse(
   if (request.method === 'HEAD') {
     response.writeHead(answer.status, headers);
     response.end();
-    return undefined;
+    return 0;
   }
   if (isStream) {
     const source = body instanceof Readable ? body : Readable.from(body as AsyncIterable<string | Uint8Array>);
     response.writeHead(answer.status, headers);
-    return encoding ? pipeline(source, compressor(encoding), response) : pipeline(source, response);
+    let sentBytes = 0;
+    const meter = async function* (chunks: AsyncIterable<string | Uint8Array>) {
+      for await (const chunk of chunks) {
+        sentBytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
+        yield chunk;
+      }
+    };
+    const through = encoding
+      ? pipeline(source, compressor(encoding), meter, response)
+      : pipeline(source, meter, response);
+    return through.then(() => sentBytes);
   }
   const send = (sent: string | Uint8Array | undefined, bytes: number) => {
     if (answer.status !== 204 && answer.status !== 304) headers['content-length'] = String(bytes);
     response.writeHead(answer.status, headers);
     // A text goes out in one write with the headers, bytes would be a second one.
     response.end(sent);
+    return bytes;
   };
-  if (!encoding || body === undefined) {
-    send(body, length);
-    return undefined;
-  }
+  if (!encoding || body === undefined) return send(body, length);
   return compress(isText ? Buffer.from(body) : body, encoding).then((small) => send(small, small.length));
 }
 

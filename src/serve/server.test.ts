@@ -13,7 +13,6 @@ import bcrypt from 'bcryptjs';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
-import { Registry } from '#model/registry.ts';
 import type { WebConfig } from './access.ts';
 import { ApiError, type Route, success, text } from './http.ts';
 import { lifecycleRoutes } from './lifecycle.ts';
@@ -75,7 +74,7 @@ async function serve(config?: WebConfig, options: Partial<ServerOptions> = {}): 
     [...routes, ...lifecycle],
     systemClock,
     silentLogger,
-    new Registry(),
+    () => {},
   );
   if (config) server.configure(config);
   const [address] = await server.listen();
@@ -427,7 +426,7 @@ test('a client that goes away aborts the signal', async () => {
     ],
     systemClock,
     silentLogger,
-    new Registry(),
+    () => {},
   );
   const [address] = await server.listen();
   open.push(server);

@@ -9,9 +9,9 @@ import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { OpenSpan, Tracer } from '#clients/otlp/tracer.ts';
-import type { Registry } from '#model/registry.ts';
 import { type Identity, mayDo, OPEN_WEB_CONFIG, type WebConfig } from './access.ts';
 import { ApiError, failure, type HttpResponse, type Route, text } from './http.ts';
+import type { HttpMetrics } from './http-metrics.ts';
 import { buildRequest } from './request.ts';
 import { sendResponse } from './response.ts';
 import { Router } from './router.ts';
@@ -40,8 +40,7 @@ export class HttpServer {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #tracer: Tracer | undefined;
-  readonly #requests;
-  readonly #durations;
+  readonly #metrics: HttpMetrics;
   #router: Router;
   #config: WebConfig = OPEN_WEB_CONFIG;
   #servers: NodeServer[] = [];
@@ -55,7 +54,7 @@ export class HttpServer {
     routes: readonly Route[],
     clock: Clock,
     logger: Logger,
-    registry: Registry,
+    metrics: HttpMetrics,
     tracer?: Tracer,
   ) {
     this.#options = options;
@@ -63,16 +62,7 @@ export class HttpServer {
     this.#router = new Router(routes);
     this.#clock = clock;
     this.#logger = logger;
-    this.#requests = registry.counterVec('prometheus_http_requests_total', 'Counter of HTTP requests.', [
-      'handler',
-      'code',
-    ]);
-    this.#durations = registry.histogramVec(
-      'prometheus_http_request_duration_seconds',
-      'Histogram of latencies for HTTP requests.',
-      ['handler'],
-      [0.1, 0.2, 0.4, 1, 3, 8, 20, 60, 120],
-    );
+    this.#metrics = metrics;
   }
 
   /** Takes effect for new requests; certificates for new connections. Whether TLS is used at all is fixed at `listen`. */
@@ -189,15 +179,16 @@ export class HttpServer {
     } catch (error) {
       answer = this.#failed(error, handler);
     }
-    this.#requests.with(handler, String(answer.status)).add();
+    let sizeBytes = 0;
     try {
       const sent = sendResponse(request, response, answer, this.#commonHeaders(request));
-      if (sent) await sent;
+      sizeBytes = sent instanceof Promise ? await sent : sent;
     } catch (error) {
       if (!client.isGone) this.#logger.warn('cannot send response', { handler, err: error });
       response.destroy?.();
     }
-    this.#durations.with(handler).observe((this.#clock.monotonic() - started) / 1000);
+    const seconds = (this.#clock.monotonic() - started) / 1000;
+    this.#metrics({ handler, method: request.method ?? 'GET', code: answer.status, seconds, sizeBytes });
     span?.end(
       {
         'http.request.method': request.method ?? 'GET',

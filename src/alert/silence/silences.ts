@@ -53,6 +53,9 @@ export function silenceState(silence: Silence, now: number): SilenceState {
   return now >= silence.endsAt ? 'expired' : 'active';
 }
 
+/** What most alerts are muted by: one list for all of them. */
+const NONE: readonly string[] = [];
+
 export class Silences {
   readonly #table: SilenceTable;
   readonly #limits: SilenceLimits;
@@ -128,13 +131,14 @@ export class Silences {
 
   /** Ids of the silences that mute these labels now, sorted. */
   muting(labels: Labels, annotations: Labels, now: number): readonly string[] {
-    const ids: string[] = [];
+    let ids: string[] | undefined;
     for (const silence of this.#index.candidates(this.#table, labels, now)) {
       if (silenceState(silence, now) !== 'active' || !isInSchedule(silence, now)) continue;
       if (!this.#matches(silence, labels, annotations)) continue;
+      ids ??= [];
       ids.push(silence.id);
     }
-    return ids.sort();
+    return ids?.sort() ?? NONE;
   }
 
   /** The same for an alert that is there: silences that last until it resolves have seen it then. */
