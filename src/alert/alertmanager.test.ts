@@ -36,7 +36,9 @@ async function world(t: TestContext, more = '', receiver = '') {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const opened: Alertmanager[] = [];
   t.after(() => {
+    for (const one of opened) one.stop();
     server.close();
     fs.rmSync(folder, { recursive: true });
   });
@@ -54,6 +56,7 @@ ${more}`;
       ...{ features: new Set<string>(), logSilences: false },
     });
     alertmanager.apply(parseAlertmanagerConfig(yaml, 'am.yml', (file) => file));
+    opened.push(alertmanager);
     return alertmanager;
   };
   const fire = (am: Alertmanager, labels: Record<string, string>, endsAt = clock.now() + 36_000_000) =>
@@ -83,7 +86,6 @@ const told = (hooks: Hook[]) =>
 test('a group waits, grows, repeats, and tells of what resolved', async (t) => {
   const { open, fire, pass, hooks, clock } = await world(t);
   const am = open();
-  t.after(() => am.stop());
   fire(am, { alertname: 'A', n: '1' });
   await pass(5000);
   fire(am, { alertname: 'A', n: '2' });
@@ -114,7 +116,6 @@ test('after a restart nobody is told twice, and what was not told is told', asyn
   await pass(5000);
   first.stop();
   const second = open();
-  t.after(() => second.stop());
   await pass(70_000);
   assert.deepEqual(told(hooks), ['2:firing'], 'B was waiting, A is known');
   fire(second, { alertname: 'A', n: '1' }, clock.now());
@@ -128,7 +129,6 @@ test('inhibition, silences, mute intervals', async (t) => {
     'inhibit_rules: [{ source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [host] }]',
   );
   const am = open();
-  t.after(() => am.stop());
   fire(am, { alertname: 'A', n: '1', severity: 'critical', host: 'x' });
   fire(am, { alertname: 'B', n: '2', severity: 'warning', host: 'x' });
   fire(am, { alertname: 'C', n: '3', severity: 'warning', host: 'y' });
@@ -160,7 +160,6 @@ test('inhibition, silences, mute intervals', async (t) => {
 test('resolved_at_once: a resolution is told of without waiting for the interval', async (t) => {
   const { open, fire, pass, hooks, clock } = await world(t, '', 'resolved_at_once: true,');
   const am = open();
-  t.after(() => am.stop());
   for (const n of ['1', '2', '3']) fire(am, { alertname: 'A', n });
   fire(am, { alertname: 'A', n: '4' }, clock.now() + 40_000);
   await pass(15_000);
@@ -178,7 +177,6 @@ test('resolved_at_once: a resolution is told of without waiting for the interval
 test('only_changed: messages leave out what is known, repetitions do not; acknowledged groups are not repeated', async (t) => {
   const { open, fire, pass, hooks, clock } = await world(t, '', 'only_changed: true,');
   const am = open();
-  t.after(() => am.stop());
   fire(am, { alertname: 'A', n: '1' });
   fire(am, { alertname: 'A', n: '2' });
   await pass(15_000);
@@ -219,7 +217,6 @@ test('a receiver that hangs or talks nonsense delays only itself', async (t) => 
   const others = `slack_configs: [{ api_url: '${url(hanging)}' }], msteams_configs: [{ webhook_url: '${url(nonsense)}' }],`;
   const { open, fire, pass, hooks } = await world(t, '', others);
   const am = open();
-  t.after(() => am.stop());
   fire(am, { alertname: 'A', n: '1' });
   await pass(15_000);
   assert.deepEqual(told(hooks), ['1:firing']);
@@ -239,7 +236,6 @@ test('a receiver that hangs or talks nonsense delays only itself', async (t) => 
 test('a receiver that fails is tried again until it takes the message', async (t) => {
   const { open, fire, pass, hooks, state } = await world(t);
   const am = open();
-  t.after(() => am.stop());
   state.status = 500;
   fire(am, { alertname: 'A', n: '1' });
   await pass(30_000);
@@ -252,7 +248,6 @@ test('a receiver that fails is tried again until it takes the message', async (t
 test('silences: edited in place or replaced, until resolved, by annotation', async (t) => {
   const { open, fire, pass, clock } = await world(t);
   const am = open();
-  t.after(() => am.stop());
   const base = {
     matchers: [{ type: '=' as const, name: 'n', value: '1' }],
     startsAt: clock.now(),
@@ -285,7 +280,6 @@ test('silences: edited in place or replaced, until resolved, by annotation', asy
 test('a recurring silence holds inside its intervals only', async (t) => {
   const { open, clock } = await world(t);
   const am = open();
-  t.after(() => am.stop());
   const recurring = loadYaml(
     '[{times: [{start_time: "13:00", end_time: "14:00"}]}]',
     list(timeIntervalSchema),
