@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer } from './peers.ts';
-import { answers, freePort, PHAROS, start, temporaryFolder } from './programs.ts';
+import { answers, freePort, PHAROS, type Running, start, temporaryFolder } from './programs.ts';
 
 const upstream = peer('prometheus-node-exporter', 'prometheus-node-exporter');
 
@@ -91,11 +91,13 @@ function valuesApart(before: Page, mine: Page, after: Page): { differences: stri
   return { differences, compared };
 }
 
-async function startOurs(t: TestContext, ...flags: string[]): Promise<string> {
+async function startProgram(t: TestContext, ...flags: string[]): Promise<{ url: string; program: Running }> {
   const url = `http://127.0.0.1:${await freePort()}`;
-  await start(t, PHAROS, ['node-exporter', `--web.listen-address=${url.slice(7)}`, ...flags], answers(`${url}/`));
-  return url;
+  const args = ['node-exporter', `--web.listen-address=${url.slice(7)}`, ...flags];
+  return { url, program: await start(t, PHAROS, args, answers(`${url}/`)) };
 }
+
+const startOurs = async (t: TestContext, ...flags: string[]) => (await startProgram(t, ...flags)).url;
 
 const scrape = async (url: string) => parse(await (await fetch(`${url}/metrics`)).text());
 
@@ -244,4 +246,23 @@ test('detailed metrics of network devices are those of node_exporter', { skip: u
   const expected = await keys(theirs);
   assert.ok(expected.includes('node_network_receive_missed_errors_total{device="lo"}'), expected.join('\n'));
   assert.deepEqual(await keys(ours), expected);
+});
+
+test('a text file that is wrong spoils only itself, and the log says why', async (t) => {
+  const folder = temporaryFolder(t);
+  fs.writeFileSync(path.join(folder, 'good.prom'), 'good 1\n');
+  fs.writeFileSync(path.join(folder, 'wrong.prom'), 'wrong {\n');
+  const { url, program } = await startProgram(
+    t,
+    `--collector.textfile.directory=${folder}`,
+    '--collector.netdev.netlink',
+  );
+  const { samples } = await scrape(url);
+  assert.equal(samples.find(({ name }) => name === 'good')?.value, 1);
+  assert.equal(samples.find(({ name }) => name === 'node_textfile_scrape_error')?.value, 1);
+  assert.match(program.output(), /level=error msg="failed to collect textfile data" file=\S+wrong\.prom err=/);
+  assert.match(
+    program.output(),
+    /level=info msg="flag makes no difference here" flag=collector\.netdev\.netlink why=".*netlink/,
+  );
 });

@@ -23,6 +23,9 @@ export type MetricFamily = {
   readonly samples: readonly FamilySample[];
 };
 
+/** A family whose samples may be made while it is written: a large page never has them all at once. */
+export type WrittenFamily = Omit<MetricFamily, 'samples'> & { readonly samples: Iterable<FamilySample> };
+
 /** The order of a page. */
-export const familiesByName = (families: readonly MetricFamily[]): MetricFamily[] =>
+export const familiesByName = <F extends WrittenFamily>(families: readonly F[]): F[] =>
   [...families].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -25,7 +25,7 @@ import { render } from '#wire/exposition/write.ts';
 import type { EXPORTER_FLAGS } from './exporter-flags.ts';
 import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
-import { externalUrl, handleSignals, startWeb } from './process.ts';
+import { compileLess, externalUrl, handleSignals, startWeb } from './process.ts';
 import { VERSION } from './version.ts';
 
 type ExporterFlags = FlagValues<typeof EXPORTER_FLAGS>;
@@ -212,6 +212,7 @@ const containerRoute = (containers: Collector, log: Logger): Route =>
   });
 
 export async function runExporter(command: ParsedCommand<typeof EXPORTER_FLAGS>): Promise<number> {
+  compileLess();
   const { flags, given } = command;
   const logger = processLogger(flags);
   refuseSystemdSocket(flags);

@@ -16,7 +16,7 @@ import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
 import type { NODE_EXPORTER_FLAGS } from './node-exporter-flags.ts';
-import { externalUrl, handleSignals, startWeb } from './process.ts';
+import { compileLess, externalUrl, handleSignals, startWeb } from './process.ts';
 import { VERSION } from './version.ts';
 
 /** The exporter of this host as flags describe it. */
@@ -38,6 +38,7 @@ export function createNodeExporter(
 }
 
 export async function runNodeExporter(command: ParsedCommand<typeof NODE_EXPORTER_FLAGS>): Promise<number> {
+  compileLess();
   const { flags, given } = command;
   const logger = processLogger(flags);
   refuseSystemdSocket(flags);

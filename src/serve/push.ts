@@ -1,15 +1,16 @@
 // The push gateway's HTTP side: paths, statuses and texts are Pushgateway's; the options of a push are in its query string. A JSON
 // body posted to the telemetry path is a push of tables.
 
+import { Readable } from 'node:stream';
 import { errorText, OperatingError } from '#base/errors.ts';
 import type { Gateway } from '#collect/push/gateway.ts';
 import { readPushOptions } from '#collect/push/options.ts';
 import { parsePushProtobuf } from '#collect/push/protobuf.ts';
 import { readTablePushes } from '#collect/push/table.ts';
-import type { MetricFamily } from '#model/family.ts';
+import { familiesByName, type MetricFamily, type WrittenFamily } from '#model/family.ts';
 import { quote } from '#model/labels.ts';
 import type { Counter, HistogramMetric, Registry, Vec } from '#model/registry.ts';
-import { render } from '#wire/exposition/write.ts';
+import { renderPieces } from '#wire/exposition/write.ts';
 import { FamilyError, type ParsedPage, parseFamilies } from '#wire/families/text.ts';
 import { snappyDecodeFrames } from '#wire/snappy-frames.ts';
 import { type HttpRequest, type HttpResponse, json, type Route, success, text } from './http.ts';
@@ -267,29 +268,40 @@ function readerOf(request: HttpRequest): string | undefined {
 
 function handlePage(gateway: Gateway, options: PushRouteOptions, request: HttpRequest): HttpResponse {
   const { families, sent } = gateway.page(readerOf(request));
-  const page = render(joined(families, options.own()), String(request.headers['accept'] ?? ''));
-  const headers = { 'content-type': page.contentType };
-  if (!gateway.hasPullModes) return { status: 200, headers, body: page.body };
-  return { status: 200, headers, body: countedWhenSent(page.body, sent) };
+  const { contentType, pieces } = renderPieces(
+    joined(families, options.own()),
+    String(request.headers['accept'] ?? ''),
+  );
+  const headers = { 'content-type': contentType };
+  if (gateway.hasPullModes) return { status: 200, headers, body: countedWhenSent(pieces, sent) };
+  const iterator = pieces[Symbol.iterator]();
+  const [first, second] = [iterator.next(), iterator.next()];
+  if (second.done) return { status: 200, headers, body: first.done ? '' : first.value };
+  return { status: 200, headers, body: Readable.from(chained([first.value!, second.value], iterator)) };
+}
+
+function* chained<T>(begun: readonly T[], rest: Iterator<T>): Generator<T> {
+  yield* begun;
+  for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
 }
 
 /** A reader has got what was sent only when it took all of it. */
 async function* countedWhenSent(
-  body: string | Uint8Array,
+  pieces: Iterable<string | Uint8Array>,
   sent: () => Promise<void>,
 ): AsyncIterable<string | Uint8Array> {
-  yield body;
+  yield* pieces;
   await sent();
 }
 
 /** Pushed families beside the gateway's own; equal names become one family. */
-function joined(pushed: readonly MetricFamily[], own: readonly MetricFamily[]): MetricFamily[] {
-  const all = new Map(own.map((family) => [family.name, family] as const));
+function joined(pushed: readonly WrittenFamily[], own: readonly MetricFamily[]): WrittenFamily[] {
+  const all = new Map<string, WrittenFamily>(own.map((family) => [family.name, family]));
   for (const family of pushed) {
     const mine = all.get(family.name);
     all.set(family.name, mine ? { ...mine, samples: [...mine.samples, ...family.samples] } : family);
   }
-  return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return familiesByName([...all.values()]);
 }
 
 async function handleTables(gateway: Gateway, request: HttpRequest): Promise<HttpResponse> {

@@ -2,7 +2,7 @@
 // serves through it. It knows nothing of what is served.
 
 import type http from 'node:http';
-import http2 from 'node:http2';
+import type http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock.ts';
@@ -129,10 +129,12 @@ export class HttpServer {
     };
     const handle = (request: NodeRequest, response: NodeResponse) => void this.#handle(request, response);
     const server: NodeServer = tls
-      ? http2.createSecureServer(
-          { ...tls, allowHTTP1: true, ...(this.#config.http2 ? {} : { ALPNProtocols: ['http/1.1'] }) },
-          handle,
-        )
+      ? process
+          .getBuiltinModule('node:http2')
+          .createSecureServer(
+            { ...tls, allowHTTP1: true, ...(this.#config.http2 ? {} : { ALPNProtocols: ['http/1.1'] }) },
+            handle,
+          )
       : // Imported by name, the module would load all it can export, a web socket client and `fetch` among it.
         process.getBuiltinModule('node:http').createServer({ ...limits, noDelay: true }, handle);
     server.on('connection', (socket) => {

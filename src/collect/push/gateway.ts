@@ -6,7 +6,7 @@ import { every } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
 import { errorText, OperatingError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
-import type { MetricFamily } from '#model/family.ts';
+import type { MetricFamily, WrittenFamily } from '#model/family.ts';
 import { labelsOf } from '#model/labels.ts';
 import { type Exposed, exposedFamilies } from '#wire/families/expose.ts';
 import { FamilyError } from '#wire/families/text.ts';
@@ -155,7 +155,7 @@ export class Gateway {
    * The page as this reader gets it. A name makes it a reader for which pull modes hold; `sent` is called when the page has
    * reached it. Without a name everything is shown and nothing consumed.
    */
-  page(readerName: string | undefined): { families: MetricFamily[]; sent: () => Promise<void> } {
+  page(readerName: string | undefined): { families: WrittenFamily[]; sent: () => Promise<void> } {
     const now = this.#clock.now();
     const before = readerName === undefined ? undefined : this.#readers.get(readerName);
     const exposed = new Map<string, Exposed>();

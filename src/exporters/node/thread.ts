@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '#base/clock.ts';
 import { UserError } from '#base/errors.ts';
-import { silentLogger } from '#base/log.ts';
+import type { LogFields, Logger } from '#base/log.ts';
 import type { MetricFamily } from '#model/family.ts';
 import type { RenderedPage } from '#wire/exposition/write.ts';
 import { type Collector, type Outcome, renderOutcomes, runCollectors } from '../collector.ts';
@@ -32,6 +32,13 @@ export type PageRequest = {
 export type ThreadRequest = PageRequest & { readonly id: number };
 /** Said once, when requests are taken, or when the flags of a collector make no sense. */
 export type ThreadReady = { readonly id: undefined; readonly mistake?: string };
+/** A line for the log, which the main thread writes. */
+export type ThreadNote = {
+  readonly id: null;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: LogFields;
+};
 export type ThreadAnswer = RenderedPage & {
   readonly id: number;
   readonly failures: readonly Omit<Outcome, 'families'>[];
@@ -41,12 +48,26 @@ export const IDLE = -1;
 
 if (parentPort && workerData?.kind === 'node-exporter') serve(workerData as ThreadStart);
 
+function notes(carried: LogFields): Logger {
+  const at = (level: ThreadNote['level']) => (message: string, fields?: LogFields) => {
+    const note: ThreadNote = { id: null, level, message, fields: { ...carried, ...fields } };
+    parentPort!.postMessage(note);
+  };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: (fields) => notes({ ...carried, ...fields }),
+  };
+}
+
 const encoder = new TextEncoder();
 
 function serve({ names, flags, timeoutMs, progress }: ThreadStart): void {
   // Files that do not exist are the normal case here, and stacks are most of what an error costs.
   Error.stackTraceLimit = 0;
-  const host = createHost(new HostFiles(), systemClock, silentLogger, flags);
+  const host = createHost(new HostFiles(), systemClock, notes({}), flags);
   let collectors: ReadonlyMap<string, Collector>;
   try {
     collectors = new Map(makeCollectors(names, host).map((one) => [one.name, one]));

@@ -9,7 +9,7 @@ import type { MetricFamily } from '#model/family.ts';
 import type { RenderedPage } from '#wire/exposition/write.ts';
 import { logFailures, type Outcome, renderOutcomes } from '../collector.ts';
 import type { NodeFlag } from './flags.ts';
-import type { PageRequest, ThreadAnswer, ThreadReady, ThreadRequest, ThreadStart } from './thread.ts';
+import type { PageRequest, ThreadAnswer, ThreadNote, ThreadReady, ThreadRequest, ThreadStart } from './thread.ts';
 
 /** Threads that may be stuck at once; beyond it, what hangs is only reported. */
 const MAX_STUCK_THREADS = 4;
@@ -128,7 +128,11 @@ export class NodeExporter {
     const { promise: started, resolve: whenStarted } = Promise.withResolvers<Error | undefined>();
     const thread: Thread = { worker, progress, started };
     worker.unref();
-    worker.on('message', (answer: ThreadAnswer | ThreadReady) => {
+    worker.on('message', (answer: ThreadAnswer | ThreadReady | ThreadNote) => {
+      if (answer.id === null) {
+        this.#log[answer.level](answer.message, answer.fields);
+        return;
+      }
       if (answer.id === undefined)
         return whenStarted(answer.mistake === undefined ? undefined : new UserError(answer.mistake));
       this.#waiting.get(answer.id)?.(answer);

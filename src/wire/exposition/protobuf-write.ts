@@ -2,7 +2,7 @@
 // histogram or summary, which a family holds flat, are gathered again by their labels.
 
 import type { Exemplar, MetricType } from '#model/batch.ts';
-import type { FamilySample, MetricFamily } from '#model/family.ts';
+import type { FamilySample, WrittenFamily } from '#model/family.ts';
 import type { Histogram, Span } from '#model/histogram.ts';
 import { keepLabels, type Labels, labelsKey, labelValue } from '#model/labels.ts';
 import { type EscapingScheme, escapeName } from './formats.ts';
@@ -20,19 +20,19 @@ const TYPE_NUMBERS: Readonly<Record<MetricType, number>> = {
 /** The field of Metric that holds a plain value, by type number. */
 const VALUE_FIELDS: readonly number[] = [3, 2, 4, 5, 7, 7];
 
-export function writeProtobuf(families: readonly MetricFamily[], escaping: EscapingScheme): Uint8Array {
+export function writeProtobuf(families: readonly WrittenFamily[], escaping: EscapingScheme): Uint8Array {
   const out = new MessageWriter();
   for (const family of families) out.delimited((message) => writeFamily(message, family, escaping));
   return out.bytes();
 }
 
-function writeFamily(out: MessageWriter, family: MetricFamily, escaping: EscapingScheme): void {
+function writeFamily(out: MessageWriter, family: WrittenFamily, escaping: EscapingScheme): void {
   const type = TYPE_NUMBERS[family.type];
   out.text(1, escapeName(family.name, escaping, ':'));
   if (family.help !== '') out.text(2, family.help);
   out.varintField(3, type);
   const isGathered = family.type === 'histogram' || family.type === 'gaugehistogram' || family.type === 'summary';
-  const groups = isGathered ? [...gather(family).values()] : family.samples.map((sample) => [sample]);
+  const groups = isGathered ? gather(family).values() : singly(family.samples);
   for (const group of groups) {
     const first = group[0]!;
     const labels = isGathered ? commonLabels(first.labels) : first.labels;
@@ -57,9 +57,13 @@ function writeFamily(out: MessageWriter, family: MetricFamily, escaping: Escapin
   if (family.unit) out.text(5, family.unit);
 }
 
+function* singly(samples: Iterable<FamilySample>): Generator<readonly FamilySample[]> {
+  for (const sample of samples) yield [sample];
+}
+
 const commonLabels = (labels: Labels): Labels => keepLabels(labels, (name) => name !== 'le' && name !== 'quantile');
 
-function gather(family: MetricFamily): Map<string, FamilySample[]> {
+function gather(family: WrittenFamily): Map<string, FamilySample[]> {
   const groups = new Map<string, FamilySample[]>();
   for (const sample of family.samples) {
     const key = labelsKey(commonLabels(sample.labels));

@@ -9,7 +9,7 @@ import { peer } from '../../../test/peers.ts';
 import { acceptHeader, escapeName, negotiate, SCRAPE_PROTOCOLS } from './formats.ts';
 import { formatFloat, formatOpenMetricsFloat, parseFloat64 } from './number.ts';
 import { TextReader } from './text.ts';
-import { render, writeOpenMetrics, writeText } from './write.ts';
+import { render, renderPieces, writeOpenMetrics, writeText } from './write.ts';
 
 const FAMILIES: readonly MetricFamily[] = [
   {
@@ -127,4 +127,22 @@ test('floats', () => {
     Number.NaN,
     1000,
   ]);
+});
+
+test('a page in pieces is the same page', () => {
+  const many: MetricFamily = {
+    name: 'many',
+    type: 'gauge',
+    help: 'Many.',
+    samples: Array.from({ length: 10_000 }, (_, i) => ({ suffix: '', labels: ['i', String(i)], value: i })),
+  };
+  for (const accept of [undefined, 'application/openmetrics-text', acceptHeader(['PrometheusProto'], 'allow-utf-8')]) {
+    const families = [...FAMILIES, many];
+    const { contentType, pieces } = renderPieces(families, accept);
+    const all = [...pieces].map((piece) => Buffer.from(piece));
+    assert.ok(all.length > 1);
+    const whole = render(families, accept);
+    assert.equal(contentType, whole.contentType);
+    assert.ok(Buffer.concat(all).equals(Buffer.from(whole.body)), contentType);
+  }
 });

@@ -2,7 +2,7 @@
 // the push gateway and federation print through here; `render` also knows the protobuf form.
 
 import type { MetricType } from '#model/batch.ts';
-import type { FamilySample, MetricFamily } from '#model/family.ts';
+import type { FamilySample, MetricFamily, WrittenFamily } from '#model/family.ts';
 import { isLegacyLabelName, isLegacyMetricName, type Labels } from '#model/labels.ts';
 import { type EscapingScheme, escapeName, type Negotiated, negotiate } from './formats.ts';
 import { formatFloat, formatOpenMetricsFloat } from './number.ts';
@@ -16,7 +16,7 @@ export function render(families: readonly MetricFamily[], accept: string | undef
   return { contentType: choice.contentType, body: renderAs(families, choice) };
 }
 
-export function renderAs(families: readonly MetricFamily[], choice: Negotiated): string | Uint8Array {
+export function renderAs(families: readonly WrittenFamily[], choice: Negotiated): string | Uint8Array {
   switch (choice.format) {
     case 'text':
       return writeText(families, choice.escaping);
@@ -25,6 +25,43 @@ export function renderAs(families: readonly MetricFamily[], choice: Negotiated):
     case 'protobuf':
       return writeProtobuf(families, choice.escaping);
   }
+}
+
+/** As `render`, for pages that may be large: written piece by piece as it is asked for, whatever comes of the families meanwhile. */
+export function renderPieces(
+  families: readonly WrittenFamily[],
+  accept: string | undefined,
+): { readonly contentType: string; readonly pieces: Iterable<string | Uint8Array> } {
+  const choice = negotiate(accept);
+  const { contentType, escaping } = choice;
+  switch (choice.format) {
+    case 'text':
+      return { contentType, pieces: inPieces(textLines(families, escaping)) };
+    case 'openmetrics':
+      return { contentType, pieces: inPieces(openMetricsLines(families, escaping)) };
+    case 'protobuf':
+      return { contentType, pieces: protobufPieces(families, escaping) };
+  }
+}
+
+const PIECE_CHARACTERS = 64 * 1024;
+
+function* inPieces(lines: Iterable<string>): Generator<string> {
+  let piece: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    piece.push(line);
+    length += line.length;
+    if (length < PIECE_CHARACTERS) continue;
+    yield piece.join('');
+    piece = [];
+    length = 0;
+  }
+  if (piece.length > 0) yield piece.join('');
+}
+
+function* protobufPieces(families: readonly WrittenFamily[], escaping: EscapingScheme): Generator<Uint8Array> {
+  for (const family of families) yield writeProtobuf([family], escaping);
 }
 
 const TEXT_TYPES: Readonly<Record<MetricType, string>> = {
@@ -38,42 +75,44 @@ const TEXT_TYPES: Readonly<Record<MetricType, string>> = {
   unknown: 'untyped',
 };
 
-export function writeText(families: readonly MetricFamily[], escaping: EscapingScheme = 'allow-utf-8'): string {
-  let page = '';
+export const writeText = (families: readonly WrittenFamily[], escaping: EscapingScheme = 'allow-utf-8'): string =>
+  [...inPieces(textLines(families, escaping))].join('');
+
+function* textLines(families: readonly WrittenFamily[], escaping: EscapingScheme): Generator<string> {
   for (const family of families) {
-    const out: string[] = [];
     const name = escapeName(family.name, escaping, ':');
     const shown = isLegacyMetricName(name) ? name : quoted(name);
-    if (family.help !== '') out.push(`# HELP ${shown} ${family.help.replace(/[\\\n]/g, escapeHelp)}\n`);
-    out.push(`# TYPE ${shown} ${TEXT_TYPES[family.type]}\n`);
+    if (family.help !== '') yield `# HELP ${shown} ${family.help.replace(/[\\\n]/g, escapeHelp)}\n`;
+    yield `# TYPE ${shown} ${TEXT_TYPES[family.type]}\n`;
     for (const sample of family.samples) {
       if (sample.histogram) continue;
       const time = sample.timestamp === undefined ? '' : ` ${sample.timestamp}`;
-      out.push(`${seriesText(name + sample.suffix, sample.labels, escaping)} ${formatFloat(sample.value)}${time}\n`);
+      yield `${seriesText(name + sample.suffix, sample.labels, escaping)} ${formatFloat(sample.value)}${time}\n`;
     }
-    page += out.join('');
   }
-  return page;
 }
 
-export function writeOpenMetrics(families: readonly MetricFamily[], escaping: EscapingScheme = 'allow-utf-8'): string {
-  const out: string[] = [];
+export const writeOpenMetrics = (
+  families: readonly WrittenFamily[],
+  escaping: EscapingScheme = 'allow-utf-8',
+): string => [...inPieces(openMetricsLines(families, escaping))].join('');
+
+function* openMetricsLines(families: readonly WrittenFamily[], escaping: EscapingScheme): Generator<string> {
   for (const family of families) {
     const isCounter = family.type === 'counter';
     const base = isCounter && family.name.endsWith('_total') ? family.name.slice(0, -6) : family.name;
     const name = escapeName(base, escaping, ':');
     const shown = isLegacyMetricName(name) ? name : quoted(name);
-    if (family.help !== '') out.push(`# HELP ${shown} ${family.help.replace(/[\\\n"]/g, escapeValue)}\n`);
-    out.push(`# TYPE ${shown} ${family.type}\n`);
-    if (family.unit && name.endsWith(`_${family.unit}`)) out.push(`# UNIT ${shown} ${family.unit}\n`);
+    if (family.help !== '') yield `# HELP ${shown} ${family.help.replace(/[\\\n"]/g, escapeValue)}\n`;
+    yield `# TYPE ${shown} ${family.type}\n`;
+    if (family.unit && name.endsWith(`_${family.unit}`)) yield `# UNIT ${shown} ${family.unit}\n`;
     for (const sample of family.samples) {
       if (sample.histogram) continue;
       const suffix = isCounter && (sample.suffix === '' || sample.suffix === '_total') ? '_total' : sample.suffix;
-      out.push(openMetricsLine(name + suffix, sample, escaping));
+      yield openMetricsLine(name + suffix, sample, escaping);
     }
   }
-  out.push('# EOF\n');
-  return out.join('');
+  yield '# EOF\n';
 }
 
 function openMetricsLine(name: string, sample: FamilySample, escaping: EscapingScheme): string {

@@ -1,7 +1,7 @@
 // From parsed families to what is exposed: sorted as Prometheus' own pages are, histograms and summaries as their series.
 
 import type { MetricType } from '#model/batch.ts';
-import type { FamilySample, MetricFamily } from '#model/family.ts';
+import type { FamilySample, WrittenFamily } from '#model/family.ts';
 import { compareText, type Labels } from '#model/labels.ts';
 import { formatValue } from '#model/value.ts';
 import type { FamilyType, ParsedMetric } from './types.ts';
@@ -22,8 +22,8 @@ const MODEL_TYPES: Readonly<Record<FamilyType, MetricType>> = {
   gaugehistogram: 'gaugehistogram',
 };
 
-/** Samples are made when they are read, so that a page of many families never has them all at once. */
-export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
+/** Samples are made when they are read, one after the other. */
+export function exposedFamilies(families: Iterable<Exposed>): WrittenFamily[] {
   return [...families]
     .filter((family) => family.metrics.length > 0)
     .sort((a, b) => compareText(a.name, b.name))
@@ -31,10 +31,12 @@ export function exposedFamilies(families: Iterable<Exposed>): MetricFamily[] {
       name,
       type: MODEL_TYPES[type],
       help,
-      get samples() {
-        return [...metrics].sort(compareMetrics).flatMap(samplesOf);
-      },
+      samples: { [Symbol.iterator]: () => samplesIn(metrics) },
     }));
+}
+
+function* samplesIn(metrics: readonly ParsedMetric[]): Generator<FamilySample> {
+  for (const metric of [...metrics].sort(compareMetrics)) yield* samplesOf(metric);
 }
 
 /**

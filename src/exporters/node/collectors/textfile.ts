@@ -22,8 +22,9 @@ export const textfile: CollectorMaker = (host) => {
         let names: string[];
         try {
           names = host.files.list(folder);
-        } catch {
+        } catch (error) {
           failed = 1;
+          host.log.error('failed to read textfile collector directory', { path: folder, err: errorText(error) });
           continue;
         }
         for (const name of names) {
@@ -44,7 +45,8 @@ export const textfile: CollectorMaker = (host) => {
         }
       }
       page.gauge('node_textfile_scrape_error', '1 if a text file or folder could not be read.', failed);
-      return [...page.families(), ...exposedFamilies(families.values())];
+      const read = exposedFamilies(families.values()).map((family) => ({ ...family, samples: [...family.samples] }));
+      return [...page.families(), ...read];
     },
   };
 };
