@@ -106,7 +106,8 @@ export type AppendResult = {
 
 /**
  * Takes batches. When the promise resolves, everything not rejected is in the log and will survive the death of the process.
- * A rejection `unknownRef` asks the sender to send the row again with its labels.
+ * A rejection `unknownRef` asks the sender to send the row again with its labels. The columns are not looked at any more once the promise
+ * is settled, so that the sender may fill them again.
  */
 export interface Appender {
   append(batch: SampleBatch): Promise<AppendResult>;

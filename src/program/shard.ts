@@ -64,13 +64,15 @@ const store = openShardStore({
   board: data.board && new ChangeBoard(data.board),
 });
 
-const spread = (own: Appender): Appender =>
-  new ShardedAppender(data.shards, (shard) => {
-    if (shard === data.shard) return ownWay(own);
+const spread = (own: Appender): Appender => {
+  const way = ownWay(own);
+  return new ShardedAppender(data.shards, (shard) => {
+    if (shard === data.shard) return way;
     const peer = peers.get(shard);
     if (!peer) throw new OperatingError('shard_down', `shard ${shard} cannot be reached`);
     return peer;
   });
+};
 
 const hand = (folded: Folded): void => {
   const peer = peers.get(0)?.client;

@@ -33,6 +33,9 @@ const PAUSE_MS = 2;
 /** Work, without the pauses; and how often each query is run at most. */
 const MAX_WORK_MS = 1500;
 const MAX_ROUNDS = 80;
+/** A round that takes this part of the best one before it, or more, has brought nothing; after so many of them in a row it is enough. */
+const NO_GAIN = 0.95;
+const IDLE_ROUNDS = 3;
 /** About what a metric should have, so that a query over it is small, and may have at most. */
 const WANTED_SERIES = 40;
 const MAX_SERIES = 2000;
@@ -49,7 +52,10 @@ export async function warmUp(parts: WarmUpParts, signal: AbortSignal): Promise<v
     const routes = queryRoutes({ engine, source, desk, clock, ready: () => true });
     let workMs = 0;
     let count = 0;
-    for (let round = 0; round < MAX_ROUNDS && workMs < MAX_WORK_MS; round++) {
+    let bestMs = Infinity;
+    let idleRounds = 0;
+    for (let round = 0; round < MAX_ROUNDS && workMs < MAX_WORK_MS && idleRounds < IDLE_ROUNDS; round++) {
+      const before = workMs;
       for (const [pattern, query] of requests) {
         while (parts.isBusy()) await sleep(clock, 100, signal);
         const started = clock.monotonic();
@@ -59,6 +65,9 @@ export async function warmUp(parts: WarmUpParts, signal: AbortSignal): Promise<v
         await sleep(clock, PAUSE_MS, signal);
       }
       if (requests.length === 0) return;
+      const roundMs = workMs - before;
+      idleRounds = roundMs < bestMs * NO_GAIN ? 0 : idleRounds + 1;
+      bestMs = Math.min(bestMs, roundMs);
     }
     logger.debug('queries are warmed up', { queries: count, ms: Math.round(workMs) });
   } catch (error) {

@@ -3,6 +3,7 @@
 
 import type { Clock, Timer } from '#base/clock.ts';
 import type { Appender, AppendResult, Rejection, SampleBatch } from '#model/batch.ts';
+import { ColumnBuffers } from '#model/columns.ts';
 import type { RowMark, Rows } from './rows.ts';
 
 /** Hears what became of the rows between two marks. */
@@ -23,6 +24,7 @@ export class Outbox {
   readonly rows: Rows;
   readonly #appender: Appender;
   readonly #clock: Clock;
+  readonly #buffers = new ColumnBuffers();
   #parts: Part[] = [];
   #timer: Timer | undefined;
   #flushAt = Infinity;
@@ -62,14 +64,16 @@ export class Outbox {
     const parts = this.#parts;
     if (parts.length === 0) return;
     this.#parts = [];
-    const batch = this.rows.batch();
+    const batch = this.rows.batch(this.#buffers);
     this.rows.reset();
     this.#appender.append(batch).then(
       (result) => {
         for (const part of parts) part.sender.taken(result, batch, rejectionsOf(part, result.rejections));
+        this.#buffers.giveBack(batch);
       },
       (failure) => {
         for (const part of parts) part.sender.lost(failure);
+        this.#buffers.giveBack(batch);
       },
     );
   }

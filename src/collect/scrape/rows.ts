@@ -2,6 +2,7 @@
 // again. What is appended is a copy of exact size, because the worker goes on to the next target while the store takes the batch.
 
 import { type Exemplar, type Metadata, newSeries, type SampleBatch, type SeriesRef } from '#model/batch.ts';
+import { ColumnBuffers } from '#model/columns.ts';
 import type { Histogram } from '#model/histogram.ts';
 import type { Labels } from '#model/labels.ts';
 import { type PackedSeries, packSeries } from '#model/packed.ts';
@@ -158,16 +159,22 @@ export class Rows {
     for (const row of this.histograms.slice(mark.histogram)) delete row.start;
   }
 
-  batch(): SampleBatch {
+  /** A copy, in memory of `buffers`. */
+  batch(buffers = new ColumnBuffers()): SampleBatch {
     const { length } = this;
     const { f64 } = this.#slab.memory;
-    const column = (block: GrowingBlock) => f64.slice(block.address / 8, block.address / 8 + length);
+    const copy = buffers.take(length * 3);
+    const column = (block: GrowingBlock, number: number) => {
+      const target = copy.subarray(number * length, (number + 1) * length);
+      target.set(f64.subarray(block.address / 8, block.address / 8 + length));
+      return target;
+    };
     const starts = this.#starts;
     if (starts && starts.length < length) this.#setStart(length - 1, 0);
     return {
-      refs: column(this.#refs),
-      timestamps: column(this.#timestamps),
-      values: column(this.#values),
+      refs: column(this.#refs, 0),
+      timestamps: column(this.#timestamps, 1),
+      values: column(this.#values, 2),
       ...(this.#hasStarts() ? { starts: this.#starts!.slice(0, length) } : {}),
       series: [],
       ...(this.seriesCount > 0 ? { packed: this.#packed() } : {}),

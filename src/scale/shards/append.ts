@@ -6,12 +6,14 @@ import {
   ALL_TAKEN,
   type AppendResult,
   newSeries,
+  newSeriesCount,
   type Rejection,
   type SampleBatch,
   type SplitAppender,
   type SplitRows,
   shardOfRef,
 } from '#model/batch.ts';
+import { ColumnBuffers } from '#model/columns.ts';
 import { packSeries, splitPacked } from '#model/packed.ts';
 
 /** The way to one shard's store. */
@@ -24,6 +26,7 @@ export type ShardWay = {
 export class ShardedAppender implements SplitAppender {
   readonly shards: number;
   readonly #wayTo: (shard: number) => ShardWay;
+  readonly #buffers = new ColumnBuffers();
 
   /** `wayTo` gives the way to a shard's store: direct for the own one, a message for others. */
   constructor(shards: number, wayTo: (shard: number) => ShardWay) {
@@ -33,11 +36,15 @@ export class ShardedAppender implements SplitAppender {
 
   async append(batch: SampleBatch): Promise<AppendResult> {
     if (this.shards === 1) return this.#wayTo(0).append(batch);
-    const { parts, places } = splitBatch(batch, this.shards);
-    // All rows in one shard: they keep their places, so its answer is the answer. A part is a copy that may be moved away.
-    if (parts.length === 1) return this.#wayTo(parts[0]!.shard).append(parts[0]!.batch);
-    const results = await all(parts.map((part) => this.#wayTo(part.shard).append(part.batch)));
-    return mergeResults(places, parts, results);
+    const { parts, places } = splitBatch(batch, this.shards, this.#buffers);
+    const appends = parts.map((part) => this.#wayTo(part.shard).append(part.batch));
+    try {
+      const results = await all(appends);
+      // All rows in one shard: they keep their places, so its answer is the answer.
+      return results.length === 1 ? results[0]! : mergeResults(places, parts, results);
+    } finally {
+      for (const part of parts) this.#buffers.giveBack(part.batch);
+    }
   }
 
   async appendSplit({ shardOf, parts }: SplitRows): Promise<AppendResult> {
@@ -60,10 +67,11 @@ async function all(appends: readonly Promise<AppendResult>[]): Promise<readonly 
   return outcomes.map((o) => (o as PromiseFulfilledResult<AppendResult>).value);
 }
 
-/** The memory of a part, for handing it to another thread without a copy; the part cannot be read afterwards. */
+/** The memory of a part that is not shared, for handing it to another thread without a copy; it cannot be read afterwards. */
 export function batchBuffers(batch: SampleBatch): ArrayBuffer[] {
   const columns = [batch.refs, batch.timestamps, batch.values, batch.starts, batch.packed?.bytes];
-  return [...new Set(columns.flatMap((column) => (column ? [column.buffer as ArrayBuffer] : [])))];
+  const buffers = columns.flatMap((column) => (column?.buffer instanceof ArrayBuffer ? [column.buffer] : []));
+  return [...new Set(buffers)];
 }
 
 type Part = { readonly shard: number; readonly batch: SampleBatch };
@@ -79,7 +87,11 @@ const NONE = new Uint8Array(0);
 const NO_PLACES: Places = { rows: NONE, series: NONE, histograms: NONE, exemplars: NONE };
 
 /** One part for each shard that has something; metadata goes with every part, as any shard may be asked for it. */
-export function splitBatch(batch: SampleBatch, shards: number): { readonly parts: Part[]; readonly places: Places } {
+export function splitBatch(
+  batch: SampleBatch,
+  shards: number,
+  buffers: ColumnBuffers,
+): { readonly parts: Part[]; readonly places: Places } {
   const { refs } = batch;
   // Label sets go on as bytes: to another thread that is one buffer instead of a string per name and value.
   const packed = batch.packed ?? (batch.series.length > 0 ? packSeries(batch.series) : undefined);
@@ -93,13 +105,14 @@ export function splitBatch(batch: SampleBatch, shards: number): { readonly parts
   const rows = new Uint8Array(refs.length);
   counts.fill(0);
   for (let i = 0; i < rows.length; i++) {
-    const shard = shardOf(refs[i]!);
+    const ref = refs[i]!;
+    const shard = ref < 0 ? series[-ref - 1]! : shardOfRef(ref);
     rows[i] = shard;
     counts[shard]!++;
   }
   const histograms = Uint8Array.from(batch.histograms ?? [], ({ ref }) => shardOf(ref));
   const exemplars = Uint8Array.from(batch.exemplars ?? [], ({ ref }) => shardOf(ref));
-  const columns = spreadRows(batch, rows, counts, localRef);
+  const columns = spreadRows(batch, rows, counts, localRef, buffers);
   const parts: Part[] = [];
   for (let shard = 0; shard < shards; shard++) {
     const own = split?.parts[shard];
@@ -134,31 +147,54 @@ function spreadRows(
   shardOf: Uint8Array,
   counts: Uint32Array,
   localRef: (ref: number) => number,
+  buffers: ColumnBuffers,
 ): readonly Columns[] {
-  const { refs, timestamps, values, starts } = batch;
-  const width = starts ? 4 : 3;
-  const targets = Array.from(counts, (count) => new Float64Array(count * width));
-  // Values by their halves, which keeps the bits of stale markers.
-  const source = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-  const words = targets.map((target) => new Uint32Array(target.buffer));
-  const at = new Uint32Array(counts.length);
-  for (let i = 0; i < shardOf.length; i++) {
-    const shard = shardOf[i]!;
-    const target = targets[shard]!;
-    const count = counts[shard]!;
-    const row = at[shard]!++;
-    const ref = refs[i]!;
-    target[row] = ref < 0 ? localRef(ref) : ref;
-    target[row + count] = timestamps[i]!;
-    const word = (row + count * 2) * 2;
-    words[shard]![word] = source[i * 2]!;
-    words[shard]![word + 1] = source[i * 2 + 1]!;
-    if (starts) target[row + count * 3] = starts[i]!;
+  // First which rows, shard by shard: then each column is gathered in a loop that decides nothing.
+  const order = new Uint32Array(shardOf.length);
+  const next = new Uint32Array(counts.length);
+  for (let shard = 1; shard < counts.length; shard++) next[shard] = next[shard - 1]! + counts[shard - 1]!;
+  for (let i = 0; i < shardOf.length; i++) order[next[shardOf[i]!]!++] = i;
+  const columns: Columns[] = [];
+  let from = 0;
+  for (const count of counts) {
+    columns.push(gathered(batch, order.subarray(from, from + count), localRef, buffers));
+    from += count;
   }
-  return targets.map((target, shard) => {
-    const column = (number: number) => target.subarray(number * counts[shard]!, (number + 1) * counts[shard]!);
-    return { refs: column(0), timestamps: column(1), values: column(2), ...(starts ? { starts: column(3) } : {}) };
-  });
+  return columns;
+}
+
+function gathered(
+  batch: SampleBatch,
+  rows: Uint32Array,
+  localRef: (ref: number) => number,
+  buffers: ColumnBuffers,
+): Columns {
+  const { starts } = batch;
+  const count = rows.length;
+  const target = buffers.take(count * (starts ? 4 : 3));
+  const column = (number: number) => target.subarray(number * count, (number + 1) * count);
+  const refs = column(0);
+  gather(batch.refs, rows, refs);
+  if (newSeriesCount(batch) > 0) for (let i = 0; i < count; i++) if (refs[i]! < 0) refs[i] = localRef(refs[i]!);
+  gather(batch.timestamps, rows, column(1));
+  gatherBits(batch.values, rows, column(2));
+  if (starts) gather(starts, rows, column(3));
+  return { refs, timestamps: column(1), values: column(2), ...(starts ? { starts: column(3) } : {}) };
+}
+
+function gather(source: Float64Array, rows: Uint32Array, target: Float64Array): void {
+  for (let i = 0; i < rows.length; i++) target[i] = source[rows[i]!]!;
+}
+
+/** By halves, which keeps the bits of stale markers. */
+function gatherBits(source: Float64Array, rows: Uint32Array, target: Float64Array): void {
+  const from = new Uint32Array(source.buffer, source.byteOffset, source.length * 2);
+  const to = new Uint32Array(target.buffer, target.byteOffset, target.length * 2);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    to[i * 2] = from[row * 2]!;
+    to[i * 2 + 1] = from[row * 2 + 1]!;
+  }
 }
 
 /** Indexes at which a list says `shard`. */

@@ -5,6 +5,7 @@ import type { Lane, LaneServer } from '#base/lane.ts';
 import type { Client } from '#base/thread.ts';
 import type { Answer } from '#collect/receive/exchange.ts';
 import { ALL_TAKEN, type Appender, type AppendResult, type SampleBatch } from '#model/batch.ts';
+import { ColumnBuffers } from '#model/columns.ts';
 import { batchBuffers, type ShardWay } from './append.ts';
 import type { ShardApi } from './protocol.ts';
 
@@ -47,6 +48,7 @@ const WRITTEN: Answer = { status: 204, headers: {}, body: '' };
 
 /** Answers what comes over lanes in a shard's thread. */
 export function shardLaneServer(own: Appender, write: (body: Uint8Array) => Promise<Answer>): LaneServer {
+  const append = appendBytes(own);
   return (kind, bytes) =>
     kind === ASKED.write
       ? write(bytes).then((answer) =>
@@ -54,14 +56,27 @@ export function shardLaneServer(own: Appender, write: (body: Uint8Array) => Prom
             ? undefined
             : encoder.encode(JSON.stringify(answer)),
         )
-      : own.append(batchOf(bytes, kind === ASKED.appendWithStarts)).then(answerOf);
+      : append(bytes, kind === ASKED.appendWithStarts).then(answerOf);
 }
 
 /** The way to the own store. */
-export const ownWay = (own: Appender): ShardWay => ({
-  append: (batch) => own.append(batch),
-  appendPart: (bytes) => own.append(batchOf(bytes, false)),
-});
+export function ownWay(own: Appender): ShardWay {
+  const append = appendBytes(own);
+  return { append: (batch) => own.append(batch), appendPart: (bytes) => append(bytes, false) };
+}
+
+/** Appends what `columnsOf` has written. The bytes are copied, into memory that is used again. */
+function appendBytes(own: Appender): (bytes: Uint8Array, withStarts: boolean) => Promise<AppendResult> {
+  const buffers = new ColumnBuffers();
+  return async (bytes, withStarts) => {
+    const batch = batchOf(bytes, withStarts, buffers);
+    try {
+      return await own.append(batch);
+    } finally {
+      buffers.giveBack(batch);
+    }
+  };
+}
 
 /** The columns of a batch as the bytes of one part, if there is nothing else in it and they lie one behind the other. */
 function columnsOf(batch: SampleBatch): Uint8Array | undefined {
@@ -74,9 +89,9 @@ function columnsOf(batch: SampleBatch): Uint8Array | undefined {
   return columns.every(follows) ? new Uint8Array(refs.buffer, refs.byteOffset, bytes * columns.length) : undefined;
 }
 
-function batchOf(bytes: Uint8Array, withStarts: boolean): SampleBatch {
-  const all = new Float64Array(bytes.length / 8);
-  new Uint8Array(all.buffer).set(bytes);
+function batchOf(bytes: Uint8Array, withStarts: boolean, buffers: ColumnBuffers): SampleBatch {
+  const all = buffers.take(bytes.length / 8);
+  new Uint8Array(all.buffer, 0, bytes.length).set(bytes);
   const rows = all.length / (withStarts ? 4 : 3);
   const batch = {
     refs: all.subarray(0, rows),
