@@ -1,404 +1,218 @@
-// Entry of the query kernel: what src/query calls in its shard's memory. A series' chunks are decoded one behind the other
-// into columns, then one function is worked out at every step of the grid. Results are bit for bit those of the plain path.
+// Entry of the query kernel: what src/query calls in its shard's memory. Tables say where the chunks of many series lie; one
+// call decodes them series by series into columns, works out one function at every step of a grid, and either keeps the row or
+// folds it into the row of its group.
 
-import { takeBits } from './lib/bits';
+import { COUNT_BITS, decode, HAS_STALE } from './lib/decode';
+import { CHUNK_BYTES, S_BYTES, S_CHUNKS, S_COUNT, S_GROUP, S_PLAIN } from './lib/series';
+import { dropStale, INSTANT, instants, kahan, TIMESTAMP, windows } from './lib/windows';
 import { xorDecode } from './lib/xor';
 
 export { xorDecode };
 
-/** In the result of `decode`, above the number of samples: a stale marker is among them. */
-const HAS_STALE: i32 = 1 << 30;
-/** How many bits of a 64-bit window are sure to be there, wherever in a byte it begins. */
-const WINDOW_BITS: u32 = 57;
+// A job, as src/query/shard/kernel.ts writes it.
+const J_FUNC: usize = 0; // i32
+const J_STEPS: usize = 4; // i32
+const J_START: usize = 8; // f64
+const J_STEP: usize = 16; // f64
+const J_WINDOW: usize = 24; // f64
+const J_FOLD: usize = 32; // i32, FOLD_*
+const J_TIMES: usize = 36; // u32, columns of one series
+const J_VALUES: usize = 40; // u32
+const J_WORK: usize = 44; // u32, a number (i32) per sample, or start times
+const J_SAMPLES: usize = 48; // u32, room in the columns
+const J_ROWS: usize = 52; // u32, values of rows that are kept
+const J_KINDS: usize = 56; // u32
+const J_ROW_SERIES: usize = 60; // u32, of which series (u32) each row is
+const J_ROOM: usize = 64; // u32, rows
+const J_SUMS: usize = 68; // u32, per group and step: sum or extreme,
+const J_RESTS: usize = 72; // u32, what rounding took from it,
+const J_COUNTS: usize = 76; // u32, how many samples went in
+const J_SEEN: usize = 80; // u32, a byte per series: whether its row was folded
+// Results.
+const J_KEPT: usize = 84; // u32, rows
+const J_STOP: usize = 88; // u32, STOP_*
+const J_POINTS: usize = 92; // u32, of the rows kept
+const J_READ: usize = 96; // f64, samples looked at
+const J_BYTES: usize = 104; // f64, of their chunks
+const J_SERIES: usize = 112; // u32, series with any chunk
 
-// Functions, as src/query/shard/kernel.ts numbers them.
-const INSTANT = 0;
-const TIMESTAMP = 1;
-const RATE = 2;
-const INCREASE = 3;
-const DELTA = 4;
-const IRATE = 5;
-const IDELTA = 6;
-const SUM = 7;
-const AVG = 8;
-const MIN = 9;
-const MAX = 10;
-const COUNT = 11;
-const LAST = 12;
-const FIRST = 13;
-const PRESENT = 14;
-const CHANGES = 15;
-const RESETS = 16;
+const FOLD_NONE = 0;
+const FOLD_SUM = 1;
+const FOLD_AVG = 2;
+const FOLD_MIN = 3;
+const FOLD_MAX = 4;
 
-const STALE: u64 = 0x7ff0000000000002;
+// Why a call ended before its last series.
+const STOP_PLAIN: u32 = 1; // the series is not for the kernel
+const STOP_FULL: u32 = 2; // no room for another row
+const STOP_LONG: u32 = 3; // no room for the series' samples
+const STOP_CORRUPT: u32 = 4;
 
-// @ts-ignore: decorator
-@inline
-function at(column: usize, i: i32): f64 {
-  return load<f64>(column + (<usize>i << 3));
-}
+const CHUNK_STARTS: u32 = 4;
+/** Values beyond this cannot be added up safely by the thousand. */
+const LARGE: f64 = 1e290;
 
-// @ts-ignore: decorator
-@inline
-function windowAt(chunk: usize, bit: u32): u64 {
-  return bswap<u64>(load<u64>(chunk + <usize>(bit >> 3))) << <u64>(bit & 7);
-}
-
-/** A number of `bits` bits at the top of a window; its most negative pattern stands for the largest positive number. */
-// @ts-ignore: decorator
-@inline
-function change(window: u64, bits: u64): f64 {
-  const raw = window >> (64 - bits);
-  const half: u64 = 1 << (bits - 1);
-  return raw > half ? <f64>(<i64>raw - (<i64>1 << <i64>bits)) : <f64>raw;
-}
-
-/** xorDecode for chunks without start times: one look at the bits gives time and value of most samples. */
-export function decode(chunk: usize, bytes: u32, times: usize, values: usize): i32 {
-  if (bytes < 2) return -1;
-  const count = (<u32>load<u8>(chunk) << 8) | <u32>load<u8>(chunk, 1);
-  const end = bytes << 3;
-  let bit: u32 = 16;
-  let time: f64 = 0;
-  let delta: f64 = 0;
-  let value: u64 = 0;
-  let leading: u32 = 0xff;
-  let trailing: u32 = 0;
-  let flags = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    if (bit >= end) return -1;
-    let window: u64;
-    let used: u32 = 0;
-    if (i < 2) {
-      let raw: u64 = 0;
-      let shift: u64 = 0;
-      let byte: u64;
-      do {
-        if (bit + 8 > end || shift > 63) return -1;
-        byte = takeBits(chunk, bit, 8);
-        bit += 8;
-        raw |= (byte & 0x7f) << shift;
-        shift += 7;
-      } while (byte & 0x80);
-      if (i == 0) {
-        if (bit + 64 > end) return -1;
-        time = <f64>(<i64>(raw >> 1) ^ -<i64>(raw & 1));
-        value = takeBits(chunk, bit, 64);
-        bit += 64;
-        if (value == STALE) flags = HAS_STALE;
-        store<f64>(times, time);
-        store<u64>(values, value);
-        continue;
-      }
-      delta = <f64>raw;
-      window = windowAt(chunk, bit);
-    } else {
-      window = windowAt(chunk, bit);
-      if (<i64>window >= 0) used = 1;
-      else if (!(window & 0x4000000000000000)) {
-        delta += change(window << 2, 14);
-        used = 16;
-      } else if (!(window & 0x2000000000000000)) {
-        delta += change(window << 3, 17);
-        used = 20;
-      } else if (!(window & 0x1000000000000000)) {
-        delta += change(window << 4, 20);
-        used = 24;
-      } else {
-        if (bit + 68 > end) return -1;
-        delta += <f64>(<i64>takeBits(chunk, bit + 4, 64));
-        bit += 68;
-        window = windowAt(chunk, bit);
-      }
-      window <<= <u64>used;
+/** Works out series [from, to) of the table. Returns where it stopped, which is `to` unless the job says why. */
+export function evaluate(job: usize, table: usize, from: u32, to: u32): u32 {
+  const func = load<i32>(job, J_FUNC);
+  const steps = load<i32>(job, J_STEPS);
+  const fold = load<i32>(job, J_FOLD);
+  const room = load<u32>(job, J_ROOM);
+  const rows = <usize>load<u32>(job, J_ROWS);
+  const allKinds = <usize>load<u32>(job, J_KINDS);
+  store<u32>(job, 0, J_STOP);
+  let kept = load<u32>(job, J_KEPT);
+  for (let series = from; series < to; series++) {
+    const entry = table + <usize>series * S_BYTES;
+    let stop: u32 = 0;
+    if (load<u32>(entry, S_PLAIN)) stop = STOP_PLAIN;
+    else if (kept == room) stop = STOP_FULL;
+    let count = 0;
+    if (!stop) {
+      count = columns(job, entry);
+      if (count == -1) stop = STOP_CORRUPT;
+      else if (count == -2) stop = STOP_LONG;
     }
-    time += delta;
-    if (<i64>window >= 0) bit += used + 1;
-    else {
-      let head: u32 = 2;
-      if (!(window & 0x4000000000000000)) {
-        if (leading == 0xff) return -1;
-      } else {
-        leading = <u32>((window << 2) >> 59);
-        const bits = <u32>((window << 7) >> 58);
-        if (leading + bits > 64) return -1;
-        trailing = bits == 0 ? 0 : 64 - leading - bits;
-        if (bits == 0) leading = 0;
-        head = 13;
-      }
-      const bits = 64 - leading - trailing;
-      bit += used + head;
-      const changed =
-        used + head + bits <= WINDOW_BITS ? (window << <u64>head) >> <u64>(64 - bits) : takeBits(chunk, bit, bits);
-      value ^= changed << <u64>trailing;
-      bit += bits;
-      if (value == STALE) flags = HAS_STALE;
+    if (stop) {
+      store<u32>(job, stop, J_STOP);
+      store<u32>(job, kept, J_KEPT);
+      return series;
     }
-    if (bit > end) return -1;
-    store<f64>(times + (<usize>i << 3), time);
-    store<u64>(values + (<usize>i << 3), value);
-  }
-  return <i32>count | flags;
-}
-
-/** Takes stale markers out of the columns. Returns how many samples are left. */
-export function dropStale(times: usize, values: usize, count: i32): i32 {
-  let kept = 0;
-  for (let i = 0; i < count; i++) {
-    const bits = load<u64>(values + (<usize>i << 3));
-    if (bits == STALE) continue;
-    if (kept != i) {
-      store<u64>(values + (<usize>kept << 3), bits);
-      store<f64>(times + (<usize>kept << 3), at(times, i));
-    }
-    kept++;
-  }
-  return kept;
-}
-
-/** The newest sample within `window` before each step, or its time. Stale markers end a series. */
-export function instant(
-  func: i32,
-  times: usize,
-  values: usize,
-  count: i32,
-  start: f64,
-  step: f64,
-  steps: i32,
-  window: f64,
-  out: usize,
-  kinds: usize,
-): i32 {
-  let next = 0;
-  let found = 0;
-  let time = start;
-  for (let i = 0; i < steps; i++) {
-    time = start + <f64>i * step;
-    while (next < count && at(times, next) <= time) next++;
-    const last = next - 1;
-    if (last < 0 || at(times, last) <= time - window || load<u64>(values + (<usize>last << 3)) == STALE) {
-      store<u8>(kinds + <usize>i, 0);
+    if (load<u32>(entry, S_COUNT)) store<u32>(job, load<u32>(job, J_SERIES) + 1, J_SERIES);
+    const out = rows + ((<usize>kept * <usize>steps) << 3);
+    const kinds = allKinds + <usize>kept * <usize>steps;
+    const found = work(job, func, steps, count, out, kinds);
+    if (found == 0) continue;
+    if (fold != FOLD_NONE && foldRow(job, fold, load<u32>(entry, S_GROUP), steps, out, kinds, found == steps)) {
+      store<u8>(<usize>load<u32>(job, J_SEEN) + <usize>series, 1);
       continue;
     }
-    store<u8>(kinds + <usize>i, 1);
-    store<f64>(out + (<usize>i << 3), func == TIMESTAMP ? at(times, last) / 1000 : at(values, last));
-    found++;
+    store<u32>(<usize>load<u32>(job, J_ROW_SERIES) + (<usize>kept << 2), series);
+    store<u32>(job, load<u32>(job, J_POINTS) + found, J_POINTS);
+    kept++;
   }
-  return found;
+  store<u32>(job, kept, J_KEPT);
+  return to;
 }
 
-/** Counts falls up to each sample, so that windows without any need not be walked. */
-export function countFalls(values: usize, count: i32, falls: usize): void {
-  let total = 0;
-  let previous = count > 0 ? at(values, 0) : 0;
-  for (let i = 0; i < count; i++) {
-    const value = at(values, i);
-    if (value < previous) total++;
-    previous = value;
-    store<i32>(falls + (<usize>i << 2), total);
+/** Decodes the chunks of a series one behind the other. Returns how many samples, with HAS_STALE, or below 0 why not. */
+function columns(job: usize, entry: usize): i32 {
+  const times = <usize>load<u32>(job, J_TIMES);
+  const values = <usize>load<u32>(job, J_VALUES);
+  const chunks = <usize>load<u32>(entry, S_CHUNKS);
+  const end = chunks + <usize>load<u32>(entry, S_COUNT) * CHUNK_BYTES;
+  let samples: u32 = 0;
+  let bytes: u32 = 0;
+  for (let chunk = chunks; chunk < end; chunk += CHUNK_BYTES) {
+    const address = <usize>load<u32>(chunk);
+    samples += (<u32>load<u8>(address) << 8) | <u32>load<u8>(address, 1);
+    bytes += load<u32>(chunk, 4);
   }
+  if (samples > load<u32>(job, J_SAMPLES)) return -2;
+  let count = 0;
+  let stale = 0;
+  for (let chunk = chunks; chunk < end; chunk += CHUNK_BYTES) {
+    const address = <usize>load<u32>(chunk);
+    const length = load<u32>(chunk, 4);
+    const to = <usize>count << 3;
+    if (load<u32>(chunk, 8) == CHUNK_STARTS) {
+      const decoded = xorDecode(address, length, times + to, values + to, <usize>load<u32>(job, J_WORK), 0);
+      if (decoded < 0) return -1;
+      count += decoded;
+      stale = HAS_STALE;
+    } else {
+      const decoded = decode(address, length, times + to, values + to);
+      if (decoded < 0) return -1;
+      count += decoded & COUNT_BITS;
+      stale |= decoded & HAS_STALE;
+    }
+  }
+  store<f64>(job, load<f64>(job, J_READ) + <f64>count, J_READ);
+  store<f64>(job, load<f64>(job, J_BYTES) + <f64>bytes, J_BYTES);
+  return count | stale;
 }
 
-/** One function over the window (t - window, t] of each step, t = start + i * step. */
-export function windows(
-  func: i32,
-  times: usize,
-  values: usize,
-  count: i32,
-  falls: usize,
-  start: f64,
-  step: f64,
-  steps: i32,
-  window: f64,
-  out: usize,
-  kinds: usize,
-): i32 {
-  let from = 0;
-  let to = 0;
-  let found = 0;
-  for (let i = 0; i < steps; i++) {
-    const end = start + <f64>i * step;
-    const begin = end - window;
-    while (to < count && at(times, to) <= end) to++;
-    while (from < to && at(times, from) <= begin) from++;
-    store<u8>(kinds + <usize>i, 0);
-    if (from == to) continue;
-    const target = out + (<usize>i << 3);
-    if (!one(func, times, values, falls, from, to, begin, end, window, target)) continue;
-    store<u8>(kinds + <usize>i, 1);
-    found++;
+// @ts-ignore: decorator
+@inline
+function work(job: usize, func: i32, steps: i32, decoded: i32, out: usize, kinds: usize): i32 {
+  const times = <usize>load<u32>(job, J_TIMES);
+  const values = <usize>load<u32>(job, J_VALUES);
+  const start = load<f64>(job, J_START);
+  const step = load<f64>(job, J_STEP);
+  const window = load<f64>(job, J_WINDOW);
+  let count = decoded & COUNT_BITS;
+  if (func == INSTANT || func == TIMESTAMP) {
+    return instants(func, times, values, count, start, step, steps, window, out, kinds);
   }
-  return found;
+  if (decoded & HAS_STALE) count = dropStale(times, values, count);
+  return windows(func, times, values, count, <usize>load<u32>(job, J_WORK), start, step, steps, window, out, kinds);
 }
 
-function one(
-  func: i32,
-  times: usize,
-  values: usize,
-  falls: usize,
-  from: i32,
-  to: i32,
-  begin: f64,
-  end: f64,
-  window: f64,
-  target: usize,
-): bool {
-  switch (func) {
-    case RATE:
-    case INCREASE:
-    case DELTA:
-      if (to - from < 2) return false;
-      store<f64>(target, rate(func, times, values, falls, from, to, begin, end, window));
-      return true;
-    case IRATE:
-    case IDELTA: {
-      if (to - from < 2) return false;
-      const seconds = (at(times, to - 1) - at(times, to - 2)) / 1000;
-      if (seconds == 0) return false;
-      const last = at(values, to - 1);
-      const previous = at(values, to - 2);
-      const change = func == IRATE && last < previous ? last : last - previous;
-      store<f64>(target, func == IRATE ? change / seconds : change);
-      return true;
-    }
-    case SUM:
-      store<f64>(target, sum(values, from, to));
-      return true;
-    case AVG:
-      store<f64>(target, mean(values, from, to));
-      return true;
-    case MIN: {
-      let best = at(values, from);
-      for (let i = from + 1; i < to; i++) {
-        const value = at(values, i);
-        if (value < best || isNaN(best)) best = value;
-      }
-      store<f64>(target, best);
-      return true;
-    }
-    case MAX: {
-      let best = at(values, from);
-      for (let i = from + 1; i < to; i++) {
-        const value = at(values, i);
-        if (value > best || isNaN(best)) best = value;
-      }
-      store<f64>(target, best);
-      return true;
-    }
-    case COUNT:
-      store<f64>(target, <f64>(to - from));
-      return true;
-    case LAST:
-      store<f64>(target, at(values, to - 1));
-      return true;
-    case FIRST:
-      store<f64>(target, at(values, from));
-      return true;
-    case PRESENT:
-      store<f64>(target, 1);
-      return true;
-    case CHANGES: {
-      let changes = 0;
-      let previous = at(values, from);
-      for (let i = from + 1; i < to; i++) {
-        const value = at(values, i);
-        if (value != previous && !(isNaN(value) && isNaN(previous))) changes++;
-        previous = value;
-      }
-      store<f64>(target, <f64>changes);
-      return true;
-    }
-    case RESETS:
-      store<f64>(target, <f64>(load<i32>(falls + (<usize>(to - 1) << 2)) - load<i32>(falls + (<usize>from << 2))));
-      return true;
-    default:
-      return false;
+/** Folds a row into its group's; false if it has to be kept instead: an average whose sum may overflow needs all its samples. */
+function foldRow(job: usize, fold: i32, group: u32, steps: i32, out: usize, kinds: usize, whole: bool): bool {
+  const from = (<usize>group * <usize>steps) << 3;
+  const sums = <usize>load<u32>(job, J_SUMS) + from;
+  const counts = <usize>load<u32>(job, J_COUNTS) + from;
+  if (fold == FOLD_AVG && isLarge(out, kinds, steps)) return false;
+  if (fold == FOLD_SUM || fold == FOLD_AVG) {
+    const rests = <usize>load<u32>(job, J_RESTS) + from;
+    if (whole) addWhole(sums, rests, counts, out, steps);
+    else addSome(sums, rests, counts, out, kinds, steps);
+    return true;
+  }
+  for (let i: usize = 0; i < <usize>steps; i++) {
+    if (!load<u8>(kinds + i)) continue;
+    const to = i << 3;
+    store<f64>(counts + to, load<f64>(counts + to) + 1);
+    if (fold != FOLD_MIN && fold != FOLD_MAX) continue;
+    const value = load<f64>(out + to);
+    const best = load<f64>(sums + to);
+    if ((fold == FOLD_MAX ? value > best : value < best) || isNaN(best)) store<f64>(sums + to, value);
+  }
+  return true;
+}
+
+function isLarge(out: usize, kinds: usize, steps: i32): bool {
+  for (let i: usize = 0; i < <usize>steps; i++) if (load<u8>(kinds + i) && abs(load<f64>(out + (i << 3))) > LARGE) return true;
+  return false;
+}
+
+// Sums begin at -0, to which anything can be added without changing it.
+
+function addSome(sums: usize, rests: usize, counts: usize, out: usize, kinds: usize, steps: i32): void {
+  for (let i: usize = 0; i < <usize>steps; i++) {
+    if (load<u8>(kinds + i)) addOne(sums + (i << 3), rests + (i << 3), counts + (i << 3), load<f64>(out + (i << 3)));
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function kahan(total: f64, value: f64, compensation: f64): f64 {
-  const next = total + value;
-  if (next == Infinity || next == -Infinity) return 0;
-  return abs(total) >= abs(value) ? compensation + (total - next + value) : compensation + (value - next + total);
+function addOne(sum: usize, rest: usize, count: usize, value: f64): void {
+  const total = load<f64>(sum);
+  store<f64>(rest, kahan(total, value, load<f64>(rest)));
+  store<f64>(sum, total + value);
+  store<f64>(count, load<f64>(count) + 1);
 }
 
-function sum(values: usize, from: i32, to: i32): f64 {
-  let total: f64 = 0;
-  let compensation: f64 = 0;
-  for (let i = from; i < to; i++) {
-    const value = at(values, i);
-    compensation = kahan(total, value, compensation);
-    total += value;
+/** Two steps at a time. */
+function addWhole(sums: usize, rests: usize, counts: usize, out: usize, steps: i32): void {
+  const infinite = f64x2.splat(Infinity);
+  const one = f64x2.splat(1);
+  const pairs = <usize>(steps & ~1) << 3;
+  for (let at: usize = 0; at < pairs; at += 16) {
+    const total = v128.load(sums + at);
+    const value = v128.load(out + at);
+    const next = f64x2.add(total, value);
+    const larger = f64x2.ge(f64x2.abs(total), f64x2.abs(value));
+    const lost = v128.bitselect(
+      f64x2.add(f64x2.sub(total, next), value),
+      f64x2.add(f64x2.sub(value, next), total),
+      larger,
+    );
+    const rest = f64x2.add(v128.load(rests + at), lost);
+    v128.store(rests + at, v128.andnot(rest, f64x2.eq(f64x2.abs(next), infinite)));
+    v128.store(sums + at, next);
+    v128.store(counts + at, f64x2.add(v128.load(counts + at), one));
   }
-  return total == Infinity || total == -Infinity ? total : total + compensation;
-}
-
-function mean(values: usize, from: i32, to: i32): f64 {
-  let total = at(values, from);
-  let compensation: f64 = 0;
-  let average: f64 = 0;
-  let running = false;
-  for (let i = from + 1; i < to; i++) {
-    const value = at(values, i);
-    const count = <f64>(i - from + 1);
-    if (!running) {
-      const next = total + value;
-      if (next != Infinity && next != -Infinity) {
-        compensation = kahan(total, value, compensation);
-        total = next;
-        continue;
-      }
-      running = true;
-      average = total / (count - 1);
-      compensation /= count - 1;
-    }
-    const weight = (count - 1) / count;
-    const scaled = weight * average;
-    compensation = kahan(scaled, value / count, weight * compensation);
-    average = scaled + value / count;
-  }
-  const count = <f64>(to - from);
-  return running ? average + compensation : total / count + compensation / count;
-}
-
-function rate(
-  func: i32,
-  times: usize,
-  values: usize,
-  falls: usize,
-  from: i32,
-  to: i32,
-  begin: f64,
-  end: f64,
-  window: f64,
-): f64 {
-  const counter = func != DELTA;
-  const firstValue = at(values, from);
-  let change = at(values, to - 1) - firstValue;
-  if (counter && load<i32>(falls + (<usize>(to - 1) << 2)) != load<i32>(falls + (<usize>from << 2))) {
-    let previous = firstValue;
-    for (let i = from + 1; i < to; i++) {
-      const value = at(values, i);
-      if (value < previous) change += previous;
-      previous = value;
-    }
-  }
-  const first = at(times, from);
-  const last = at(times, to - 1);
-  let toStart = (first - begin) / 1000;
-  let toEnd = (end - last) / 1000;
-  const sampled = (last - first) / 1000;
-  const average = sampled / <f64>(to - from - 1);
-  const threshold = average * 1.1;
-  if (toStart >= threshold) toStart = average / 2;
-  if (counter && change > 0 && firstValue >= 0) {
-    const toZero = sampled * (firstValue / change);
-    if (toZero < toStart) toStart = toZero;
-  }
-  if (toEnd >= threshold) toEnd = average / 2;
-  let factor: f64 = sampled == 0 ? 1 : (sampled + toStart + toEnd) / sampled;
-  if (func == RATE) factor /= window / 1000;
-  return change * factor;
+  if (steps & 1) addOne(sums + pairs, rests + pairs, counts + pairs, load<f64>(out + pairs));
 }

@@ -42,6 +42,7 @@ import {
   putChunk,
 } from './lib/log';
 import { append, logIdOf, logRows, setNextLogId } from './lib/append';
+import { chunksOfMany, groupSlots, regroup } from './lib/batch';
 import { resolvedNew, resolvedTo, resolveRecords } from './lib/resolve';
 import {
   forgetLog,
@@ -100,6 +101,9 @@ import {
 
 export {
   append,
+  chunksOfMany,
+  groupSlots,
+  regroup,
   logIdOf,
   logRows,
   setNextLogId,

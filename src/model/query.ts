@@ -159,12 +159,52 @@ export type SeriesChunks = {
   deleted: readonly TimeRange[];
 };
 
+/**
+ * The series of a head by number, many at a time. Numbers stay the series' while `version` is the same, which may change between
+ * two turns of the event loop only.
+ */
+export interface SeriesBook {
+  readonly version: number;
+  /** Of the series that match, ascending. */
+  match(matchers: readonly Matcher[]): Uint32Array;
+  /** Those numbers of an earlier version that are series which match now. */
+  recheck(numbers: Uint32Array, matchers: readonly Matcher[]): Uint32Array;
+  /** The same object each time, unless many others were asked for. */
+  labels(number: number): Labels;
+  /**
+   * Writes down, for kernels (kernel/lib/series.ts), where the chunks of numbers[from, to) lie that touch a range, until the
+   * next call or turn. `count`: how many of them, 0 if there is no room for even the first one's.
+   */
+  table(
+    numbers: Uint32Array,
+    from: number,
+    to: number,
+    range: TimeRange,
+  ): { readonly address: number; readonly count: number };
+  /** A series' chunks, whatever they are; undefined if none touches the range. Valid until `release`, which has to be called. */
+  chunks(number: number, range: TimeRange): { readonly series: SeriesChunks; release(): void } | undefined;
+  groups(by: boolean, labels: readonly string[]): SeriesGroups;
+}
+
+/** Groups of series, numbered from 0 as they are met. */
+export interface SeriesGroups {
+  /** Writes the group of each series of the last table into it. */
+  assign(): void;
+  readonly count: number;
+  /** A series of a group. */
+  memberOf(group: number): number;
+  /** Gives memory back. */
+  close(): void;
+}
+
 /** What a shard's store offers to what evaluates fragments in the same thread. */
 export interface ShardSource {
   /** The memory in which chunk addresses are valid until the next call of the iterator. */
   readonly memory: WebAssembly.Memory;
   /** Series that match and have chunks in the range, in label order if `sorted`. */
   select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Iterable<SeriesChunks>;
+  /** Undefined when a range is not in the head alone. */
+  book?(range: TimeRange): SeriesBook | undefined;
   /** Whether any series may match whose samples are not all before `from`. */
   mayMatch?(matchers: readonly Matcher[], from: number): boolean;
 }

@@ -24,6 +24,7 @@ import type { Registry } from '#model/registry.ts';
 import type { BlockMeta } from './block/meta.ts';
 import { BlockSet } from './block/set.ts';
 import { ChangeTrack } from './changes.ts';
+import { HeadBook } from './head/book.ts';
 import { type Cardinality, cardinality, labelValueHashes } from './head/cardinality.ts';
 import { Head, NO_MAX_TIME } from './head/head.ts';
 import { HeldBatches } from './head/hold.ts';
@@ -71,6 +72,7 @@ export class ShardStore implements Appender, ShardSource {
   readonly #keeper: LogKeeper;
   readonly #loaded: Promise<void>;
   readonly #held: HeldBatches;
+  readonly #book: HeadBook;
   #isLoaded = false;
   #options: StoreOptions;
   #commit: Promise<void> | undefined;
@@ -92,6 +94,7 @@ export class ShardStore implements Appender, ShardSource {
     this.head.minValidTime = this.#blocksEnd();
     this.#keeper = new LogKeeper(parts, this.head);
     this.#held = new HeldBatches(this.head);
+    this.#book = new HeadBook(this.head);
     storeMetrics(registry, this, this.#keeper);
     this.#loaded = this.#load();
   }
@@ -220,6 +223,12 @@ export class ShardStore implements Appender, ShardSource {
     else if (inBlocks) {
       yield* mergeSelections(this.blocks.select(matchers, range), selectHead(this.head, matchers, range, true));
     }
+  }
+
+  book(range: TimeRange): HeadBook | undefined {
+    const blocks = this.blocks.range;
+    if (blocks !== undefined && blocks.min <= range.max && blocks.max >= range.min) return undefined;
+    return this.head.deletions.isEmpty ? this.#book : undefined;
   }
 
   mayMatch(matchers: readonly Matcher[], from: number): boolean {

@@ -36,6 +36,7 @@ export const emptyVector = (steps: number): Vector => ({
 });
 
 /** Labels that say what a metric is; operations that change its meaning drop them. */
+export const METADATA_LABELS: readonly string[] = ['__name__', '__type__', '__unit__'];
 export const isMetadataLabel = (name: string): boolean =>
   name === '__name__' || name === '__type__' || name === '__unit__';
 

@@ -1,6 +1,7 @@
 // The hint that a rate may be taken of something that is no counter: by its name, or by its type where labels say it.
 
 import { type Labels, labelValue } from '#model/labels.ts';
+import type { Matcher } from '#model/matcher.ts';
 import type { Notes } from '../execute/annotations.ts';
 import { FLOAT } from '../execute/vector.ts';
 
@@ -29,3 +30,7 @@ export function noteCounterName(
     return;
   }
 }
+
+/** Whether a selector takes series of one counter only, by its name. */
+export const namesCounters = (matchers: readonly Matcher[]): boolean =>
+  matchers.some(({ type, name, value }) => type === '=' && name === '__name__' && COUNTER_NAME.test(value));

@@ -8,11 +8,12 @@ import { Groups } from '../execute/aggregate.ts';
 import { Notes } from '../execute/annotations.ts';
 import { tooManyBytes, tooManySamples, tooManySeries } from '../execute/errors.ts';
 import { ABSENT, dropMetadata, FLOAT, HISTOGRAM } from '../execute/vector.ts';
-import { noteCounterName } from '../functions/counter-name.ts';
+import { namesCounters, noteCounterName, TYPE_LABELS } from '../functions/counter-name.ts';
 import { computeRow, isInstant, type WindowSpec } from '../functions/series.ts';
 import { keepsName } from '../functions/window.ts';
 import { kahanStep } from '../histogram/kahan.ts';
 import { DELAYED_NAME_REMOVAL, HISTOGRAM_STATS, START_TIMESTAMPS } from '../plan/build.ts';
+import type { KernelFold } from './fold.ts';
 
 /** Rows that there is room for at first. */
 const FIRST_ROWS = 4;
@@ -34,6 +35,9 @@ export class Collector {
   #kinds: Uint8Array;
   readonly #histograms = new Map<number, Histogram>();
   readonly #signatures: number[] = [];
+  /** Whether names tell something about what a function was applied to. */
+  readonly #namesCount: boolean;
+  #kernelFold: (Partial & { readonly groups: number }) | undefined;
   #series = 0;
   #samples = 0;
   /** Points kept; only they stay in memory. */
@@ -53,6 +57,8 @@ export class Collector {
     this.#dropNames =
       fragment.aggregate !== undefined && dropsName(fragment.func) && !this.#features.has(DELAYED_NAME_REMOVAL);
     this.#fold = fragment.aggregate ? new Fold(fragment, this.steps) : undefined;
+    const isRate = fragment.func === 'rate' || fragment.func === 'increase';
+    this.#namesCount = isRate && !(namesCounters(fragment.matchers) && !this.#features.has(TYPE_LABELS));
     this.#values = new Float64Array(FIRST_ROWS * this.steps);
     this.#kinds = new Uint8Array(FIRST_ROWS * this.steps);
   }
@@ -83,10 +89,10 @@ export class Collector {
     if (this.#series > this.#limits.maxSeries) throw tooManySeries(this.#limits.maxSeries);
   }
 
-  /** Room for one more row; what is written there counts once endRow is called. */
-  row(): { at: number; values: Float64Array; kinds: Uint8Array } {
+  /** Room for more rows; what is written there counts once endRow is called. */
+  row(rows = 1): { at: number; values: Float64Array; kinds: Uint8Array } {
     const at = this.#labels.length * this.steps;
-    const needed = at + this.steps;
+    const needed = at + rows * this.steps;
     if (needed > this.#values.length) {
       const length = Math.max(needed, this.#values.length * 2);
       if (length * 9 > this.#limits.maxBytes) throw tooManyBytes(this.#limits.maxBytes);
@@ -111,7 +117,7 @@ export class Collector {
     }
     if (points === 0) return;
     noteCounterName(this.fragment.func, labels, kinds, at, this.steps, this.#features, this.notes);
-    const shown = this.#dropNames ? dropMetadata(labels) : labels;
+    const shown = this.shown(labels);
     if (this.fragment.distinct) this.#signatures.push(signatureOf(shown));
     if (this.#fold && !histograms && this.#fold.add(shown, this.#values, kinds, at)) {
       kinds.fill(0, at, at + this.steps);
@@ -122,27 +128,85 @@ export class Collector {
     if (this.#points > this.#limits.maxSamples) throw tooManySamples(this.#limits.maxSamples);
   }
 
-  /** For the kernel, which folds by itself: the group of a series. */
-  groups(): Groups | undefined {
+  /** Of the partial aggregate. */
+  get groups(): Groups | undefined {
     return this.#fold?.groups;
+  }
+
+  /** A series' labels as they are grouped by. */
+  shown(labels: Labels): Labels {
+    return this.#dropNames ? dropMetadata(labels) : labels;
   }
 
   get dropsNames(): boolean {
     return this.#dropNames;
   }
 
-  noteCounter(labels: Labels, kinds: Uint8Array, at: number): void {
-    noteCounterName(this.fragment.func, labels, kinds, at, this.steps, this.#features, this.notes);
+  /** What the kernel has read. */
+  countMany(series: number, samples: number, bytes: number): void {
+    this.#series += series;
+    this.#samples += samples;
+    this.#bytes += bytes;
+    if (this.#series > this.#limits.maxSeries) throw tooManySeries(this.#limits.maxSeries);
   }
 
-  /** Adds what the kernel has folded for a group. */
-  foldInto(group: number, values: Float64Array, counts: Float64Array, rests: Float64Array, at: number): void {
-    this.#fold!.merge(group, values, counts, rests, at);
+  /** Whether series whose rows are not kept have to be looked at, too. */
+  get needsSeen(): boolean {
+    return this.fragment.distinct === true || this.#namesCount;
+  }
+
+  /** A series whose points were folded by the kernel. */
+  sawFolded(labels: Labels): void {
+    if (this.fragment.distinct) this.#signatures.push(signatureOf(this.shown(labels)));
+    if (this.#namesCount) noteCounterName(this.fragment.func, labels, ONE_FLOAT, 0, 1, this.#features, this.notes);
+  }
+
+  /** Rows of floats that the kernel has filled, one behind the other. */
+  addRows(
+    count: number,
+    values: Float64Array,
+    kinds: Uint8Array,
+    points: number,
+    labelsOf: (row: number) => Labels,
+  ): void {
+    if (this.fragment.aggregate) {
+      for (let row = 0; row < count; row++) {
+        const from = row * this.steps;
+        const room = this.row();
+        room.values.set(values.subarray(from, from + this.steps), room.at);
+        room.kinds.set(kinds.subarray(from, from + this.steps), room.at);
+        this.endRow(labelsOf(row));
+      }
+      return;
+    }
+    const { at } = this.row(count);
+    this.#values.set(values, at);
+    this.#kinds.set(kinds, at);
+    for (let row = 0; row < count; row++) {
+      const labels = labelsOf(row);
+      if (this.#namesCount) {
+        noteCounterName(this.fragment.func, labels, kinds, row * this.steps, this.steps, this.#features, this.notes);
+      }
+      this.#labels.push(labels);
+    }
+    this.#points += points;
+    if (this.#points > this.#limits.maxSamples) throw tooManySamples(this.#limits.maxSamples);
+  }
+
+  /** Partial aggregates that are not in this collector's own. */
+  takeFold(fold: KernelFold): void {
+    const groups = Math.min(this.groups!.labels.length, fold.groups);
+    this.#kernelFold = {
+      values: fold.copy(0, groups),
+      rests: fold.copy(1, groups),
+      counts: fold.copy(2, groups),
+      groups,
+    };
   }
 
   columns(timeMs: number): Columns {
     const steps = this.steps;
-    const groups = this.#fold?.result();
+    const groups = this.#groupRows();
     const partialRows = groups ? groups.labels.length : 0;
     const rows = partialRows + this.#labels.length;
     const values = new Float64Array(rows * steps);
@@ -172,6 +236,34 @@ export class Collector {
       ...(groups ? { partial: { rows: partialRows, counts: groups.counts, rests: groups.rests } } : {}),
     };
   }
+
+  /** Partial aggregates of the kernel and, behind them, those of series that were folded here. */
+  #groupRows(): (Partial & { readonly labels: readonly Labels[] }) | undefined {
+    if (!this.#fold) return undefined;
+    const folded = this.#kernelFold;
+    const labels = folded ? this.#fold.groups.labels.slice(0, folded.groups) : [];
+    const own = this.#fold.isEmpty ? undefined : this.#fold.result();
+    if (!folded || !own) return own ?? { labels, ...(folded ?? NO_PARTIAL) };
+    return {
+      labels: [...labels, ...own.labels],
+      values: joined(folded.values, own.values),
+      counts: joined(folded.counts, own.counts),
+      rests: joined(folded.rests, own.rests),
+    };
+  }
+}
+
+/** Points of groups, one group behind the other. */
+type Partial = { readonly values: Float64Array; readonly counts: Float64Array; readonly rests: Float64Array };
+const NONE = new Float64Array(0);
+const NO_PARTIAL: Partial = { values: NONE, counts: NONE, rests: NONE };
+const ONE_FLOAT = Uint8Array.of(FLOAT);
+
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const all = new Float64Array(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  return all;
 }
 
 /** 53 bits that are the same for the same labels, and hardly ever for others. */
@@ -239,13 +331,8 @@ class Fold {
     return false;
   }
 
-  merge(group: number, values: Float64Array, counts: Float64Array, rests: Float64Array, from: number): void {
-    const base = group * this.#steps;
-    const to = from + this.#steps;
-    this.#reserve(base + this.#steps);
-    this.#values.set(values.subarray(from, to), base);
-    this.#counts.set(counts.subarray(from, to), base);
-    this.#compensation.set(rests.subarray(from, to), base);
+  get isEmpty(): boolean {
+    return this.#counts.length === 0;
   }
 
   #reserve(points: number): void {

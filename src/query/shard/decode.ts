@@ -4,7 +4,7 @@
 import type { Histogram } from '#model/histogram.ts';
 import { CHUNK_XOR, CHUNK_XOR_STARTS, type RawSeries, type SeriesChunks, type TimeRange } from '#model/query.ts';
 import { executionError } from '../execute/errors.ts';
-import { COUNT_BITS, HAS_STALE, type QueryKernel } from './kernel.ts';
+import type { QueryKernel } from './kernel.ts';
 
 /** Samples of one chunk; what the store's codec makes of encodings that the kernel does not read. */
 export type DecodedChunk = {
@@ -17,44 +17,6 @@ export type DecodedChunk = {
 export type ChunkDecoder = (encoding: number, bytes: Uint8Array) => DecodedChunk;
 
 const isXor = (encoding: number): boolean => encoding === CHUNK_XOR || encoding === CHUNK_XOR_STARTS;
-
-/**
- * Decodes into the kernel's columns. The result is the number of samples (and HAS_STALE), or -1 if the series needs the plain
- * path: histograms, overlapping chunks, deleted ranges.
- */
-export function decodeInKernel(kernel: QueryKernel, series: SeriesChunks, steps: number, range: TimeRange): number {
-  const { count, encodings, lengths, addresses, minTimes, maxTimes, deleted } = series;
-  if (deleted.length > 0) return -1;
-  const bytes = kernel.u8;
-  let samples = 0;
-  let end = -Infinity;
-  for (let i = 0; i < count; i++) {
-    if (!isXor(encodings[i]!) || minTimes[i]! <= end) return -1;
-    end = maxTimes[i]!;
-    const address = addresses[i]!;
-    samples += (bytes[address]! << 8) | bytes[address + 1]!;
-  }
-  kernel.reserve(samples, steps);
-  const { exports, times, values } = kernel;
-  let at = 0;
-  let stale = 0;
-  for (let i = 0; i < count; i++) {
-    if (maxTimes[i]! < range.min || minTimes[i]! > range.max) continue;
-    const [address, length, to] = [addresses[i]!, lengths[i]!, at * 8];
-    if (encodings[i] === CHUNK_XOR) {
-      const decoded = exports.decode(address, length, times + to, values + to);
-      if (decoded < 0) throw executionError('cannot read a chunk: it ends early');
-      at += decoded & COUNT_BITS;
-      stale |= decoded & HAS_STALE;
-    } else {
-      const decoded = exports.xorDecode(address, length, times + to, values + to, kernel.starts + to, 0);
-      if (decoded < 0) throw executionError('cannot read a chunk: it ends early');
-      at += decoded;
-      stale = HAS_STALE;
-    }
-  }
-  return at | stale;
-}
 
 /** All samples in the range, in time order, each time once. */
 export function decodePlain(
@@ -84,7 +46,7 @@ function decodeChunk(kernel: QueryKernel, series: SeriesChunks, i: number, decod
   const bytes = series.lengths[i]!;
   const encoding = series.encodings[i]!;
   if (!isXor(encoding)) return decoder(encoding, kernel.u8.slice(address, address + bytes));
-  kernel.reserve((kernel.u8[address]! << 8) | kernel.u8[address + 1]!, 1);
+  kernel.reserveSamples((kernel.u8[address]! << 8) | kernel.u8[address + 1]!);
   const starts = encoding === CHUNK_XOR_STARTS ? kernel.starts : 0;
   const length = kernel.exports.xorDecode(address, bytes, kernel.times, kernel.values, starts, 0);
   if (length < 0) throw executionError('cannot read a chunk: it ends early');

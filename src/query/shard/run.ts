@@ -3,7 +3,7 @@
 
 import type { Clock } from '#base/clock.ts';
 import type { KernelMemory } from '#base/kernel.ts';
-import { compareLabels, labelsKey } from '#model/labels.ts';
+import { compareLabels, labelsKey, METRIC_NAME } from '#model/labels.ts';
 import {
   type Columns,
   type Fragment,
@@ -11,17 +11,20 @@ import {
   type QueryLimits,
   type RawSeries,
   type SelectRequest,
+  type SeriesBook,
   type SeriesChunks,
   type ShardSource,
   type TimeRange,
 } from '#model/query.ts';
 import { tooManyBytes, tooManySeries } from '../execute/errors.ts';
+import { isMetadataLabel, METADATA_LABELS } from '../execute/vector.ts';
 import { isInstant } from '../functions/series.ts';
 import { HISTOGRAM_STATS } from '../plan/build.ts';
 import { mergeSeries } from './beside.ts';
 import { Collector } from './collect.ts';
-import { type ChunkDecoder, decodeInKernel, decodePlain } from './decode.ts';
-import { COUNT_BITS, HAS_STALE, KERNEL_FUNCTIONS, QueryKernel } from './kernel.ts';
+import { type ChunkDecoder, decodePlain } from './decode.ts';
+import { Evaluator, type NumberedGroups } from './evaluator.ts';
+import { QueryKernel } from './kernel.ts';
 
 /** Longest stretch of work without giving way to appends. */
 const SLICE_MS = 4;
@@ -58,8 +61,16 @@ export class ShardQueries {
     const range = timesOf(fragment);
     if (beside.length > 0) {
       for (const series of await this.#together(fragment.matchers, range, signal, beside)) collector.addSeries(series);
+    } else if (!Evaluator.can(fragment, collector.useStarts)) {
+      await this.#each(fragment.matchers, range, false, signal, (series) => this.#plain(series, collector, range));
     } else {
-      await this.#each(fragment.matchers, range, false, signal, this.#compute(fragment, collector, range));
+      const evaluator = new Evaluator(this.#kernel, collector);
+      try {
+        await this.#evaluate(evaluator, collector, range, signal);
+        evaluator.finish();
+      } finally {
+        evaluator.close();
+      }
     }
     const isEmpty = collector.isEmpty && this.#parts.source.mayMatch?.(fragment.matchers, range.min) === false;
     const columns = collector.columns(clock.monotonic() - start);
@@ -129,46 +140,75 @@ export class ShardQueries {
     }
   }
 
-  /** The kernel where it can, else the plain path. */
-  #compute(fragment: Fragment, collector: Collector, range: TimeRange): (series: SeriesChunks) => void {
-    const plain = (series: SeriesChunks): void =>
-      collector.addSeries(decodePlain(this.#kernel, series, range, this.#parts.decoder));
-    const func = KERNEL_FUNCTIONS[fragment.func];
-    const usesStarts = collector.useStarts && !isInstant(fragment.func);
-    if (func === undefined || fragment.extend || usesStarts) return plain;
-    const { grid, offset, at, window } = fragment;
-    const steps = gridLength(grid);
-    const first = (at ?? grid.start) - offset;
-    const step = at === undefined ? grid.step : 0;
-    const instant = isInstant(fragment.func);
-    const needsFalls = ['rate', 'increase', 'resets'].includes(fragment.func);
-    const kernel = this.#kernel;
-    return (series) => {
-      const decoded = decodeInKernel(kernel, series, steps, range);
-      if (decoded < 0) return plain(series);
-      const { exports, times, values, falls, out, kinds } = kernel;
-      let count = decoded & COUNT_BITS;
-      collector.countSeries(count, bytesOf(series));
-      let found: number;
-      if (instant) found = exports.instant(func, times, values, count, first, step, steps, window, out, kinds);
-      else {
-        if (decoded & HAS_STALE) count = exports.dropStale(times, values, count);
-        if (needsFalls) exports.countFalls(values, count, falls);
-        found = exports.windows(func, times, values, count, falls, first, step, steps, window, out, kinds);
+  #plain(series: SeriesChunks, collector: Collector, range: TimeRange): void {
+    collector.addSeries(decodePlain(this.#kernel, series, range, this.#parts.decoder));
+  }
+
+  /** By tables where the head has all that is needed, else series by series; in the kernel where it can. */
+  async #evaluate(evaluator: Evaluator, collector: Collector, range: TimeRange, signal: AbortSignal): Promise<void> {
+    const { matchers } = collector.fragment;
+    const book = this.#parts.source.book?.(range);
+    if (book) await this.#evaluateTables(book, evaluator, collector, range, signal);
+    else {
+      await this.#each(matchers, range, false, signal, (series) => {
+        if (!evaluator.one(series, range)) this.#plain(series, collector, range);
+      });
+    }
+  }
+
+  async #evaluateTables(
+    book: SeriesBook,
+    evaluator: Evaluator,
+    collector: Collector,
+    range: TimeRange,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock } = this.#parts;
+    const { matchers } = collector.fragment;
+    signal.throwIfAborted();
+    let numbers = book.match(matchers);
+    let version = book.version;
+    let groups = groupsOf(book, collector);
+    try {
+      let sliceStart = clock.monotonic();
+      for (let at = 0; at < numbers.length; ) {
+        const table = book.table(numbers, at, Math.min(numbers.length, at + evaluator.tableSeries), range);
+        const first = at;
+        const plain = (index: number) => {
+          const chunks = book.chunks(numbers[first + index]!, range);
+          if (chunks) this.#plain(chunks.series, collector, range);
+          chunks?.release();
+        };
+        if (table.count === 0) plain(0);
+        else evaluator.run(table, (index) => book.labels(numbers[first + index]!), groups, plain);
+        at += Math.max(1, table.count);
+        if (clock.monotonic() - sliceStart < SLICE_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        signal.throwIfAborted();
+        sliceStart = clock.monotonic();
+        if (book.version === version) continue;
+        // A truncation meanwhile: numbers may be other series' now.
+        numbers = book.recheck(numbers.subarray(at), matchers);
+        at = 0;
+        version = book.version;
+        groups?.groups.close();
+        groups = groupsOf(book, collector);
       }
-      if (found === 0) return;
-      const row = collector.row();
-      row.values.set(kernel.f64.subarray(out / 8, out / 8 + steps), row.at);
-      row.kinds.set(kernel.u8.subarray(kinds, kinds + steps), row.at);
-      collector.endRow(series.labels);
-    };
+    } finally {
+      groups?.groups.close();
+    }
   }
 }
 
-function bytesOf({ count, lengths }: SeriesChunks): number {
-  let bytes = 0;
-  for (let i = 0; i < count; i++) bytes += lengths[i]!;
-  return bytes;
+/** Groups of a book's series by the labels that a fragment aggregates by, if it has to find out at all. */
+function groupsOf(book: SeriesBook, { fragment, dropsNames }: Collector): NumberedGroups | undefined {
+  if (!fragment.aggregate) return undefined;
+  const { by, labels } = fragment.aggregate;
+  if (by && labels.length === 0) return undefined;
+  const names = by
+    ? labels.filter((name) => !(dropsNames && isMetadataLabel(name)))
+    : [...labels, METRIC_NAME, ...(dropsNames ? METADATA_LABELS : [])];
+  return { groups: book.groups(by, names), numbers: [], labelsOf: (number) => book.labels(number) };
 }
 
 /** The first and last time of any sample that the fragment can use. */

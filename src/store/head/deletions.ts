@@ -7,6 +7,10 @@ const NONE: readonly TimeRange[] = [];
 export class Deletions {
   readonly #ranges = new Map<number, TimeRange[]>();
 
+  get isEmpty(): boolean {
+    return this.#ranges.size === 0;
+  }
+
   of(slot: number): readonly TimeRange[] {
     return this.#ranges.size === 0 ? NONE : (this.#ranges.get(slot) ?? NONE);
   }

@@ -78,6 +78,29 @@ export type StoreKernel = {
     late: number,
     onlyLate: number,
   ): number;
+  chunksOfMany(
+    slots: number,
+    count: number,
+    min: number,
+    max: number,
+    second: number,
+    table: number,
+    chunks: number,
+    chunkRoom: number,
+    open: number,
+    openRoom: number,
+  ): number;
+  groupSlots(
+    groups: number,
+    slots: number,
+    count: number,
+    names: number,
+    nameCount: number,
+    without: number,
+    out: number,
+    stride: number,
+  ): number;
+  regroup(groups: number): void;
   truncateRows(from: number, to: number, min: number, epoch: number, dead: number): void;
   oldestSegment(from: number, to: number): number;
   pinnedRows(from: number, to: number, segment: number, out: number): number;

@@ -52,6 +52,25 @@ export function* selectHead(
   }
 }
 
+/** Chunks of one series; undefined if none touches the range. */
+export function chunksOfSlot(
+  head: Head,
+  slot: number,
+  range: TimeRange,
+): { series: SeriesChunks; release(): void } | undefined {
+  const series: Reading = Object.assign(newChunkList(), {
+    labels: head.table.labelsOf(slot),
+    deleted: head.deletions.of(slot),
+  });
+  const room = loadChunks(head, slot, range, series);
+  const release = () => {
+    if (room) head.memory.kernel.slabRelease(room.address, room.bytes);
+  };
+  if (series.count > 0) return { series, release };
+  release();
+  return undefined;
+}
+
 function* inOrder(
   head: Head,
   slots: Uint32Array,
