@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { type Clock, every, type Timer } from '#base/clock.ts';
 import type { Disk } from '#base/disk/disk.ts';
+import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { Random } from '#base/random.ts';
 import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
@@ -17,6 +18,7 @@ import { type DryRun, dryRun } from './dry-run.ts';
 import type { AlertEvent, EventGroup } from './events/events.ts';
 import { Inhibitor } from './inhibit/inhibit.ts';
 import { Journal, type Patch } from './journal.ts';
+import { type KeptMetrics, keptMetrics } from './kept-metrics.ts';
 import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics } from './metrics.ts';
 import { type LogEntry, NotificationLog } from './notify/log.ts';
 import { type NotificationEvent, Pipeline } from './notify/pipeline.ts';
@@ -125,6 +127,7 @@ export class Alertmanager implements AlertSink {
     readonly history: Journal<HistoryEntry>;
     readonly acknowledgements: Journal<Acknowledgement>;
   };
+  readonly #kept: { readonly silences: KeptMetrics; readonly notifications: KeptMetrics };
   readonly #acknowledgements: Pick<Journal<Acknowledgement>, 'get' | 'set' | 'delete'>;
   readonly #timers: Timer[] = [];
   readonly #muted = new Map<string, readonly string[]>();
@@ -159,6 +162,20 @@ export class Alertmanager implements AlertSink {
       acknowledgements: replicas?.share('acknowledgements', this.#journals.acknowledgements, ({ at }) => at),
     };
     this.#acknowledgements = shared.acknowledgements ?? this.#journals.acknowledgements;
+    this.#kept = {
+      silences: keptMetrics(
+        registry,
+        { prefix: 'silences', noun: 'silences', file: this.#journals.silences },
+        clock,
+        logger,
+      ),
+      notifications: keptMetrics(
+        registry,
+        { prefix: 'nflog', noun: 'entries of the notification log', file: this.#journals.notifications },
+        clock,
+        logger,
+      ),
+    };
     this.silences = new Silences(
       shared.silences ?? this.#journals.silences,
       limits,
@@ -169,10 +186,12 @@ export class Alertmanager implements AlertSink {
         if (options.logSilences)
           logger.info(`silence ${change}`, { id: silence.id, by: silence.createdBy, comment: silence.comment });
       },
+      this.#kept.silences.watch,
     );
     this.#notifications = new NotificationLog(
       shared.notifications ?? this.#journals.notifications,
       options.retentionMs,
+      this.#kept.notifications.watch,
     );
     this.alerts = new AlertStore(options.alertsPerName);
     for (const alert of this.#journals.alerts.values()) this.alerts.put(alert, clock.now());
@@ -183,12 +202,9 @@ export class Alertmanager implements AlertSink {
     this.#unsaved.clear();
     this.#metrics = alertmanagerMetrics(registry, options.features, this.#figures());
     this.#timers.push(
-      every(clock, ALERTS_SAVE_MS, () => this.save()),
+      every(clock, ALERTS_SAVE_MS, () => this.#saveOrReport()),
       every(clock, options.gcIntervalMs, () => this.collect()),
-      every(clock, Math.min(options.maintenanceIntervalMs, 60_000), () => {
-        this.silences.collect(this.#firing(), clock.now());
-        this.#notifications.collect(clock.now());
-      }),
+      every(clock, Math.min(options.maintenanceIntervalMs, 60_000), () => this.#maintain()),
     );
   }
 
@@ -268,9 +284,14 @@ export class Alertmanager implements AlertSink {
     });
     // Sources of inhibition first, so that nothing they mute leaks out.
     for (const alert of this.alerts.all()) inhibitor.update(alert);
+    const handed = { inhibitor: this.#metrics.handedTo('inhibitor'), dispatcher: this.#metrics.handedTo('dispatcher') };
     const unsubscribe = this.alerts.subscribe((alert) => {
+      handed.inhibitor.add();
       inhibitor.update(alert);
+      handed.dispatcher.add();
+      const began = clock.monotonic();
       groups.add(alert);
+      this.#metrics.dispatched.observe((clock.monotonic() - began) / 1000);
       this.#seenByGroups.add(alert.fingerprint);
     });
     this.#metrics.notify.initialize(
@@ -382,6 +403,13 @@ export class Alertmanager implements AlertSink {
     return dryRun({ ...running, silences: this.silences, render }, labels, annotations, this.#options.clock.now());
   }
 
+  #maintain(): void {
+    const { silences, notifications } = this.#kept;
+    const now = this.#options.clock.now();
+    silences.maintain(() => silences.collect(() => this.silences.collect(this.#firing(), now)));
+    notifications.maintain(() => notifications.collect(() => this.#notifications.collect(now)));
+  }
+
   /** Forgets resolved alerts everywhere. */
   collect(): void {
     const now = this.#options.clock.now();
@@ -415,6 +443,15 @@ export class Alertmanager implements AlertSink {
     }
     journal.patch(repeated);
     this.#unsaved.clear();
+  }
+
+  /** What could not be written is tried again with the next turn. */
+  #saveOrReport(): void {
+    try {
+      this.save();
+    } catch (error) {
+      this.#options.logger.error('cannot save alerts', { err: errorText(error) });
+    }
   }
 
   /** Must be on disk before the sender hears that it was taken: it may never say it again. Mere repetitions may wait. */
@@ -502,7 +539,8 @@ export class Alertmanager implements AlertSink {
           .update(this.config?.shown ?? '')
           .digest()
           .readUIntLE(0, 6),
-      cluster: () => replicas,
+      isClustered: replicas !== undefined,
+      silenceIndex: () => this.silences.index,
     };
   }
 }

@@ -24,6 +24,7 @@ export type Patch<V> = { readonly key: string; readonly value: V; readonly patch
 type Rewriting<V> = {
   readonly handle: DiskFile;
   readonly entries: Iterator<[string, V]>;
+  readonly beganAt: number;
   sizeBytes: number;
   next: Timer | undefined;
 };
@@ -43,6 +44,8 @@ export class Journal<V> {
   /** Whether the file's name survives a power cut. */
   #isNamed = false;
   #version = 0;
+  /** How often the file was rewritten, and how long that took. */
+  readonly rewrites = { count: 0, seconds: 0 };
   /** Lines that could not be read when the file was opened. */
   damaged = 0;
 
@@ -157,7 +160,13 @@ export class Journal<V> {
   #beginRewrite(): Rewriting<V> {
     this.#disk.remove(this.#temporary);
     const handle = this.#disk.open(this.#temporary, 'create');
-    this.#rewriting = { handle, entries: this.#values.entries(), sizeBytes: 0, next: undefined };
+    this.#rewriting = {
+      handle,
+      entries: this.#values.entries(),
+      beganAt: this.#clock.monotonic(),
+      sizeBytes: 0,
+      next: undefined,
+    };
     return this.#rewriting;
   }
 
@@ -202,7 +211,7 @@ export class Journal<V> {
   }
 
   /** Write, sync, rename, sync the folder. */
-  #finishRewrite({ handle, sizeBytes }: Rewriting<V>): void {
+  #finishRewrite({ handle, sizeBytes, beganAt }: Rewriting<V>): void {
     handle.sync();
     this.#disk.rename(this.#temporary, this.#file);
     this.#disk.syncFolder(path.dirname(this.#file));
@@ -212,6 +221,8 @@ export class Journal<V> {
     this.#handle = handle;
     this.#sizeBytes = sizeBytes;
     this.#baseBytes = sizeBytes;
+    this.rewrites.count++;
+    this.rewrites.seconds += (this.#clock.monotonic() - beganAt) / 1000;
   }
 
   #abandonRewrite(): void {

@@ -1,7 +1,7 @@
 // The alertmanager's own metrics, under upstream's names: what is counted as it happens, and what is read off when asked.
 
 import type { Labels } from '#model/labels.ts';
-import type { Counter, Registry } from '#model/registry.ts';
+import type { Counter, Registry, SummaryMetric } from '#model/registry.ts';
 import { type NotifyMetrics, notifyMetrics } from './notify/metrics.ts';
 
 /** Features that add labels whose values are many. */
@@ -11,6 +11,10 @@ export type AlertmanagerMetrics = {
   readonly received: (status: 'firing' | 'resolved') => Counter;
   readonly invalid: Counter;
   readonly limited: (alertName: string) => Counter;
+  /** An alert was handed to a part of the alertmanager. */
+  readonly handedTo: (part: 'dispatcher' | 'inhibitor') => Counter;
+  /** How long the dispatcher took for an alert. */
+  readonly dispatched: SummaryMetric;
   readonly notify: NotifyMetrics;
 };
 
@@ -29,7 +33,8 @@ export type AlertmanagerFigures = {
   readonly inhibitRules: () => number;
   /** Of the configuration in force. */
   readonly configHash: () => number;
-  readonly cluster: () => { readonly members: readonly string[]; readonly position: number } | undefined;
+  readonly isClustered: boolean;
+  readonly silenceIndex: () => { readonly silences: number; readonly indexed: number; readonly keys: number };
 };
 
 export function alertmanagerMetrics(
@@ -53,10 +58,21 @@ export function alertmanagerMetrics(
     'The total number of alerts that were dropped due to per alert name limit.',
     has('alert-names-in-metrics') ? ['alertname'] : [],
   );
+  const handed = registry.counterVec(
+    'alertmanager_alerts_subscriber_channel_writes_total',
+    'How often an alert was handed to a part of the alertmanager.',
+    ['subscriber'],
+  );
+  if (!has('alert-names-in-metrics')) limited.with();
   registerFigures(registry, has('group-key-in-metrics'), figures);
   return {
     received: (status) => received.with(status, 'v2'),
     invalid: invalid.with('v2'),
+    handedTo: (part) => handed.with(part),
+    dispatched: registry.summary(
+      'alertmanager_dispatcher_alert_processing_duration_seconds',
+      'How long putting an alert into its groups took.',
+    ),
     limited: (name) => limited.with(...(has('alert-names-in-metrics') ? [name] : [])),
     notify: notifyMetrics(registry, has('receiver-name-in-metrics')),
   };
@@ -87,10 +103,18 @@ function registerFigures(registry: Registry, byGroup: boolean, figures: Alertman
   one('integrations', 'Number of configured integrations.', 'gauge', figures.integrations);
   one('inhibition_rules', 'Number of configured inhibition rules.', 'gauge', figures.inhibitRules);
   one('config_hash', 'Hash of the configuration in force.', 'gauge', figures.configHash);
-  one('cluster_enabled', 'Whether alerts are shared with other members.', 'gauge', () => (figures.cluster() ? 1 : 0));
-  registry.collected('alertmanager_cluster_members', 'Number of members of the cluster.', 'gauge', () => {
-    const cluster = figures.cluster();
-    return cluster ? [{ value: cluster.members.length }] : [];
-  });
-  one('peer_position', 'How many members notify before this one.', 'gauge', () => figures.cluster()?.position ?? 0);
+  one('cluster_enabled', 'Whether alerts are shared with other members.', 'gauge', () => (figures.isClustered ? 1 : 0));
+  for (const rest of ['creation_retries_total', 'creation_given_up_total'])
+    registry.counter(
+      `alertmanager_dispatcher_aggregation_group_${rest}`,
+      'Always 0: groups are made by one thread, which nothing can come in the way of.',
+    );
+  one('silences_state_size', 'How many silences are kept.', 'gauge', () => figures.silenceIndex().silences);
+  one('silences_version_index_size', 'How many silences are indexed.', 'gauge', () => figures.silenceIndex().indexed);
+  one(
+    'silences_matcher_index_size',
+    'Keys under which silences are found.',
+    'gauge',
+    () => figures.silenceIndex().keys,
+  );
 }

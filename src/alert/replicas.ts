@@ -6,6 +6,7 @@ import { type Clock, sleep } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { EtcdClient, EtcdEntry } from '#clients/etcd/etcd.ts';
+import { clusterFigures } from './cluster-metrics.ts';
 import type { Journal } from './journal.ts';
 
 const LEASE_SECONDS = 15;
@@ -43,7 +44,9 @@ export class AlertReplicas {
   readonly #outbox = new Map<string, string | undefined>();
   #wake: () => void = () => {};
   #running: Promise<unknown> = Promise.resolve();
+  readonly figures = clusterFigures();
   #isConnected = false;
+  #wasLost = false;
   #settle: () => void = () => {};
   /** Resolves once the others' knowledge is here, or cannot be had. */
   readonly #settled = new Promise<void>((resolve) => {
@@ -69,6 +72,11 @@ export class AlertReplicas {
   /** How many members notify before this one. */
   get position(): number {
     return Math.max(0, this.members.indexOf(this.#options.name));
+  }
+
+  /** Changes that the others do not have yet. */
+  get waiting(): number {
+    return this.#outbox.size;
   }
 
   start(): void {
@@ -148,6 +156,7 @@ export class AlertReplicas {
     for (const [key, text] of [...this.#outbox]) {
       if (text === undefined) await this.#options.client.delete(key);
       else await this.#options.client.put(key, text);
+      note(this.figures.sent.update, key, text);
       // A newer change of the same key stays.
       if (this.#outbox.get(key) === text) this.#outbox.delete(key);
     }
@@ -160,25 +169,29 @@ export class AlertReplicas {
       try {
         const { entries, revision } = await client.list(`${prefix}/`);
         this.#exchange(entries);
-        this.#isConnected = true;
+        this.#connected();
         this.#settle();
         await client.watch(
           `${prefix}/`,
           revision,
           (events) => {
-            this.#isConnected = true;
-            for (const { kind, entry } of events) this.#learn(entry.key, kind === 'put' ? entry.value : undefined);
+            this.#connected();
+            for (const { kind, entry } of events) {
+              const text = kind === 'put' ? entry.value : undefined;
+              note(this.figures.received.update, entry.key, text);
+              this.#learn(entry.key, text);
+            }
           },
           (all) => this.#exchange(all),
           (error) => {
-            this.#isConnected = false;
+            this.#disconnected();
             logger.warn('cannot follow the other alertmanagers', { err: errorText(error) });
           },
           signal,
         );
       } catch (error) {
         if (signal.aborted) return;
-        this.#isConnected = false;
+        this.#disconnected();
         this.#settle();
         logger.warn('etcd cannot be reached; this alertmanager goes on alone', { err: errorText(error) });
         await sleep(clock, RETRY_MS, signal).catch(() => {});
@@ -186,15 +199,34 @@ export class AlertReplicas {
     }
   }
 
+  #connected(): void {
+    if (this.#wasLost) this.figures.reconnections++;
+    this.#wasLost = false;
+    this.#isConnected = true;
+  }
+
+  #disconnected(): void {
+    if (this.#wasLost) this.figures.failedReconnections++;
+    this.#wasLost = true;
+    this.#isConnected = false;
+  }
+
   /** After a break: learns what is younger there, tells what is younger here. */
   #exchange(entries: readonly EtcdEntry[]): void {
     const there = new Map(entries.map((entry) => [entry.key, entry.value]));
-    this.#members.clear();
-    for (const [key, text] of there) this.#learn(key, text);
+    for (const member of [...this.#members]) {
+      if (!there.has(this.#keyOf('members', member))) this.#memberChanged(member, false);
+    }
+    for (const [key, text] of there) {
+      note(this.figures.received.full_state, key, text);
+      this.#learn(key, text);
+    }
     for (const [name, table] of this.#tables) {
       for (const [key, text] of table.local()) {
         const known = there.get(this.#keyOf(name, key));
-        if (known === undefined || table.isYounger(text, known)) this.#publish(name, key, text);
+        if (known !== undefined && !table.isYounger(text, known)) continue;
+        note(this.figures.sent.full_state, key, text);
+        this.#publish(name, key, text);
       }
     }
   }
@@ -204,8 +236,7 @@ export class AlertReplicas {
     if (encoded === undefined) return;
     const key = decodeURIComponent(encoded);
     if (table === 'members') {
-      if (text === undefined) this.#members.delete(key);
-      else this.#members.add(key);
+      this.#memberChanged(key, text !== undefined);
       return;
     }
     try {
@@ -217,6 +248,15 @@ export class AlertReplicas {
         err: errorText(error),
       });
     }
+  }
+
+  #memberChanged(name: string, isThere: boolean): void {
+    if (isThere === this.#members.has(name)) return;
+    if (isThere) this.#members.add(name);
+    else this.#members.delete(name);
+    if (name === this.#options.name) return;
+    if (isThere) this.figures.joined++;
+    else this.figures.left++;
   }
 
   async #stayMember(): Promise<void> {
@@ -237,6 +277,11 @@ export class AlertReplicas {
     }
     if (lease !== undefined) await client.revokeLease(lease).catch(() => {});
   }
+}
+
+function note(traffic: { count: number; bytes: number }, key: string, text: string | undefined): void {
+  traffic.count++;
+  traffic.bytes += key.length + (text?.length ?? 0);
 }
 
 /** A journal that tells of its changes. */

@@ -62,6 +62,7 @@ export async function runAlertmanager({ flags, given }: ParsedCommand<typeof ALE
     folder: flags['storage.path'],
     externalUrl: external.url.href.replace(/\/$/, ''),
     address: flags['web.listen-address'][0] ?? '',
+    isAlone: flags['cluster.listen-address'] !== '',
   };
   const { alertmanager, tracer, matching, reload, stop } = openAlertmanager(flags, place, logger, registry);
   const signals = handleSignals(logger, () => {

@@ -4,6 +4,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { Alertmanager } from '#alert/alertmanager.ts';
+import { type ClusterView, clusterFigures, registerClusterMetrics } from '#alert/cluster-metrics.ts';
 import { EventRecorder } from '#alert/events/recorder.ts';
 import type { MatcherMode } from '#alert/match/parse.ts';
 import { AlertReplicas } from '#alert/replicas.ts';
@@ -46,6 +47,8 @@ export type AlertmanagerPlace = {
   readonly externalUrl: string;
   /** Where it listens, to tell members of one host apart. */
   readonly address: string;
+  /** Without other members its metrics are those of a cluster of one. */
+  readonly isAlone?: boolean;
 };
 
 export type OpenAlertmanager = {
@@ -59,7 +62,7 @@ export type OpenAlertmanager = {
 
 export function openAlertmanager(
   settings: AlertmanagerSettings,
-  { folder, externalUrl, address }: AlertmanagerPlace,
+  { folder, externalUrl, address, isAlone = false }: AlertmanagerPlace,
   logger: Logger,
   registry: Registry,
 ): OpenAlertmanager {
@@ -110,6 +113,9 @@ export function openAlertmanager(
     loaded.at.set(systemClock.now() / 1000);
     logger.info('Completed loading of configuration file', { file });
   };
+  if (replicas) registerClusterMetrics(registry, replicas);
+  else if (isAlone)
+    registerClusterMetrics(registry, lonelyMember(settings['cluster.peer-name'] || `${os.hostname()}${address}`));
   replicas?.start();
   apply(first);
   events?.record({ type: 'alertmanager_startup_event', version: alertmanagerBuildInfo().version });
@@ -152,6 +158,15 @@ function checkFeatures(settings: AlertmanagerSettings): {
   if (isClassic && isStrict) throw new UserError('cannot have both classic and UTF-8 modes enabled');
   return { features, matching: isClassic ? 'classic' : isStrict ? 'utf8-strict' : 'fallback' };
 }
+
+const lonelyMember = (name: string): ClusterView => ({
+  name,
+  members: [name],
+  position: 0,
+  isConnected: true,
+  waiting: 0,
+  figures: clusterFigures(),
+});
 
 function openReplicas(settings: AlertmanagerSettings, address: string, logger: Logger): AlertReplicas | undefined {
   const endpoints = settings['cluster.etcd.endpoints'];

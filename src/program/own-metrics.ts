@@ -4,6 +4,9 @@ import fs from 'node:fs';
 import type { Registry } from '#model/registry.ts';
 import { buildInfo } from './version.ts';
 
+/** What Go calls processors; queries over many programs compare these labels. */
+const GO_ARCH: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', arm: 'arm', arm64: 'arm64' };
+
 export function registerProcessMetrics(
   registry: Registry,
   startedAtMs: number,
@@ -17,10 +20,16 @@ export function registerProcessMetrics(
       labels: [
         'branch',
         build.branch,
+        'goarch',
+        GO_ARCH[process.arch] ?? process.arch,
+        'goos',
+        process.platform,
         'goversion',
         build.goVersion,
         'revision',
         build.revision,
+        'tags',
+        'unknown',
         'version',
         build.version,
       ],

@@ -1,6 +1,8 @@
 // The notification log: which alerts of a group a receiver was last told of. It decides whether there is anything new to
 // say, and keeps doing so after a restart.
 
+import { type QueryWatch, UNWATCHED } from '../kept-metrics.ts';
+
 /** Kept small: hashes of alerts, not alerts. */
 export type LogEntry = {
   readonly groupKey: string;
@@ -68,13 +70,19 @@ export class NotificationLog {
   readonly #table: LogTable;
   readonly #retentionMs: number;
 
-  constructor(table: LogTable, retentionMs: number) {
+  readonly #watch: QueryWatch;
+
+  constructor(table: LogTable, retentionMs: number, watch: QueryWatch = UNWATCHED) {
     this.#table = table;
     this.#retentionMs = retentionMs;
+    this.#watch = watch;
   }
 
   find(groupKey: string, receiver: string): LogEntry | undefined {
-    return this.#table.get(logKey(groupKey, receiver));
+    const began = this.#watch.begin();
+    const entry = this.#table.get(logKey(groupKey, receiver));
+    this.#watch.end(began, 1, 0);
+    return entry;
   }
 
   /** The entry is kept for the retention, or longer if the repeat interval asks for it. */

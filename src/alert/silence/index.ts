@@ -27,6 +27,16 @@ export class SilenceIndex {
   readonly #remembered = new Map<string, Silence[]>();
   #version = -1;
 
+  /** How many silences are in it. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Under how many keys they are found. */
+  get keys(): number {
+    return this.#byPair.size + this.#byRegex.size + this.#any.size;
+  }
+
   /** A superset of the silences that match these labels and have not ended. */
   *candidates(table: SilenceTable, labels: Labels, now: number): Iterable<Silence> {
     if (this.#version !== table.version) this.#follow(table, now);

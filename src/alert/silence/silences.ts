@@ -5,6 +5,7 @@ import { UserError } from '#base/errors.ts';
 import type { Random } from '#base/random.ts';
 import type { Labels } from '#model/labels.ts';
 import { compileMatcher, compileMatchers, type Matcher } from '#model/matcher.ts';
+import { type QueryWatch, UNWATCHED } from '../kept-metrics.ts';
 import { containsTime, type TimeInterval } from '../route/intervals.ts';
 import { SilenceIndex } from './index.ts';
 
@@ -62,6 +63,7 @@ export class Silences {
   readonly #retentionMs: number;
   readonly #random: Random;
   readonly #onChange: (change: SilenceChange, silence: Silence) => void;
+  readonly #watch: QueryWatch;
   /** Compiled tests, by the identity of the silence they were made for. */
   readonly #tests = new WeakMap<Silence, (labels: Labels, annotations: Labels) => boolean>();
   readonly #index = new SilenceIndex();
@@ -72,12 +74,19 @@ export class Silences {
     retentionMs: number,
     random: Random,
     onChange: (change: SilenceChange, silence: Silence) => void = () => {},
+    watch: QueryWatch = UNWATCHED,
   ) {
     this.#table = table;
     this.#limits = limits;
     this.#retentionMs = retentionMs;
     this.#random = random;
     this.#onChange = onChange;
+    this.#watch = watch;
+  }
+
+  /** For metrics: how many there are, and how they are found. */
+  get index(): { readonly silences: number; readonly indexed: number; readonly keys: number } {
+    return { silences: this.#table.size, indexed: this.#index.size, keys: this.#index.keys };
   }
 
   all(): Iterable<Silence> {
@@ -132,12 +141,16 @@ export class Silences {
   /** Ids of the silences that mute these labels now, sorted. */
   muting(labels: Labels, annotations: Labels, now: number): readonly string[] {
     let ids: string[] | undefined;
+    let scanned = 0;
+    const began = this.#watch.begin();
     for (const silence of this.#index.candidates(this.#table, labels, now)) {
+      scanned++;
       if (silenceState(silence, now) !== 'active' || !isInSchedule(silence, now)) continue;
       if (!this.#matches(silence, labels, annotations)) continue;
       ids ??= [];
       ids.push(silence.id);
     }
+    this.#watch.end(began, scanned, this.#index.size - scanned);
     return ids?.sort() ?? NONE;
   }
 
