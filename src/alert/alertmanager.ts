@@ -107,6 +107,7 @@ type Running = {
   readonly inhibitor: Inhibitor;
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly templates: TemplateSet;
+  readonly render: ReturnType<typeof renderer>;
   readonly unsubscribe: () => void;
   readonly clients: readonly HttpClient[];
 };
@@ -299,7 +300,7 @@ export class Alertmanager implements AlertSink {
         integrations.map(({ kind }) => ({ kind, receiver: name })),
       ),
     );
-    this.#running = { config, tree, groups, pipeline, inhibitor, receivers, templates, unsubscribe, clients };
+    this.#running = { config, tree, groups, pipeline, inhibitor, receivers, templates, render, unsubscribe, clients };
   }
 
   get config(): AlertmanagerConfig | undefined {
@@ -375,6 +376,13 @@ export class Alertmanager implements AlertSink {
   /** Names of the intervals that keep a group quiet now. */
   mutedBy(groupKey: string): readonly string[] {
     return this.#muted.get(groupKey) ?? [];
+  }
+
+  /** The labels that the group's route has for it now. */
+  routeLabels(view: GroupView): Readonly<Record<string, string>> {
+    const now = this.#options.clock.now();
+    const flush = { route: view.route, groupKey: view.groupKey, groupLabels: view.labels, now };
+    return renderRouteLabels(flush, view.alerts, this.#running!.render, this.#options.logger);
   }
 
   groups(): readonly GroupView[] {
@@ -552,7 +560,7 @@ const eventGroup = ({ groupKey, labels, route }: GroupView): EventGroup => ({
 });
 
 function renderRouteLabels(
-  flush: Flush,
+  flush: Pick<Flush, 'route' | 'groupKey' | 'groupLabels' | 'now'>,
   alerts: readonly KnownAlert[],
   render: ReturnType<typeof renderer>,
   logger: Logger,

@@ -13,6 +13,7 @@ import { createHttpClient } from '#clients/http/client.ts';
 import { Registry } from '#model/registry.ts';
 import { alertProxyRoutes } from '#serve/alert-proxy.ts';
 import { alertmanagerRoutes, goneRoutes } from '#serve/alertmanager.ts';
+import { debugRoutes } from '#serve/debug.ts';
 import { text } from '#serve/http.ts';
 import { alertmanagerHttpMetrics } from '#serve/http-metrics.ts';
 import { lifecycleRoutes } from '#serve/lifecycle.ts';
@@ -87,6 +88,7 @@ export async function runAlertmanager({ flags, given }: ParsedCommand<typeof ALE
     ...goneRoutes(),
     ...alertProxyRoutes(makePushProxy(), () => alertmanager.pushSettings),
     metricsRoute(() => registry.families()),
+    ...debugRoutes(clock),
     ...webRoutes({
       folder: path.join(import.meta.dirname, '..', '..', 'build', 'web'),
       disk: nodeDisk,

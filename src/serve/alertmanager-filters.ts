@@ -1,7 +1,7 @@
 // What the parameters of the alertmanager's API ask for: flags, filters, receivers.
 
 import type { Alertmanager } from '#alert/alertmanager.ts';
-import { type MatcherMode, parseMatchers } from '#alert/match/parse.ts';
+import { type MatcherMode, parseMatcher } from '#alert/match/parse.ts';
 import type { Clock } from '#base/clock.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import { compileRegex } from '#base/regex/regex.ts';
@@ -20,21 +20,17 @@ export type AlertmanagerApiOptions = {
 
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
+/** What counts as yes in a query; all else is no. */
+const YES = new Set(['true', '1', 'yes', 'ok', 'y', 'on', 'selected', 'checked', 't', 'enabled']);
+
+/** A flag that is set unless the query says otherwise; of several the last one counts. */
 export function flag(query: URLSearchParams, name: string): boolean {
-  const value = query.get(name);
-  if (value !== null && value !== 'true' && value !== 'false')
-    throw new UserError(`${name} in query must be of type boolean: ${JSON.stringify(value)}`);
-  return value !== 'false';
+  const value = query.getAll(name).at(-1) ?? '';
+  return value === '' || YES.has(value.toLowerCase());
 }
 
 export function filters(query: URLSearchParams, { matching }: AlertmanagerApiOptions): readonly Matcher[] {
-  return query.getAll('filter').flatMap((text) => {
-    try {
-      return parseMatchers(text, matching);
-    } catch (error) {
-      throw new UserError(`bad matcher format: ${errorText(error)}`);
-    }
-  });
+  return query.getAll('filter').map((text) => parseMatcher(text, matching));
 }
 
 /** By name, a regular expression, and by the receiver's labels. */
@@ -49,11 +45,9 @@ export function receiverTest(
       throw new UserError(`failed to parse ${name} param: ${errorText(error)}`);
     }
   };
-  const regex = read('receiver', () => compileRegex(query.get('receiver') || '.*'));
+  const regex = read('receiver', () => compileRegex(query.getAll('receiver').at(-1) || '.*'));
   const texts = query.getAll('receiver_matchers');
-  const matches = read('receiver_matchers', () =>
-    compileMatchers(texts.flatMap((text) => parseMatchers(text, matching))),
-  );
+  const matches = read('receiver_matchers', () => compileMatchers(texts.map((text) => parseMatcher(text, matching))));
   const labels = new Map(
     texts.length === 0 ? [] : alertmanager.receivers.map((one) => [one.name, labelsFrom(Object.entries(one.labels))]),
   );

@@ -124,7 +124,7 @@ export async function listGroups(
   const write = alertWriter(alertmanager);
   return jsonList(sorted, pace, function* (group) {
     const labels = pairsText(group.view.labels);
-    yield `{"labels":${labels},"receiver":{"name":${JSON.stringify(receiver(group))}},"alerts":[`;
+    yield `{"labels":${labels},"routeLabels":${JSON.stringify(alertmanager.routeLabels(group.view))},"receiver":{"name":${JSON.stringify(receiver(group))}},"alerts":[`;
     for (const [index, one] of group.alerts.entries()) yield `${index === 0 ? '' : ','}${write(one)}`;
     yield ']}';
   });

@@ -1,7 +1,7 @@
 // Alertmanager's API, version 2, and beyond it: acknowledgements, history, a dry run of the routing. Errors are JSON strings,
 // as upstream's clients expect.
 
-import type { Acknowledgement, Alertmanager } from '#alert/alertmanager.ts';
+import type { Alertmanager } from '#alert/alertmanager.ts';
 import { timeIntervalSchema } from '#alert/route/intervals.ts';
 import { NotFoundError, type Silence, silenceState } from '#alert/silence/silences.ts';
 import { loadYaml } from '#base/config/load.ts';
@@ -9,6 +9,17 @@ import { list } from '#base/config/schema.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import { type Labels, labelsFrom, labelsToRecord } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
+import {
+  checkAccepts,
+  field,
+  InvalidRequest,
+  malformed,
+  missing,
+  object,
+  readJson,
+  readTime,
+  texts,
+} from './alertmanager-body.ts';
 import { type AlertmanagerApiOptions, filters, flag, iso, receiverTest } from './alertmanager-filters.ts';
 import { listAlerts, listGroups } from './alertmanager-lists.ts';
 import { type HttpRequest, type HttpResponse, json, type Route } from './http.ts';
@@ -22,12 +33,14 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
     (handler: (request: HttpRequest) => unknown): Route['handler'] =>
     async (request) => {
       try {
+        checkAccepts(request);
         const result = await handler(request);
-        return result === undefined ? { status: 200, body: '' } : isResponse(result) ? result : json(result);
+        return fresh(result === undefined ? { status: 200, body: '' } : isResponse(result) ? result : json(result));
       } catch (error) {
-        if (error instanceof NotFoundError) return json(error.message, 404);
-        if (error instanceof InvalidBody) return json({ code: error.code, message: error.message }, error.status);
-        if (error instanceof UserError || error instanceof SyntaxError) return json(errorText(error), 400);
+        if (error instanceof NotFoundError) return fresh(json(error.message, 404));
+        if (error instanceof InvalidRequest)
+          return fresh(json({ code: error.code, message: error.message }, error.status));
+        if (error instanceof UserError) return fresh(json(errorText(error), 400));
         throw error;
       }
     };
@@ -43,7 +56,7 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
     maxBodyBytes: MAX_BODY_BYTES,
     handler: answering(handler),
   });
-  return [
+  const routes = [
     get('status', () => ({
       cluster: clusterStatus(alertmanager),
       versionInfo: options.version,
@@ -58,16 +71,25 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
     }),
     get('alerts', (request) => listAlerts(request, options)),
     get('alerts/groups', (request) => listGroups(request, options)),
-    write('POST', 'alerts', async (request) => postAlerts(await readJson(request), options)),
+    write('POST', 'alerts', async (request) => postAlerts(await readJson(request, 'alerts'), options)),
     get('silences', (request) => listSilences(request, options)),
     write('POST', 'silences', async (request) => ({
-      silenceID: alertmanager.silences.set(readSilence(await readJson(request), clock.now()), clock.now()),
+      silenceID: alertmanager.silences.set(readSilence(await readJson(request, 'silence'), clock.now()), clock.now()),
     })),
-    get('silence/:id', ({ params }) => showSilence(alertmanager.silences.get(params['id']!), clock.now())),
-    write('DELETE', 'silence/:id', ({ params }) => alertmanager.silences.expire(params['id']!, clock.now())),
+    get('silence/:id', ({ params }) => {
+      const silence = alertmanager.silences.find(silenceId(params));
+      return silence ? showSilence(silence, clock.now()) : { status: 404, body: '' };
+    }),
+    write('DELETE', 'silence/:id', ({ params }) => {
+      const id = silenceId(params);
+      if (!alertmanager.silences.find(id)) return { status: 404, body: '' };
+      return alertmanager.silences.expire(id, clock.now());
+    }),
     get('history', (request) => listHistory(request, options)),
     write('POST', 'alerts/:fingerprint/acknowledgement', async (request) => {
-      const { comment = '', by = request.user ?? '' } = (await readJson(request)) as Partial<Acknowledgement>;
+      const posted = object(await readJson(request, 'acknowledgement'), 'the acknowledgement');
+      const comment = field(posted, 'comment', 'string') ?? '';
+      const by = field(posted, 'by', 'string') ?? request.user ?? '';
       const fingerprint = request.params['fingerprint']!;
       if (!alertmanager.alerts.get(fingerprint)) throw new NotFoundError(`alert ${fingerprint} not found`);
       if (by === '') throw new UserError('an acknowledgement needs to say by whom: field "by"');
@@ -81,14 +103,51 @@ export function alertmanagerRoutes(options: AlertmanagerApiOptions): Route[] {
       methods: ['POST'],
       pattern: at('dry-run'),
       handler: answering(async (request) => {
-        const { labels = {}, annotations = {} } = (await readJson(request)) as {
-          labels?: Record<string, string>;
-          annotations?: Record<string, string>;
-        };
-        return alertmanager.dryRun(labelsFrom(Object.entries(labels)), labelsFrom(Object.entries(annotations)));
+        const posted = object(await readJson(request, 'alert'), 'the alert');
+        const read = (name: string) => labelsFrom(Object.entries(texts(posted[name] ?? {}, name)));
+        return alertmanager.dryRun(read('labels'), read('annotations'));
       }),
     },
   ];
+  return [...routes, ...refusals(routes, at('*path'))];
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** What other methods and other paths get. */
+function refusals(routes: readonly Route[], others: string): Route[] {
+  const allowed = new Map<string, string[]>();
+  for (const { pattern, methods } of routes) allowed.set(pattern, [...(allowed.get(pattern) ?? []), ...methods]);
+  const wrongMethods = [...allowed].map(
+    ([pattern, methods]): Route => ({
+      methods: METHODS.filter((method) => !methods.includes(method)),
+      pattern,
+      handler: ({ method }) => {
+        const message = `method ${method} is not allowed, but [${methods.join(',')}] are`;
+        const answer = json({ code: 405, message }, 405);
+        return { ...answer, headers: { ...answer.headers, allow: methods.join(',') } };
+      },
+    }),
+  );
+  const unknown: Route = {
+    methods: METHODS,
+    pattern: others,
+    handler: ({ path }) => json({ code: 404, message: `path ${path} was not found` }, 404),
+  };
+  return [...wrongMethods, unknown];
+}
+
+/** No cache may keep it. */
+const fresh = (answer: HttpResponse): HttpResponse => ({
+  ...answer,
+  headers: { ...answer.headers, 'cache-control': 'no-store' },
+});
+
+const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
+
+function silenceId({ id = '' }: Readonly<Record<string, string>>): string {
+  if (UUID.test(id)) return id;
+  throw new InvalidRequest(422, 601, `silenceID in path must be of type uuid: ${JSON.stringify(id)}`);
 }
 
 /** The API before version 2, which upstream has taken away as well. */
@@ -110,44 +169,23 @@ function clusterStatus({ cluster }: Alertmanager): unknown {
 const isResponse = (value: unknown): value is HttpResponse =>
   typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number';
 
-/** A body that is not what the API describes: answered with a code, as upstream's generated server does. */
-class InvalidBody extends UserError {
-  readonly status: number;
-  readonly code: number;
-  constructor(status: number, code: number, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-const missing = (what: string): InvalidBody => new InvalidBody(422, 602, `${what} in body is required`);
-const malformed = (what: string): InvalidBody => new InvalidBody(400, 400, `parsing the body failed, because ${what}`);
-
-async function readJson(request: HttpRequest): Promise<unknown> {
-  const text = (await request.body()).toString('utf8');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw malformed(errorText(error));
-  }
-}
-
 type PostedAlert = {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly startsAt?: string;
-  readonly endsAt?: string;
-  readonly generatorURL?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly generatorUrl: string;
 };
 
 /** Valid alerts are taken even when others of the request are not. */
 function postAlerts(body: unknown, { alertmanager, clock }: AlertmanagerApiOptions): HttpResponse | undefined {
+  if (body === null) return undefined;
   if (!Array.isArray(body)) throw malformed('it is not a list of alerts');
-  body.forEach(checkAlert);
+  // What cannot be read makes the whole request invalid.
+  const alerts = body.map(readAlert);
   const now = clock.now();
   const problems: string[] = [];
-  for (const posted of body as PostedAlert[]) {
+  for (const posted of alerts) {
     try {
       receiveOne(posted, alertmanager, now);
     } catch (error) {
@@ -160,54 +198,44 @@ function postAlerts(body: unknown, { alertmanager, clock }: AlertmanagerApiOptio
   return json(problems.join('; '), 400);
 }
 
-/** What makes the whole request invalid. */
-function checkAlert(posted: unknown, index: number): void {
-  if (typeof posted !== 'object' || posted === null) throw malformed(`alert ${index} is not an object`);
-  const { labels, annotations, generatorURL, startsAt, endsAt } = posted as Record<string, unknown>;
-  if (typeof labels !== 'object' || labels === null) throw missing(`${index}.labels`);
-  for (const set of [labels, annotations ?? {}]) {
-    for (const [name, value] of Object.entries(set))
-      if (typeof value !== 'string') throw malformed(`the value of ${JSON.stringify(name)} is not text`);
-  }
-  for (const time of [startsAt, endsAt]) readTime(time);
-  if (typeof generatorURL === 'string' && generatorURL !== '' && !isUri(generatorURL))
-    throw new InvalidBody(
+function readAlert(posted: unknown, index: number): PostedAlert {
+  const record = object(posted, `alert ${index}`);
+  const generatorUrl = field(record, 'generatorURL', 'string') ?? '';
+  const alert = {
+    labels: texts(record['labels'] ?? {}, 'labels'),
+    annotations: texts(record['annotations'] ?? {}, 'annotations'),
+    startsAt: readTime(record['startsAt']),
+    endsAt: readTime(record['endsAt']),
+    generatorUrl,
+  };
+  if ((record['labels'] ?? undefined) === undefined) throw missing(`${index}.labels`);
+  if (generatorUrl !== '' && !isUri(generatorUrl))
+    throw new InvalidRequest(
       422,
       601,
-      `${index}.generatorURL in body must be of type uri: ${JSON.stringify(generatorURL)}`,
+      `${index}.generatorURL in body must be of type uri: ${JSON.stringify(generatorUrl)}`,
     );
+  return alert;
 }
 
 /** Absolute, or a path. */
 const isUri = (text: string): boolean => URL.canParse(text) || text.startsWith('/');
 
 function receiveOne(posted: PostedAlert, alertmanager: Alertmanager, now: number): void {
-  const labels = readLabels(posted.labels ?? {}, 'label');
-  const annotations = readLabels(posted.annotations ?? {}, 'annotation');
+  const labels = readLabels(posted.labels, 'label set');
+  const annotations = readLabels(posted.annotations, 'annotations');
   if (labels.length === 0) throw new UserError('at least one label pair required');
-  const start = readTime(posted.startsAt);
-  const end = readTime(posted.endsAt);
+  const { startsAt: start, endsAt: end, generatorUrl } = posted;
   const startsAt = start || (end ? Math.min(end, now) : now);
   if (end !== 0 && end < startsAt) throw new UserError('start time must be before end time');
-  const alert = { labels, annotations, startsAt, endsAt: end, generatorUrl: posted.generatorURL ?? '' };
-  alertmanager.receive(alert, end === 0, now);
+  alertmanager.receive({ labels, annotations, startsAt, endsAt: end, generatorUrl }, end === 0, now);
 }
 
-function readLabels(record: Readonly<Record<string, string>>, what: 'label' | 'annotation'): Labels {
+function readLabels(record: Readonly<Record<string, string>>, what: 'label set' | 'annotations'): Labels {
   const pairs = Object.entries(record);
-  if ('' in record) throw new UserError(`invalid ${what} set: invalid name ""`);
+  if ('' in record) throw new UserError(`invalid ${what}: invalid name ""`);
   // Empty labels are none; empty annotations are there.
-  return what === 'label' ? labelsFrom(pairs) : pairs.sort(([a], [b]) => (a < b ? -1 : 1)).flat();
-}
-
-/** 0 when it is absent or Go's zero time. */
-function readTime(text: unknown): number {
-  if (text === undefined || text === null || text === '') return 0;
-  if (typeof text !== 'string') throw malformed('a time is not text');
-  if (text.startsWith('0001-01-01')) return 0;
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) throw malformed(`${JSON.stringify(text)} is not a time`);
-  return time;
+  return what === 'label set' ? labelsFrom(pairs) : pairs.sort(([a], [b]) => (a < b ? -1 : 1)).flat();
 }
 
 type JsonMatcher = {
@@ -224,48 +252,60 @@ const toJsonMatcher = ({ name, value, type }: Matcher): JsonMatcher => ({
   value,
 });
 
-function fromJsonMatchers(value: unknown): Matcher[] {
-  if (!Array.isArray(value)) throw missing('matchers');
-  return (value as JsonMatcher[]).map((matcher, index) => {
-    for (const [field, type] of [
-      ['name', 'string'],
-      ['value', 'string'],
-      ['isRegex', 'boolean'],
-    ] as const)
-      if (typeof matcher?.[field] !== type) throw missing(`matchers.${index}.${field}`);
-    const isEqual = matcher.isEqual ?? true;
+function fromJsonMatchers(value: unknown, what: string): Matcher[] {
+  if (!Array.isArray(value)) throw malformed(`${what} is no list`);
+  const read = value.map((one) => {
+    const matcher = object(one, 'a matcher');
     return {
-      name: matcher.name,
-      value: matcher.value,
-      type: matcher.isRegex ? (isEqual ? '=~' : '!~') : isEqual ? '=' : '!=',
+      name: field(matcher, 'name', 'string'),
+      value: field(matcher, 'value', 'string'),
+      isRegex: field(matcher, 'isRegex', 'boolean'),
+      isEqual: field(matcher, 'isEqual', 'boolean') ?? true,
+    };
+  });
+  return read.map((matcher, index) => {
+    for (const name of ['isRegex', 'name', 'value'] as const)
+      if (matcher[name] === undefined) throw missing(`${what}.${index}.${name}`);
+    const { isRegex, isEqual } = matcher;
+    return {
+      name: matcher.name!,
+      value: matcher.value!,
+      type: isRegex ? (isEqual ? '=~' : '!~') : isEqual ? '=' : '!=',
     };
   });
 }
 
 function readSilence(body: unknown, now: number): Omit<Silence, 'updatedAt'> {
-  const raw = body as Record<string, unknown>;
-  if (typeof body !== 'object' || body === null) throw malformed('it is not a silence');
-  for (const field of ['comment', 'createdBy', 'startsAt', 'endsAt']) {
-    if (typeof raw[field] !== 'string') throw missing(field);
-  }
-  const [startsAt, endsAt] = [readTime(raw['startsAt']), readTime(raw['endsAt'])];
-  const matchers = fromJsonMatchers(raw['matchers']);
-  if (startsAt >= endsAt) throw new UserError('Failed to create silence: start time must be before end time');
-  if (endsAt < now) throw new UserError("Failed to create silence: end time can't be in the past");
-  const annotationMatchers = raw['annotationMatchers'] === undefined ? [] : fromJsonMatchers(raw['annotationMatchers']);
-  if (matchers.length + annotationMatchers.length === 0)
-    throw new InvalidBody(422, 612, 'matchers in body should have at least 1 items');
-  const annotations = (raw['annotations'] ?? {}) as Record<string, string>;
+  const raw = body === null ? {} : object(body, 'the silence');
+  const said = {
+    id: field(raw, 'id', 'string') ?? '',
+    comment: field(raw, 'comment', 'string'),
+    createdBy: field(raw, 'createdBy', 'string'),
+  };
+  const times = { startsAt: readTime(raw['startsAt']), endsAt: readTime(raw['endsAt']) };
+  const listed = (name: string) =>
+    (raw[name] ?? undefined) === undefined ? undefined : fromJsonMatchers(raw[name], name);
+  const annotationMatchers = listed('annotationMatchers') ?? [];
+  const matchers = listed('matchers');
+  for (const name of ['comment', 'createdBy', 'endsAt', 'matchers', 'startsAt'])
+    if ((raw[name] ?? undefined) === undefined) throw missing(name);
+  if ((matchers ?? []).length + annotationMatchers.length === 0)
+    throw new InvalidRequest(422, 612, 'matchers in body should have at least 1 items');
+  // An empty time is long ago, and what began before now begins now.
+  if (times.startsAt >= times.endsAt)
+    throw new UserError('Failed to create silence: start time must be before end time');
+  if (times.endsAt < now) throw new UserError("Failed to create silence: end time can't be in the past");
+  const annotations = texts(raw['annotations'] ?? {}, 'annotations');
   return {
-    id: typeof raw['id'] === 'string' ? raw['id'] : '',
-    matchers,
-    startsAt,
-    endsAt,
-    createdBy: raw['createdBy'] as string,
-    comment: raw['comment'] as string,
+    id: said.id,
+    matchers: matchers ?? [],
+    startsAt: times.startsAt === 0 ? now : times.startsAt,
+    endsAt: times.endsAt,
+    createdBy: said.createdBy ?? '',
+    comment: said.comment ?? '',
     ...(annotationMatchers.length > 0 ? { annotationMatchers } : {}),
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
-    ...(raw['untilResolved'] === true ? { untilResolved: true } : {}),
+    ...(field(raw, 'untilResolved', 'boolean') === true ? { untilResolved: true } : {}),
     ...readRecurring(raw['recurring']),
   };
 }
@@ -274,7 +314,7 @@ const intervals = list(timeIntervalSchema);
 
 /** Time intervals as in the configuration file; JSON is YAML. */
 function readRecurring(given: unknown): Pick<Silence, 'recurring' | 'recurringAsGiven'> {
-  if (given === undefined || (Array.isArray(given) && given.length === 0)) return {};
+  if (given === undefined || given === null || (Array.isArray(given) && given.length === 0)) return {};
   return { recurring: loadYaml(JSON.stringify(given), intervals, 'recurring'), recurringAsGiven: given };
 }
 
@@ -310,10 +350,8 @@ function listSilences({ query }: HttpRequest, options: AlertmanagerApiOptions): 
   const now = clock.now();
   const states = { active: flag(query, 'active'), pending: flag(query, 'pending'), expired: flag(query, 'expired') };
   const selects = (silence: Silence) =>
-    wanted.every((filter) =>
-      silence.matchers.some(
-        (matcher) => matcher.name === filter.name && compileMatchers([filter])([matcher.name, matcher.value]),
-      ),
+    wanted.every(({ name, type, value }) =>
+      silence.matchers.some((matcher) => matcher.name === name && matcher.type === type && matcher.value === value),
     );
   const found = [...alertmanager.silences.all()].filter(
     (silence) => states[silenceState(silence, now)] && selects(silence),

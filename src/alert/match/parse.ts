@@ -10,25 +10,44 @@ import type { Matcher, MatchType } from '#model/matcher.ts';
 export type MatcherMode = 'fallback' | 'utf8-strict' | 'classic';
 
 /** One or more matchers, braces optional. Throws with upstream's wording. */
-export function parseMatchers(input: string, mode: MatcherMode = 'fallback'): Matcher[] {
-  const matchers = parseIn(input, mode);
-  for (const matcher of matchers) if (matcher.type === '=~' || matcher.type === '!~') compileRegex(matcher.value);
-  return matchers;
+export const parseMatchers = (input: string, mode: MatcherMode = 'fallback'): Matcher[] =>
+  parseIn(input, mode, parseModern, parseClassic);
+
+/** Exactly one matcher, without braces. */
+export function parseMatcher(input: string, mode: MatcherMode = 'fallback'): Matcher {
+  if (mode !== 'classic' && (input.startsWith('{') || input.endsWith('}')))
+    throw new UserError(`unexpected open or close brace: ${input}`);
+  const parseOne = (text: string): Matcher[] => {
+    const matchers = parseModern(text);
+    if (matchers.length === 1) return matchers;
+    throw new UserError(matchers.length === 0 ? 'no matchers' : `expected 1 matcher, found ${matchers.length}`);
+  };
+  return parseIn(input, mode, parseOne, (text) => [classicMatcher(text)])[0]!;
 }
 
-function parseIn(input: string, mode: MatcherMode): Matcher[] {
-  if (mode === 'classic') {
-    const classic = tryClassic(input);
-    if (!classic) throw new UserError(`bad matcher format: ${input}`);
-    return classic;
+type Parse = (input: string) => Matcher[];
+
+/** Where both grammars count, the older one has the last word on what both take, and its error is shown for what neither does. */
+function parseIn(input: string, mode: MatcherMode, modern: Parse, classic: Parse): Matcher[] {
+  if (mode === 'classic') return checked(classic(input));
+  if (mode === 'utf8-strict') return checked(modern(input));
+  let found: Matcher[] | undefined;
+  try {
+    found = checked(modern(input));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
   }
   try {
-    return parseModern(input);
+    return checked(classic(input));
   } catch (error) {
-    const classic = mode === 'fallback' ? tryClassic(input) : undefined;
-    if (!classic) throw error;
-    return classic;
+    if (found && error instanceof UserError) return found;
+    throw error;
   }
+}
+
+function checked(matchers: Matcher[]): Matcher[] {
+  for (const { type, value } of matchers) if (type === '=~' || type === '!~') compileRegex(value);
+  return matchers;
 }
 
 /** Whether a label may have this name. */
@@ -36,12 +55,6 @@ export const isLabelName = (name: string, mode: MatcherMode): boolean =>
   mode === 'classic' ? CLASSIC_NAME.test(name) : name !== '' && name.isWellFormed();
 
 export const CLASSIC_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-
-export function parseMatcher(input: string): Matcher {
-  const matchers = parseMatchers(input);
-  if (matchers.length === 1) return matchers[0]!;
-  throw new UserError(matchers.length === 0 ? 'no matchers' : `expected 1 matcher, found ${matchers.length}`);
-}
 
 type TokenKind = 'open' | 'close' | 'comma' | 'operator' | 'quoted' | 'plain';
 type Token = { readonly kind: TokenKind; readonly text: string; readonly from: number; readonly to: number };
@@ -153,16 +166,12 @@ function unescapeGo(text: string): string {
 
 const CLASSIC = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*([\s\S]*?)\s*$/;
 
-/** The older grammar; undefined when it does not take the input either. */
-function tryClassic(input: string): Matcher[] | undefined {
-  const matchers: Matcher[] = [];
-  for (const part of splitClassic(input.trim())) {
-    const match = CLASSIC.exec(part);
-    const value = match ? classicValue(match[3]!) : undefined;
-    if (!match || value === undefined) return undefined;
-    matchers.push({ type: match[2] as MatchType, name: match[1]!, value });
-  }
-  return matchers;
+const parseClassic = (input: string): Matcher[] => splitClassic(input.trim()).map(classicMatcher);
+
+function classicMatcher(text: string): Matcher {
+  const match = CLASSIC.exec(text);
+  if (!match) throw new UserError(`bad matcher format: ${text}`);
+  return { type: match[2] as MatchType, name: match[1]!, value: classicValue(match[3]!) };
 }
 
 function splitClassic(text: string): string[] {
@@ -185,10 +194,11 @@ function splitClassic(text: string): string[] {
   return current.trim() === '' ? parts : [...parts, current];
 }
 
-function classicValue(raw: string): string | undefined {
+function classicValue(raw: string): string {
   const isQuoted = raw.startsWith('"');
-  if (isQuoted && (raw.length < 2 || !raw.endsWith('"') || /(?<!\\)(?:\\\\)*\\"$/.test(raw))) return undefined;
+  const refuse = () => new UserError(`matcher value contains unescaped double quote: ${raw}`);
+  if (isQuoted && (raw.length < 2 || !raw.endsWith('"') || /(?<!\\)(?:\\\\)*\\"$/.test(raw))) throw refuse();
   const body = isQuoted ? raw.slice(1, -1) : raw;
-  if (/(?<!\\)(?:\\\\)*"/.test(body)) return undefined;
+  if (/(?<!\\)(?:\\\\)*"/.test(body)) throw refuse();
   return body.replace(/\\([n"\\])/g, (_, code: string) => (code === 'n' ? '\n' : code));
 }

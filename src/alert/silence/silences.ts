@@ -95,8 +95,12 @@ export class Silences {
 
   get(id: string): Silence {
     const silence = this.#table.get(id);
-    if (!silence) throw new NotFoundError(`silence ${id} not found`);
+    if (!silence) throw new NotFoundError('silence not found');
     return silence;
+  }
+
+  find(id: string): Silence | undefined {
+    return this.#table.get(id);
   }
 
   /** Creates a silence, or changes the one whose id is given. Returns the id that it has from now on. */
@@ -120,11 +124,12 @@ export class Silences {
     return id;
   }
 
+  /** Ends it now; one that has ended stays as it is. */
   expire(id: string, now: number): void {
     const silence = this.get(id);
     switch (silenceState(silence, now)) {
       case 'expired':
-        throw new UserError(`silence ${id} already expired`);
+        return;
       case 'active':
         this.#put('expired', { ...silence, endsAt: now, updatedAt: now });
         break;
@@ -231,7 +236,8 @@ function validate(silence: Silence): void {
       );
     }
   });
-  if (all.every((matcher) => compileMatcher(matcher)('')))
+  // As upstream has it: what excludes a value says enough.
+  if (all.every((matcher) => (matcher.type === '=' || matcher.type === '=~') && compileMatcher(matcher)('')))
     throw invalid('at least one matcher must not match the empty string');
   if (!Number.isFinite(silence.startsAt) || silence.startsAt === 0) throw invalid('invalid zero start timestamp');
   if (!Number.isFinite(silence.endsAt) || silence.endsAt === 0) throw invalid('invalid zero end timestamp');

@@ -139,7 +139,7 @@ const add = amCommand(
     },
   },
   async (flags, operands, { out }) => {
-    const onAnnotations = flags['annotation-matcher'].map(parseMatcher);
+    const onAnnotations = flags['annotation-matcher'].map((text) => parseMatcher(text));
     if (operands.length + onAnnotations.length === 0) throw new UserError('no matchers specified');
     const matchers = operands.map((text, i) =>
       parseMatcher(i === 0 && !/[=~]/.test(text) ? `alertname="${text}"` : text),
