@@ -1,13 +1,9 @@
-// From Node's request to ours: query string and form fields in one place, the body read once, inflated, within its limit.
+// From an exchange to a handler's request: query string and form fields in one place, the body read once, inflated, within its limit.
 
-import type http from 'node:http';
-import type http2 from 'node:http2';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import { OperatingError } from '#base/errors.ts';
+import { type Exchange, tooLargeFor } from './exchange.ts';
 import { ApiError, type HttpRequest, type Route } from './http.ts';
-
-type NodeRequest = http.IncomingMessage | http2.Http2ServerRequest;
 
 const inflaters: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>>> = {
   gzip: promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip),
@@ -27,15 +23,15 @@ type Target = {
 
 /** At once where no form has to be read first. */
 export function buildRequest(
-  request: NodeRequest,
+  exchange: Exchange,
   target: Target,
   user: string | undefined,
   maxBodyBytes: number,
   client: { readonly signal: AbortSignal },
 ): HttpRequest | Promise<HttpRequest> {
-  const built = new Incoming(request, target, user, maxBodyBytes, client);
-  const type = request.headers['content-type'];
-  if (request.method === 'POST' && type?.startsWith('application/x-www-form-urlencoded') && !target.route.rawForm) {
+  const built = new Incoming(exchange, target, user, maxBodyBytes, client);
+  const type = exchange.headers['content-type'];
+  if (exchange.method === 'POST' && type?.startsWith('application/x-www-form-urlencoded') && !target.route.rawForm) {
     return built.withForm();
   }
   return built;
@@ -48,35 +44,35 @@ class Incoming implements HttpRequest {
   readonly query: URLSearchParams;
   readonly headers: HttpRequest['headers'];
   readonly user: string | undefined;
-  readonly #request: NodeRequest;
+  readonly #exchange: Exchange;
   readonly #client: { readonly signal: AbortSignal };
   readonly #limit: number;
   #body: Promise<Buffer> | undefined;
 
   constructor(
-    request: NodeRequest,
+    exchange: Exchange,
     { route, params, path, search }: Target,
     user: string | undefined,
     maxBodyBytes: number,
     client: { readonly signal: AbortSignal },
   ) {
-    this.#request = request;
+    this.#exchange = exchange;
     this.#client = client;
     this.#limit = route.maxBodyBytes ?? maxBodyBytes;
-    this.method = request.method ?? 'GET';
+    this.method = exchange.method;
     this.path = path;
     this.params = params;
     this.query = new URLSearchParams(search);
-    this.headers = request.headers;
+    this.headers = exchange.headers;
     this.user = user;
   }
 
   get remoteAddress(): string {
-    return this.#request.socket.remoteAddress ?? '';
+    return this.#exchange.remoteAddress;
   }
 
   get connection(): object {
-    return 'stream' in this.#request ? (this.#request.stream.session ?? this.#request) : this.#request.socket;
+    return this.#exchange.connection;
   }
 
   get signal(): AbortSignal {
@@ -94,50 +90,16 @@ class Incoming implements HttpRequest {
   }
 
   #readOnce(limit: number): Promise<Buffer> {
-    this.#body ??= readBody(this.#request, limit);
+    this.#body ??= readBody(this.#exchange, limit);
     return this.#body;
   }
 }
 
-/** Bodies up to this size get their memory when they are announced, and are copied once. */
-const MAX_AHEAD_BYTES = 1024 * 1024;
-
-const tooLargeFor = (limit: number) => new ApiError('too_large', `the request body is larger than ${limit} bytes`);
-
-/** By events: an iterator over a stream costs more than the body of most requests. */
-function readRaw(request: NodeRequest, limit: number): Promise<Buffer> {
-  const announced = Number(request.headers['content-length'] ?? Number.NaN);
-  const whole = announced <= Math.min(limit, MAX_AHEAD_BYTES) ? Buffer.from(new ArrayBuffer(announced)) : undefined;
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      const before = length;
-      length += chunk.length;
-      if (length > limit) {
-        request.removeAllListeners('data');
-        request.resume();
-        reject(tooLargeFor(limit));
-      } else if (!whole) chunks.push(chunk);
-      else if (length <= whole.length) whole.set(chunk, before);
-      else reject(new ApiError('bad_data', 'the request body is longer than it was announced'));
-    });
-    request.on('end', () => {
-      if (whole) resolve(length === whole.length ? whole : whole.subarray(0, length));
-      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
-    });
-    request.on('error', reject);
-    request.on('close', () => {
-      if (!request.readableEnded) reject(new OperatingError('canceled', 'the client has gone away'));
-    });
-  });
-}
-
-async function readBody(request: NodeRequest, limit: number): Promise<Buffer> {
+async function readBody(exchange: Exchange, limit: number): Promise<Buffer> {
   const tooLarge = () => tooLargeFor(limit);
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
-  const raw = await readRaw(request, limit);
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+  if (Number(exchange.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const raw = await exchange.read(limit);
+  const encoding = exchange.headers['content-encoding']?.trim().toLowerCase();
   // Snappy belongs to the protocols that use it: their handlers decode it.
   if (!encoding || encoding === 'identity' || encoding === 'snappy') return raw;
   const inflate = inflaters[encoding];

@@ -1,10 +1,8 @@
 // From our response to bytes on the wire: compression as the client accepts it, streams as they come, nothing for HEAD.
 
-import type http from 'node:http';
-import type http2 from 'node:http2';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
+import type { Exchange } from './exchange.ts';
 import type { HttpResponse } from './http.ts';
 
 /** Smaller answers are not worth compressing. */
@@ -13,19 +11,14 @@ const MIN_COMPRESSED_BYTES = 1024;
 const COMPRESSIBLE =
   /^(text\/(?!event-stream)|application\/(json|javascript|openmetrics-text|xml|vnd\.apache\.arrow)|image\/svg)/;
 
-type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
-
 /** How many bytes the body had on the way; a promise only where something has to be waited for. */
 export function sendResponse(
-  request: http.IncomingMessage | http2.Http2ServerRequest,
-  // biome-ignore lint/suspicious/noExplicitAny: the two kinds of response share these calls but no type
-  response: NodeResponse & any,
+  exchange: Exchange,
   answer: HttpResponse,
   common: Readonly<Record<string, string>>,
 ): Promise<number> | number {
-  const { body } = answer;
+  const { body, status } = answer;
   const headers: Record<string, string | readonly string[]> = { ...common, ...answer.headers };
-  if (request.httpVersionMajor === 2) delete headers['connection'];
   const isText = typeof body === 'string';
   const isStream = body !== undefined && !isText && !(body instanceof Uint8Array);
   const length = isStream || body === undefined ? 0 : isText ? Buffer.byteLength(body) : body.length;
@@ -33,35 +26,20 @@ export function sendResponse(
     headers['content-encoding'] === undefined &&
     isCompressible(headers) &&
     (isStream || length >= MIN_COMPRESSED_BYTES);
-  const encoding = wanted ? acceptedEncoding(request.headers['accept-encoding']) : undefined;
+  const encoding = wanted ? acceptedEncoding(exchange.headers['accept-encoding']) : undefined;
   if (wanted) headers['vary'] = [headers['vary'], 'Accept-Encoding'].flat().filter(Boolean).join(', ');
   if (encoding) headers['content-encoding'] = encoding;
 
-  if (request.method === 'HEAD') {
-    response.writeHead(answer.status, headers);
-    response.end();
+  if (exchange.method === 'HEAD' || status === 204 || status === 304) {
+    exchange.send(status, headers, undefined, undefined);
     return 0;
   }
   if (isStream) {
     const source = body instanceof Readable ? body : Readable.from(body as AsyncIterable<string | Uint8Array>);
-    response.writeHead(answer.status, headers);
-    let sentBytes = 0;
-    const meter = async function* (chunks: AsyncIterable<string | Uint8Array>) {
-      for await (const chunk of chunks) {
-        sentBytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
-        yield chunk;
-      }
-    };
-    const through = encoding
-      ? pipeline(source, compressor(encoding), meter, response)
-      : pipeline(source, meter, response);
-    return through.then(() => sentBytes);
+    return exchange.stream(status, headers, encoding ? [source, compressor(encoding)] : [source]);
   }
   const send = (sent: string | Uint8Array | undefined, bytes: number) => {
-    if (answer.status !== 204 && answer.status !== 304) headers['content-length'] = String(bytes);
-    response.writeHead(answer.status, headers);
-    // A text goes out in one write with the headers, bytes would be a second one.
-    response.end(sent);
+    exchange.send(status, headers, sent, bytes);
     return bytes;
   };
   if (!encoding || body === undefined) return send(body, length);

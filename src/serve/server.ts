@@ -3,15 +3,18 @@
 
 import type http from 'node:http';
 import type http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import { assert } from '#base/assert.ts';
 import type { Clock } from '#base/clock.ts';
 import { errorCode, errorText, OperatingError, UserError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { OpenSpan, Tracer } from '#clients/otlp/tracer.ts';
 import { type Identity, mayDo, OPEN_WEB_CONFIG, type WebConfig } from './access.ts';
+import type { Exchange } from './exchange.ts';
 import { ApiError, failure, type HttpResponse, type Route, text } from './http.ts';
 import type { HttpMetrics } from './http-metrics.ts';
+import { NodeExchange } from './node-exchange.ts';
+import { PlainLane } from './plain-lane.ts';
 import { buildRequest } from './request.ts';
 import { sendResponse } from './response.ts';
 import { Router } from './router.ts';
@@ -29,8 +32,6 @@ export type ServerOptions = {
 };
 
 type NodeServer = http.Server | http2.Http2SecureServer;
-type NodeRequest = http.IncomingMessage | http2.Http2ServerRequest;
-type NodeResponse = http.ServerResponse | http2.Http2ServerResponse;
 
 /** How long open requests may go on after stop() was called. */
 const DRAIN_MS = 10_000;
@@ -44,6 +45,7 @@ export class HttpServer {
   #router: Router;
   #config: WebConfig = OPEN_WEB_CONFIG;
   #servers: NodeServer[] = [];
+  readonly #lanes: PlainLane[] = [];
   #connections = 0;
   #tokens = 0;
   #tokensAt = 0;
@@ -101,14 +103,15 @@ export class HttpServer {
   /** Stops accepting, lets open requests end, then cuts what is left. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    for (const lane of this.#lanes) lane.close();
     await Promise.all(
       this.#servers.map(
         (server) =>
           new Promise<void>((resolve) => {
-            const cut = this.#clock.after(
-              DRAIN_MS,
-              () => 'closeAllConnections' in server && server.closeAllConnections(),
-            );
+            const cut = this.#clock.after(DRAIN_MS, () => {
+              for (const lane of this.#lanes) lane.cut();
+              if ('closeAllConnections' in server) server.closeAllConnections();
+            });
             server.close(() => {
               cut.cancel();
               resolve();
@@ -127,17 +130,40 @@ export class HttpServer {
       headersTimeout: Math.min(60_000, readTimeoutMs),
       keepAliveTimeout: readTimeoutMs,
     };
-    const handle = (request: NodeRequest, response: NodeResponse) => void this.#handle(request, response);
-    const server: NodeServer = tls
-      ? process
+    if (tls) {
+      const versions = this.#config.http2 ? {} : { ALPNProtocols: ['http/1.1'] };
+      return this.#watch(
+        process
           .getBuiltinModule('node:http2')
           .createSecureServer(
-            { ...tls, allowHTTP1: true, ...(this.#config.http2 ? {} : { ALPNProtocols: ['http/1.1'] }) },
-            handle,
-          )
-      : // Imported by name, the module would load all it can export, a web socket client and `fetch` among it.
-        process.getBuiltinModule('node:http').createServer({ ...limits, noDelay: true }, handle);
-    server.on('connection', (socket) => {
+            { ...tls, allowHTTP1: true, ...versions },
+            (request, response) => void this.#handle(new NodeExchange(request, response)),
+          ),
+        () => {},
+      );
+    }
+    // Imported by name, the module would load all it can export, a web socket client and `fetch` among it.
+    const http = process.getBuiltinModule('node:http');
+    const server = http.createServer(
+      { ...limits, noDelay: true },
+      (request, response) => void this.#handle(new NodeExchange(request, response)),
+    );
+    const [nodes] = server.listeners('connection');
+    assert(nodes, "Node's server takes connections by an event");
+    server.removeAllListeners('connection');
+    const lane = new PlainLane({
+      clock: this.#clock,
+      timeoutMs: readTimeoutMs,
+      handle: (exchange) => void this.#handle(exchange),
+      handOver: (socket) => nodes.call(server, socket),
+      statusText: (status) => http.STATUS_CODES[status] ?? 'Unknown',
+    });
+    this.#lanes.push(lane);
+    return this.#watch(server, (socket) => lane.take(socket));
+  }
+
+  #watch(server: NodeServer, take: (socket: Socket) => void): NodeServer {
+    server.on('connection', (socket: Socket) => {
       if (this.#connections >= this.#options.maxConnections) {
         this.#logger.warn('connection refused: too many are open', { limit: this.#options.maxConnections });
         socket.destroy();
@@ -145,6 +171,7 @@ export class HttpServer {
       }
       this.#connections++;
       socket.once('close', () => this.#connections--);
+      take(socket);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
@@ -155,23 +182,23 @@ export class HttpServer {
     return server;
   }
 
-  async #handle(request: NodeRequest, response: NodeResponse): Promise<void> {
+  async #handle(exchange: Exchange): Promise<void> {
     const started = this.#clock.monotonic();
-    const client = new Watch(response);
+    const client = new Watch(exchange);
     let handler = 'unknown';
     let answer: HttpResponse;
-    const span = this.#tracer?.isOn ? this.#span(this.#tracer, request) : undefined;
+    const span = this.#tracer?.isOn ? this.#span(this.#tracer, exchange) : undefined;
     try {
-      const admitted = this.#admit(request);
+      const admitted = this.#admit(exchange);
       const identity = admitted instanceof Promise ? await admitted : admitted;
-      const target = this.#route(request);
+      const target = this.#route(exchange);
       if (identity && 'pattern' in target) handler = target.pattern;
       if (!identity) answer = unauthorized();
       else if (!('pattern' in target)) answer = target;
       else if (!mayDo(identity.role, target.route.role ?? 'read')) {
         answer = failure('forbidden', `user ${identity.user} may not do this: it needs the role ${target.route.role}`);
       } else {
-        const built = buildRequest(request, target, identity.user || undefined, this.#options.maxBodyBytes, client);
+        const built = buildRequest(exchange, target, identity.user || undefined, this.#options.maxBodyBytes, client);
         const ready = built instanceof Promise ? await built : built;
         const answered = span
           ? this.#tracer!.within(span, () => target.route.handler(ready))
@@ -183,33 +210,33 @@ export class HttpServer {
     }
     let sizeBytes = 0;
     try {
-      const sent = sendResponse(request, response, answer, this.#commonHeaders(request));
+      const sent = sendResponse(exchange, answer, this.#commonHeaders(exchange));
       sizeBytes = sent instanceof Promise ? await sent : sent;
     } catch (error) {
       if (!client.isGone) this.#logger.warn('cannot send response', { handler, err: error });
-      response.destroy?.();
+      exchange.cut();
     }
     const seconds = (this.#clock.monotonic() - started) / 1000;
-    this.#metrics({ handler, method: request.method ?? 'GET', code: answer.status, seconds, sizeBytes });
+    this.#metrics({ handler, method: exchange.method, code: answer.status, seconds, sizeBytes });
     span?.end(
       {
-        'http.request.method': request.method ?? 'GET',
+        'http.request.method': exchange.method,
         'http.route': handler,
         'http.response.status_code': answer.status,
-        'user_agent.original': request.headers['user-agent'] ?? '',
+        'user_agent.original': exchange.headers['user-agent'] ?? '',
       },
       answer.status >= 500 ? `HTTP status ${answer.status}` : '',
     );
   }
 
-  #span(tracer: Tracer, request: NodeRequest): OpenSpan | undefined {
-    const [path = '/'] = (request.url ?? '/').split('?');
-    const header = request.headers['traceparent'];
-    return tracer.begin(`${request.method} ${path}`, 'server', Array.isArray(header) ? header[0] : header);
+  #span(tracer: Tracer, exchange: Exchange): OpenSpan | undefined {
+    const [path = '/'] = exchange.url.split('?');
+    const header = exchange.headers['traceparent'];
+    return tracer.begin(`${exchange.method} ${path}`, 'server', Array.isArray(header) ? header[0] : header);
   }
 
   /** Rate limit, client certificate, user. Undefined: not authenticated. */
-  #admit(request: NodeRequest): Identity | undefined | Promise<Identity | undefined> {
+  #admit(exchange: Exchange): Identity | undefined | Promise<Identity | undefined> {
     const { rateLimit, allowedSans, authentication } = this.#config;
     if (rateLimit) {
       const now = this.#clock.monotonic();
@@ -220,38 +247,33 @@ export class HttpServer {
       this.#tokens--;
     }
     if (allowedSans.length > 0) {
-      const names =
-        (request.socket as TLSSocket)
-          .getPeerCertificate?.()
-          .subjectaltname?.split(', ')
-          .map((name) => name.replace(/^[^:]+:/, '')) ?? [];
-      if (!names.some((name) => allowedSans.includes(name)))
+      if (!exchange.peerNames.some((name) => allowedSans.includes(name)))
         throw new ApiError('forbidden', 'the client certificate has no allowed name');
     }
     if (!authentication) return { user: '', role: 'admin' };
-    return authentication.identify(request.headers.authorization);
+    return authentication.identify(exchange.headers['authorization']);
   }
 
-  #commonHeaders(request: NodeRequest): Record<string, string> {
+  #commonHeaders(exchange: Exchange): Record<string, string> {
     return {
       ...this.#config.headers,
-      ...this.#cors(request),
+      ...this.#cors(exchange),
       ...(this.#stopping ? { connection: 'close' } : {}),
     };
   }
 
   #route(
-    request: NodeRequest,
+    exchange: Exchange,
   ): { route: Route; pattern: string; params: Record<string, string>; path: string; search: string } | HttpResponse {
-    const url = request.url ?? '/';
+    const { method, url } = exchange;
     const mark = url.indexOf('?');
     const full = mark < 0 ? url : url.slice(0, mark);
     const { prefix } = this.#options;
     if (prefix !== '' && full === '/') return { status: 302, headers: { location: `${prefix}/` } };
     if (!full.startsWith(`${prefix}/`) && full !== prefix) return text('404 page not found\n', 404);
     const path = full.slice(prefix.length) || '/';
-    if (request.method === 'OPTIONS') return { status: 204 };
-    const match = this.#router.find(request.method ?? 'GET', path);
+    if (method === 'OPTIONS') return { status: 204 };
+    const match = this.#router.find(method, path);
     if (match.kind === 'notFound') return text('404 page not found\n', 404);
     if (match.kind === 'wrongMethod') {
       const answer = text('Method Not Allowed\n', 405);
@@ -266,8 +288,8 @@ export class HttpServer {
     };
   }
 
-  #cors(request: NodeRequest): Record<string, string> {
-    const origin = request.headers.origin;
+  #cors(exchange: Exchange): Record<string, string> {
+    const origin = exchange.headers['origin'];
     if (typeof origin !== 'string' || !this.#options.corsOrigin.test(origin)) return {};
     return {
       'access-control-allow-headers': 'Accept, Authorization, Content-Type, Origin',
@@ -298,9 +320,8 @@ class Watch {
   isGone = false;
   #controller: AbortController | undefined;
 
-  constructor(response: NodeResponse) {
-    response.on('close', () => {
-      if (response.writableFinished) return;
+  constructor(exchange: Exchange) {
+    exchange.whenGone(() => {
       this.isGone = true;
       this.#controller?.abort(goneAway());
     });
