@@ -115,6 +115,9 @@ export const TEXTS = {
   'The query is right, but nothing matches it': '查询正确，但没有匹配的数据',
   'No series is called {name}: is its target scraped, and is the name spelt so?':
     '没有名为 {name} 的序列：目标是否被抓取？名称是否拼写正确？',
+  '{name} has no samples in this range of time; widen it.': '{name} 在此时间范围内没有样本；请扩大范围。',
+  'No series matches {selector}.': '没有序列匹配 {selector}。',
+  'There is {name}, but no series matches {selector}.': '{name} 存在，但没有序列匹配 {selector}。',
   'There may be no samples in this range of time; widen it.': '此时间范围内可能没有样本；请扩大范围。',
   'A label matcher may exclude everything; leave matchers out one by one.':
     '某个标签匹配条件可能排除了所有数据；请逐个去掉条件试试。',

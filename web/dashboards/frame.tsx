@@ -6,11 +6,12 @@ import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from 're
 import { frameLength } from '../../src/view/frame.ts';
 import { interpolate, type Scope } from '../../src/view/interpolate.ts';
 import type { Panel } from '../../src/view/model.ts';
+import { useAbsent } from '../base/absent.ts';
 import { localized, useText } from '../base/text.ts';
 import { Boundary } from '../shell/boundary.tsx';
 import { Icon } from '../shell/icons.tsx';
-import { Empty, Failure } from '../shell/parts.tsx';
-import { useDashboard, withBuiltIns } from './context.ts';
+import { absentText, Empty, Failure } from '../shell/parts.tsx';
+import { apiOf, useDashboard, withBuiltIns } from './context.ts';
 import { asksNothing, type PanelData, usePanelData } from './data.ts';
 import { panelPicture } from './export.ts';
 import { type PanelActions, PanelMenu } from './panel-menu.tsx';
@@ -170,17 +171,34 @@ function Body({
         </div>
       );
     }
-    return (
-      <div className="panel-empty">
-        <div>
-          {t('No data')}
-          {height > 90 && <span>{t('Nothing was measured in this range, or nothing matches the query.')}</span>}
-        </div>
-      </div>
-    );
+    return <NoData data={data} height={height} />;
   }
   const props = { panel, data, scope, width, height };
   return <Suspense fallback={<div className="panel-wait" />}>{draw(props)}</Suspense>;
+}
+
+const TALL_PX = 90;
+
+/** Why there is nothing to draw: the metrics that have no series, where that is the reason. */
+function NoData({ data, height }: { data: PanelData; height: number }) {
+  const t = useText();
+  const questions = data.asked
+    .filter(({ source }) => source.kind === 'prometheus')
+    .map(({ source, expr }) => ({ api: apiOf(source), expr }));
+  const { data: absent = [] } = useAbsent(questions, data.span);
+  const reasons = absent.map((one) => absentText(t, one));
+  const shown =
+    reasons.length > 0 ? reasons : [t('Nothing was measured in this range, or nothing matches the query.')];
+  return (
+    <div className="panel-empty" title={shown.join('\n')} tabIndex={0}>
+      <div>
+        {t('No data')}
+        {height > TALL_PX
+          ? shown.map((one) => <span key={one}>{one}</span>)
+          : absent.length > 0 && <span>{absent.map(({ name, selector }) => name || selector).join(', ')}</span>}
+      </div>
+    </div>
+  );
 }
 
 function draw(props: { panel: Panel; data: PanelData; scope: Scope; width: number; height: number }) {

@@ -241,7 +241,7 @@ function Metric({ entry }: { entry: Entry }) {
         <Loaded of={answer} what={t('The query failed')}>
           {(data) =>
             data.data.columns.length === 0 ? (
-              <NoData expr={chosen.query} />
+              <NoData expr={chosen.query} span={span} />
             ) : (
               <Graph
                 data={data.data}

@@ -3,6 +3,7 @@
 import { Checkbox, Group, Loader, SegmentedControl, Text, useComputedColorScheme } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo, useState } from 'react';
+import { useAbsent } from '../base/absent.ts';
 import { get } from '../base/api.ts';
 import { type Columns, type LabelSet, queryInstant, queryRange, seriesName, shortNames } from '../base/prom.ts';
 import { type TextKey, useText } from '../base/text.ts';
@@ -20,7 +21,7 @@ import { Legend } from '../chart/legend.tsx';
 import { seriesColor } from '../chart/palette.ts';
 import type { Dot, Line } from '../chart/timeseries.tsx';
 import { Icon, type IconName } from '../shell/icons.tsx';
-import { Empty, Failure, Waiting } from '../shell/parts.tsx';
+import { absentText, Empty, Failure, Waiting } from '../shell/parts.tsx';
 import { absolute } from '../shell/timepicker.tsx';
 import { Explain } from './explain.tsx';
 import { type Panel, VIEWS, type View } from './state.ts';
@@ -116,7 +117,7 @@ function TableView({ panel, range, nowMs }: Props) {
   const { rows } = answer.data.data;
   return (
     <>
-      {rows.length === 0 ? <NoData expr={panel.expr} /> : <ResultTable rows={rows} />}
+      {rows.length === 0 ? <NoData expr={panel.expr} span={resolveRange(range, nowMs)} /> : <ResultTable rows={rows} />}
       <Notes warnings={answer.data.warnings} infos={answer.data.infos}>
         {t('{n} series at {time}, {ms} ms, {kb} kB', {
           n: rows.length,
@@ -191,7 +192,7 @@ function GraphView({ panel, range, nowMs, onChange, onRange }: Props) {
       ) : answer.data ? (
         <>
           {answer.data.data.columns.length === 0 ? (
-            <NoData expr={panel.expr} />
+            <NoData expr={panel.expr} span={span} />
           ) : panel.view === 'heat' ? (
             <Padded>
               <Suspense fallback={<Waiting />}>
@@ -317,33 +318,21 @@ function useExemplars(panel: Panel, span: Span): readonly Dot[] {
 }
 
 /** An empty result, with the likely reasons for this very query. */
-export function NoData({ expr }: { expr: string }) {
+export function NoData({ expr, span }: { expr: string; span: Span }) {
   const t = useText();
-  const names = [
-    ...new Set(expr.match(/[a-zA-Z_:][a-zA-Z0-9_:]{3,}(?=\s*[{[])|^[a-zA-Z_:][a-zA-Z0-9_:]+$/g) ?? []),
-  ].slice(0, 4);
-  const known = useQuery({
-    queryKey: ['exists', ...names],
-    enabled: names.length > 0,
-    queryFn: ({ signal }) =>
-      Promise.all(
-        names.map(async (name) => ({
-          name,
-          there: (await get<unknown[]>('/api/v1/series', { 'match[]': name, limit: '1' }, signal)).length > 0,
-        })),
-      ),
-  });
-  const missing = known.data?.filter((one) => !one.there).map((one) => one.name) ?? [];
+  const { data: absent = [] } = useAbsent([{ api: '', expr }], span);
   return (
     <Empty title={t('The query is right, but nothing matches it')}>
       <ul style={{ display: 'inline-block', textAlign: 'left', margin: '6px 0' }}>
-        {missing.map((name) => (
-          <li key={name}>
-            {t('No series is called {name}: is its target scraped, and is the name spelt so?', { name })}
-          </li>
+        {absent.map((one) => (
+          <li key={one.selector}>{absentText(t, one)}</li>
         ))}
-        <li>{t('There may be no samples in this range of time; widen it.')}</li>
-        <li>{t('A label matcher may exclude everything; leave matchers out one by one.')}</li>
+        {absent.length === 0 && (
+          <>
+            <li>{t('There may be no samples in this range of time; widen it.')}</li>
+            <li>{t('A label matcher may exclude everything; leave matchers out one by one.')}</li>
+          </>
+        )}
         {/[<>=!]=?/.test(expr.replace(/\{[^}]*\}/g, '')) && (
           <li>{t('A comparison keeps only what fulfils it: nothing does at present.')}</li>
         )}

@@ -3,6 +3,7 @@
 import { Alert, Button, Group, Loader, Text } from '@mantine/core';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
+import type { Absent } from '../base/absent.ts';
 import { ApiFailure } from '../base/api.ts';
 import { type TextKey, useText } from '../base/text.ts';
 import { Icon } from './icons.tsx';
@@ -93,6 +94,20 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
       )}
     </div>
   );
+}
+
+/** What is missing for an answer, in one sentence. */
+export function absentText(t: ReturnType<typeof useText>, { name, selector, why }: Absent): string {
+  switch (why) {
+    case 'unknown':
+      return t('No series is called {name}: is its target scraped, and is the name spelt so?', { name });
+    case 'outside':
+      return t('{name} has no samples in this range of time; widen it.', { name });
+    case 'excluded':
+      return name === ''
+        ? t('No series matches {selector}.', { selector })
+        : t('There is {name}, but no series matches {selector}.', { name, selector });
+  }
 }
 
 export function Waiting() {
