@@ -4,19 +4,23 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
-import { createHttpClient } from '#clients/http/client.ts';
 import type { Frame } from '#view/frame.ts';
 import { askMysql, askPostgres } from '#view/sources/databases.ts';
 import { askClickhouse, askElasticsearch, askJson, passToPrometheus } from '#view/sources/http.ts';
 import { editable, probe, withKeptSecrets } from '#view/sources/probe.ts';
-import { readSource, type Source, type SourceQuery, Sources } from '#view/sources/source.ts';
+import { type Ask, readSource, type Source, type SourceQuery, Sources } from '#view/sources/source.ts';
+import { SourceClients, type SourceTls } from '#view/sources/tls.ts';
+import { type Certificate, certificate, noOpenssl } from './certificates.ts';
 import { peer } from './peers.ts';
+import { freePort } from './running.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-sources-'));
 const running: ChildProcess[] = [];
@@ -53,8 +57,27 @@ async function until(check: () => boolean): Promise<void> {
   throw new Error('the database did not start');
 }
 
+/** What TLS of a database must do, whichever it is: told by name, with the right and with a wrong authority. */
+async function checkTls(ask: Ask, plain: Source, port: number, server: Certificate): Promise<void> {
+  const one = query('select 1 as one', { format: 'table' });
+  const over = (tls: SourceTls, host = 'localhost') => ask({ ...plain, url: `${host}:${port}`, tls }, one);
+  const works = async (tls: SourceTls, host?: string) =>
+    assert.deepEqual((await over(tls, host))[0]!.fields[0]!.values.map(Number), [1]);
+  const wrong = certificate(folder, `wrong-${plain.kind}`);
+  await works({ check: 'full', ca: server.pem });
+  await works({ check: 'full', ca: server.certFile });
+  await works({ check: 'chain', ca: server.pem }, '127.0.0.1');
+  await works({ check: 'none' });
+  await assert.rejects(over({ check: 'full' }), /cannot ask data source .*self-signed certificate/);
+  await assert.rejects(
+    over({ check: 'full', ca: wrong.pem }),
+    /cannot ask data source .*(self-signed|unable to verify)/,
+  );
+  await assert.rejects(over({ check: 'full', ca: '/nowhere.pem' }), /cannot reach data source .*nowhere\.pem/);
+}
+
 const mariadb = peer('mariadbd', 'mariadb-server');
-test('MariaDB: series and tables, read only', { skip: mariadb.skip }, async () => {
+test('MariaDB: series and tables, read only, over TLS', { skip: mariadb.skip || noOpenssl }, async () => {
   const data = path.join(folder, 'mariadb');
   const socket = path.join(folder, 'mariadb.sock');
   fs.mkdirSync(data);
@@ -64,13 +87,14 @@ test('MariaDB: series and tables, read only', { skip: mariadb.skip }, async () =
     [`--datadir=${data}`, `--user=${user}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
     { stdio: 'ignore' },
   );
+  const [port, tls] = [await freePort(), certificate(folder, 'mariadb')];
   running.push(
     spawn(
       mariadb.path,
       [
         `--datadir=${data}`,
         `--socket=${socket}`,
-        '--skip-networking',
+        ...['--bind-address=127.0.0.1', `--port=${port}`, `--ssl-cert=${tls.certFile}`, `--ssl-key=${tls.keyFile}`],
         `--user=${user}`,
         `--pid-file=${folder}/mariadb.pid`,
       ],
@@ -91,7 +115,7 @@ test('MariaDB: series and tables, read only', { skip: mariadb.skip }, async () =
     database: 'shop',
     allow: ['orders'],
   });
-  const ask = askMysql({});
+  const ask = askMysql({}, nodeDisk);
   const frames = await ask(
     source,
     query(
@@ -120,10 +144,21 @@ test('MariaDB: series and tables, read only', { skip: mariadb.skip }, async () =
     ask(source, query('select nothing from orders')),
     /cannot ask data source "Shop": Unknown column 'nothing'/,
   );
+  run("create user secret@'%' identified by 'p4ss' require ssl");
+  const { allow: _, ...open } = { ...source, user: 'secret', password: 'p4ss', database: 'information_schema' };
+  await assert.rejects(
+    ask({ ...open, url: `localhost:${port}` }, query('select 1')),
+    /Access denied for user 'secret'/,
+  );
+  await checkTls(ask, open, port, tls);
+  await assert.rejects(
+    ask({ ...open, url: `127.0.0.1:${port}`, tls: { check: 'full', ca: tls.pem } }, query('select 1')),
+    /name cannot be checked for 127\.0\.0\.1/,
+  );
 });
 
 const postgres = peer('postgres', 'postgresql');
-test('PostgreSQL: series and tables, read only', { skip: postgres.skip }, async () => {
+test('PostgreSQL: series and tables, read only, over TLS', { skip: postgres.skip || noOpenssl }, async () => {
   const bin = path.dirname(fs.realpathSync(postgres.path));
   // The server refuses to run as root.
   const owner =
@@ -139,22 +174,31 @@ test('PostgreSQL: series and tables, read only', { skip: postgres.skip }, async 
     cwd: home,
     ...owner,
   });
+  const [port, tls] = [await freePort(), certificate(home, 'postgres')];
+  for (const file of [tls.certFile, tls.keyFile]) if (owner.uid !== undefined) fs.chownSync(file, owner.uid, owner.gid);
+  fs.chmodSync(tls.keyFile, 0o600);
+  const settings = [
+    `ssl_cert_file=${tls.certFile}`,
+    `ssl_key_file=${tls.keyFile}`,
+    'ssl=on',
+    'listen_addresses=127.0.0.1',
+  ];
   running.push(
-    spawn(path.join(bin, 'postgres'), ['-D', data, '-k', home, '-c', 'listen_addresses='], {
-      stdio: 'ignore',
-      cwd: home,
-      ...owner,
-    }),
+    spawn(
+      path.join(bin, 'postgres'),
+      ['-D', data, '-k', home, '-p', String(port), ...settings.flatMap((one) => ['-c', one])],
+      { stdio: 'ignore', cwd: home, ...owner },
+    ),
   );
   const source: Source = {
     uid: 'pg',
     name: 'PG',
     kind: 'postgres',
-    url: `unix:${home}`,
+    url: `127.0.0.1:${port}`,
     user: 'pharos',
     database: 'postgres',
   };
-  const ask = askPostgres({});
+  const ask = askPostgres({}, nodeDisk);
   let ready = false;
   for (let i = 0; i < 100 && !ready; i++) {
     ready = await ask(source, query('select 1 as one', { format: 'table' })).then(
@@ -178,6 +222,11 @@ test('PostgreSQL: series and tables, read only', { skip: postgres.skip }, async 
     ask(source, query("with x as (select 1) select nextval('s') from x")),
     /cannot ask data source "PG"/,
   );
+  await checkTls(ask, source, port, tls);
+  await assert.rejects(
+    ask({ ...source, tls: { check: 'full', ca: tls.pem, serverName: 'db.example' } }, query('select 1')),
+    /db\.example/,
+  );
 });
 
 async function serve(
@@ -200,7 +249,7 @@ async function serve(
 }
 
 const context = {
-  client: createHttpClient(undefined, { clock: systemClock, disk: nodeDisk }),
+  clients: new SourceClients({ clock: systemClock, disk: nodeDisk }),
   environment: { SECRET: 'hush' },
 };
 const source = (kind: Source['kind'], url: string, more: Partial<Source> = {}): Source => ({
@@ -244,6 +293,37 @@ test('ClickHouse: read only over HTTP', async () => {
     askClickhouse(context)(source('clickhouse', url), query('INSERT INTO t VALUES (1)')),
     /only statements that read/,
   );
+});
+
+test('over HTTPS the certificate is checked, as far as the source says', { skip: noOpenssl }, async () => {
+  const tls = certificate(folder, 'https');
+  const server = https.createServer(
+    { cert: tls.pem, key: fs.readFileSync(tls.keyFile), requestCert: true, rejectUnauthorized: false },
+    (request, response) => {
+      const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+      response.end(JSON.stringify([{ who: subject?.CN ?? 'nobody' }]));
+    },
+  );
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const ask = async (given?: SourceTls) => {
+    const [frame] = await askJson(context)(
+      source('json', url, given ? { tls: given } : {}),
+      query('/', { format: 'table' }),
+    );
+    return frame!.fields[0]!.values[0];
+  };
+  await assert.rejects(ask(), /cannot ask data source "json": .*certificate/);
+  assert.equal(await ask({ check: 'none' }), 'nobody');
+  assert.equal(await ask({ check: 'full', ca: tls.pem }), 'nobody');
+  const known = { cert: tls.pem, key: tls.keyFile };
+  assert.equal(await ask({ check: 'full', ca: tls.pem, ...known }), 'https');
+  await assert.rejects(ask({ check: 'full', ca: tls.pem, serverName: 'other.example' }), /other\.example/);
+  const read = (given: object) => readSource({ name: 'J', kind: 'json', url, tls: given });
+  assert.throws(() => read({ ca: 'no PEM' }), /"tls.ca" must be PEM/);
+  assert.throws(() => read({ check: 'chain' }), /over HTTP "tls.check" is/);
+  assert.throws(() => new Sources(nodeDisk, `${folder}/s.json`).put(read({ cert: tls.pem })), /belong together/);
 });
 
 test('Elasticsearch: aggregations become series', async () => {
@@ -331,11 +411,15 @@ test('a form gets no secret, and leaves the one that is kept where it belongs', 
   const kept = source('json', 'http://a', { password: 'p4ss', headers: { 'X-Key': 'k3y', 'X-Team': 'web' } });
   const shown = editable(kept);
   assert.doesNotMatch(JSON.stringify(shown), /p4ss|k3y/);
-  const { hasPassword, ...sent } = shown;
+  const { hasPassword, hasKey: _, tls: __, ...sent } = shown;
   assert.equal(hasPassword, true);
   assert.deepEqual(withKeptSecrets({ ...sent, name: 'new' }, kept), { ...kept, name: 'new' });
   assert.deepEqual(withKeptSecrets({ ...sent, headers: { 'X-Team': 'db' } }, kept).headers, { 'X-Team': 'db' });
   assert.equal(withKeptSecrets({ ...sent, password: 'other' }, kept).password, 'other');
+  const certain = { ...kept, tls: { check: 'full', cert: '/c.pem', key: '-----BEGIN KEY' } } as const;
+  const { tls, hasKey } = editable(certain);
+  assert.deepEqual([tls, hasKey], [{ check: 'full', cert: '/c.pem' }, true]);
+  assert.deepEqual(withKeptSecrets({ ...sent, tls: tls! }, certain).tls, certain.tls);
   assert.throws(() => withKeptSecrets({ ...sent, url: 'http://b' }, kept), /its address changed, so give it again/);
   assert.deepEqual(withKeptSecrets(kept, undefined), kept);
 });

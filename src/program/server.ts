@@ -233,6 +233,7 @@ async function run(
       folder: flags['storage.tsdb.path'],
       provisioned: flags['view.dashboards'],
       title: flags['web.page-title'],
+      api: querying.routes,
       disk: nodeDisk,
       clock,
       logger,

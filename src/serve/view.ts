@@ -1,22 +1,29 @@
 // The API of dashboards that the pages use (/api/v1/view): listed, read, saved in versions, deleted.
 
 import { errorText } from '#base/errors.ts';
+import type { Folders } from '#view/folders.ts';
 import type { Library, Stored } from '#view/library.ts';
 import { readDashboard } from '#view/model.ts';
 import { ApiError, type Route, success } from './http.ts';
 import { guarded, readJson, type SourcesApiOptions, sourceRoutes } from './view-sources.ts';
 
-export type ViewOptions = SourcesApiOptions & { readonly library: Library };
+export type ViewOptions = SourcesApiOptions & { readonly library: Library; readonly folders: Folders };
 
 const MAX_DASHBOARD_BYTES = 16 << 20;
 
 const envelope = (stored: Stored) => ({
   dashboard: stored.dashboard,
-  meta: { version: stored.version, updatedAt: stored.updatedAt, message: stored.message, origin: stored.origin },
+  meta: {
+    version: stored.version,
+    updatedAt: stored.updatedAt,
+    message: stored.message,
+    origin: stored.origin,
+    folder: stored.folder ?? '',
+  },
 });
 
 export function viewRoutes(options: ViewOptions): Route[] {
-  const { library } = options;
+  const { library, folders } = options;
   const notFound = (uid: string): never => {
     throw new ApiError('not_found', `there is no dashboard "${uid}"`);
   };
@@ -42,7 +49,12 @@ export function viewRoutes(options: ViewOptions): Route[] {
               `cannot save the dashboard: its uid is "${dashboard.uid}", the address says "${request.params.uid}"`,
             );
           const seen = typeof body.version === 'number' ? body.version : undefined;
-          return success(envelope(library.save(dashboard, seen, typeof body.message === 'string' ? body.message : '')));
+          const { folder } = body;
+          if (typeof folder === 'string' && folder !== '' && !folders.get(folder))
+            throw new ApiError('bad_data', `cannot save the dashboard: there is no folder "${folder}"`);
+          const note = typeof body.message === 'string' ? body.message : '';
+          const place = typeof folder === 'string' ? { folder } : {};
+          return success(envelope(library.save(dashboard, seen, note, place)));
         }),
     },
     {

@@ -8,6 +8,7 @@ import { errorText, OperatingError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { importDashboard } from './grafana/import.ts';
 import type { Dashboard, Text } from './model.ts';
+import { toUid } from './uid.ts';
 
 /** Earlier versions kept of a dashboard; the oldest go first. */
 const MAX_VERSIONS = 50;
@@ -19,6 +20,10 @@ export type Stored = {
   readonly updatedAt: number;
   readonly message: string;
   readonly origin: 'saved' | 'provisioned' | 'shipped';
+  /** The folder it lies in; none for the general one. */
+  readonly folder?: string;
+  /** What another program's API was given, when this version came through it. */
+  readonly original?: unknown;
 };
 export type Entry = {
   readonly uid: string;
@@ -27,6 +32,7 @@ export type Entry = {
   readonly version: number;
   readonly updatedAt: number;
   readonly origin: Stored['origin'];
+  readonly folder?: string;
 };
 export type VersionEntry = { readonly version: number; readonly updatedAt: number; readonly message: string };
 
@@ -35,7 +41,12 @@ type File = {
   readonly updatedAt: number;
   readonly message: string;
   readonly dashboard: unknown;
+  readonly folder?: string;
+  readonly original?: unknown;
 };
+
+/** Where a save puts the dashboard; without a folder it stays where it is, '' is the general one. */
+export type Place = { readonly folder?: string | undefined; readonly original?: unknown };
 
 export type LibraryOptions = {
   /** Where saved dashboards go. */
@@ -59,13 +70,14 @@ export class Library {
 
   list(): Entry[] {
     return [...this.#all().values()]
-      .map(({ dashboard, version, updatedAt, origin }) => ({
+      .map(({ dashboard, version, updatedAt, origin, folder }) => ({
         uid: dashboard.uid,
         title: dashboard.title,
         tags: dashboard.tags ?? [],
         version,
         updatedAt,
         origin,
+        ...(folder === undefined ? {} : { folder }),
       }))
       .sort((a, b) => a.uid.localeCompare(b.uid));
   }
@@ -75,7 +87,7 @@ export class Library {
   }
 
   /** `version` is the one the writer has seen; another means that somebody saved in between. */
-  save(dashboard: Dashboard, seen: number | undefined, message: string): Stored {
+  save(dashboard: Dashboard, seen: number | undefined, message: string, place: Place = {}): Stored {
     const { disk, folder, clock } = this.#options;
     const before = this.#saved(dashboard.uid);
     const current = before?.version ?? 0;
@@ -85,18 +97,37 @@ export class Library {
         `cannot save dashboard "${dashboard.uid}": it is at version ${current}, this change was made to version ${seen}`,
       );
     }
-    const stored = { version: current + 1, updatedAt: clock.now(), message, dashboard };
+    const folderUid = (place.folder ?? this.get(dashboard.uid)?.folder) || undefined;
+    const stored = {
+      ...{ version: current + 1, updatedAt: clock.now(), message, dashboard },
+      ...(folderUid === undefined ? {} : { folder: folderUid }),
+      ...(place.original === undefined ? {} : { original: place.original }),
+    };
     disk.makeFolder(this.#versionsFolder(dashboard.uid));
     disk.makeFolder(folder);
     if (before)
-      replaceFile(
-        disk,
-        `${this.#versionsFolder(dashboard.uid)}/${current}.json`,
-        encode({ version: current, updatedAt: before.updatedAt, message: before.message, dashboard: before.dashboard }),
-      );
+      replaceFile(disk, `${this.#versionsFolder(dashboard.uid)}/${current}.json`, encode(withoutOrigin(before)));
     replaceFile(disk, this.#path(dashboard.uid), encode(stored));
     this.#dropOldVersions(dashboard.uid);
     return { ...stored, origin: 'saved' };
+  }
+
+  /** Puts a saved dashboard into another folder; that makes no version of it. */
+  move(uid: string, folder: string): boolean {
+    const { disk } = this.#options;
+    const saved = this.#saved(uid);
+    if (!saved) return false;
+    const { folder: _, ...rest } = withoutOrigin(saved);
+    replaceFile(disk, this.#path(uid), encode(folder === '' ? rest : { ...rest, folder }));
+    return true;
+  }
+
+  /** The folders that the provisioned files lie in, which are read only. */
+  provisionedFolders(): { readonly uid: string; readonly title: string }[] {
+    const { disk, provisioned } = this.#options;
+    return provisioned.flatMap((from) =>
+      disk.list(from).flatMap(({ name, isFolder }) => (isFolder ? [{ uid: toUid(name), title: name }] : [])),
+    );
   }
 
   /** False when there was nothing saved under that name. */
@@ -160,18 +191,20 @@ export class Library {
   #all(): Map<string, Stored> {
     const { disk, folder, shipped, provisioned } = this.#options;
     const found = new Map<string, Stored>();
-    for (const [from, origin] of [
-      [shipped, 'shipped'] as const,
-      ...provisioned.map((one) => [one, 'provisioned'] as const),
-    ]) {
+    const take = (from: string, origin: 'shipped' | 'provisioned', within?: string): void => {
       for (const { name, isFolder } of disk.list(from)) {
-        if (isFolder || !name.endsWith('.json')) continue;
         const path = `${from}/${name}`;
+        // One level of folders below a provisioned one are folders of dashboards.
+        if (isFolder && origin === 'provisioned' && within === undefined) take(path, origin, toUid(name));
+        if (isFolder || !name.endsWith('.json')) continue;
         const dashboard = this.#readOnly(path);
-        if (dashboard)
-          found.set(dashboard.uid, { dashboard, version: 0, updatedAt: disk.modified(path), message: '', origin });
+        if (!dashboard) continue;
+        const kept = { dashboard, version: 0, updatedAt: disk.modified(path), message: '', origin };
+        found.set(dashboard.uid, within === undefined ? kept : { ...kept, folder: within });
       }
-    }
+    };
+    take(shipped, 'shipped');
+    for (const one of provisioned) take(one, 'provisioned');
     for (const { name, isFolder } of disk.list(folder)) {
       if (isFolder || !name.endsWith('.json')) continue;
       const stored = this.#saved(name.slice(0, -5));
@@ -206,5 +239,7 @@ export class Library {
     for (const old of numbers.slice(MAX_VERSIONS)) disk.remove(`${folder}/${old}.json`);
   }
 }
+
+const withoutOrigin = ({ origin: _, ...file }: Stored): File => file;
 
 const encode = (file: File): Uint8Array => Buffer.from(`${JSON.stringify(file, null, 1)}\n`, 'utf8');

@@ -187,8 +187,7 @@ function NoData({ data, height }: { data: PanelData; height: number }) {
     .map(({ source, expr }) => ({ api: apiOf(source), expr }));
   const { data: absent = [] } = useAbsent(questions, data.span);
   const reasons = absent.map((one) => absentText(t, one));
-  const shown =
-    reasons.length > 0 ? reasons : [t('Nothing was measured in this range, or nothing matches the query.')];
+  const shown = reasons.length > 0 ? reasons : [t('Nothing was measured in this range, or nothing matches the query.')];
   return (
     <div className="panel-empty" title={shown.join('\n')} tabIndex={0}>
       <div>

@@ -8,7 +8,7 @@ import { type Ask, DEFAULT_TIMEOUT_MS, MAX_ROWS, passwordOf, type Source, type S
 import { prepare, toFrame, toSeries } from './sql.ts';
 
 export type HttpSourceContext = {
-  readonly client: HttpClient;
+  readonly clients: { of(source: Source): HttpClient };
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
@@ -34,7 +34,7 @@ async function call(
   request: { method: string; path: string; body?: string; type?: string },
 ): Promise<HttpReply> {
   try {
-    return await context.client.call({
+    return await context.clients.of(source).call({
       url: source.url + request.path,
       method: request.method,
       headers: { ...headersOf(source, context), ...(request.type ? { 'content-type': request.type } : {}) },

@@ -4,13 +4,23 @@
 import { OperatingError, UserError } from '#base/errors.ts';
 import { type HttpSourceContext, passToPrometheus } from './http.ts';
 import type { Ask, Source, SourceKind } from './source.ts';
+import type { SourceTls } from './tls.ts';
 
 /** A source as its form shows it: headers keep their names only. */
-export type EditableSource = Omit<Source, 'password'> & { readonly hasPassword: boolean };
+export type EditableSource = Omit<Source, 'password' | 'tls'> & {
+  readonly tls?: Omit<SourceTls, 'key'>;
+  readonly hasPassword: boolean;
+  readonly hasKey: boolean;
+};
 
-export function editable({ password, ...source }: Source): EditableSource {
+export function editable({ password, tls, ...source }: Source): EditableSource {
   const headers = source.headers && Object.fromEntries(Object.keys(source.headers).map((name) => [name, '']));
-  return { ...source, ...(headers ? { headers } : {}), hasPassword: (password ?? '') !== '' };
+  const { key, ...shown } = tls ?? {};
+  return {
+    ...{ ...source, ...(headers ? { headers } : {}), ...(tls ? { tls: shown as SourceTls } : {}) },
+    hasPassword: (password ?? '') !== '',
+    hasKey: key !== undefined,
+  };
 }
 
 export function withKeptSecrets(given: Source, kept: Source | undefined): Source {
@@ -20,6 +30,7 @@ export function withKeptSecrets(given: Source, kept: Source | undefined): Source
     ...Object.entries(given.headers ?? {})
       .filter(([name, value]) => value === '' && kept.headers?.[name])
       .map(([name]) => `header ${name}`),
+    ...(keptKey(given, kept) ? ['TLS key'] : []),
   ];
   if (secrets.length === 0) return given;
   if (given.url !== kept.url || given.kind !== kept.kind)
@@ -35,8 +46,15 @@ export function withKeptSecrets(given: Source, kept: Source | undefined): Source
     ...given,
     ...(headers ? { headers } : {}),
     ...(given.password === undefined && kept.password ? { password: kept.password } : {}),
+    ...(keptKey(given, kept) ? { tls: { ...given.tls!, key: keptKey(given, kept)! } } : {}),
   };
 }
+
+/** The key goes with its certificate. */
+const keptKey = (given: Source, kept: Source): string | undefined =>
+  given.tls?.cert !== undefined && given.tls.key === undefined && given.tls.cert === kept.tls?.cert
+    ? kept.tls.key
+    : undefined;
 
 const SPAN_MS = 60_000;
 

@@ -6,6 +6,7 @@ import { replaceFile } from '#base/disk/durable.ts';
 import { UserError } from '#base/errors.ts';
 import type { Frame } from '../frame.ts';
 import { toUid } from '../uid.ts';
+import { readTls, type SourceTls } from './tls.ts';
 
 export const KINDS = ['prometheus', 'mysql', 'postgres', 'clickhouse', 'elasticsearch', 'json'] as const;
 export type SourceKind = (typeof KINDS)[number];
@@ -25,10 +26,13 @@ export type Source = {
   /** Tables, indexes or paths that may be read; all when it is absent. */
   readonly allow?: readonly string[];
   readonly timeoutMs?: number;
+  /** How often it scrapes, for $__rate_interval. */
+  readonly scrapeMs?: number;
+  readonly tls?: SourceTls;
 };
 
 /** What the browser sees. */
-export type PublicSource = Pick<Source, 'uid' | 'name' | 'kind'> & {
+export type PublicSource = Pick<Source, 'uid' | 'name' | 'kind' | 'scrapeMs'> & {
   readonly isDefault: boolean;
   readonly builtIn?: boolean;
 };
@@ -69,7 +73,10 @@ export class Sources {
     const hasDefault = this.#list.some((source) => source.isDefault && source.kind === 'prometheus');
     return [
       { ...SELF, isDefault: !hasDefault },
-      ...this.#list.map(({ uid, name, kind, isDefault }) => ({ uid, name, kind, isDefault: isDefault ?? false })),
+      ...this.#list.map(({ uid, name, kind, isDefault, scrapeMs }) => ({
+        ...{ uid, name, kind, isDefault: isDefault ?? false },
+        ...(scrapeMs === undefined ? {} : { scrapeMs }),
+      })),
     ];
   }
 
@@ -88,6 +95,8 @@ export class Sources {
   }
 
   put(source: Source): void {
+    if ((source.tls?.cert === undefined) !== (source.tls?.key === undefined))
+      throw new UserError(`cannot keep data source "${source.name}": "tls.cert" and "tls.key" belong together`);
     this.#list = [
       ...this.#list
         .filter((one) => one.uid !== source.uid)
@@ -115,10 +124,8 @@ export class Sources {
 export function readSource(value: unknown): Source {
   if (typeof value !== 'object' || value === null)
     throw new UserError('cannot read the data source: it is not an object');
-  const { uid, name, kind, url, user, password, database, headers, isDefault, allow, timeoutMs } = value as Record<
-    string,
-    unknown
-  >;
+  const given = value as Record<string, unknown>;
+  const { uid, name, kind, url, user, password, database, headers, isDefault, allow, timeoutMs, scrapeMs } = given;
   if (typeof name !== 'string' || name.trim() === '')
     throw new UserError('cannot read the data source: "name" is missing');
   if (!KINDS.includes(kind as SourceKind))
@@ -148,7 +155,16 @@ export function readSource(value: unknown): Source {
     isDefault: isDefault === true || undefined,
     allow: Array.isArray(allow) ? allow.map(String) : undefined,
     timeoutMs: typeof timeoutMs === 'number' ? timeoutMs : undefined,
+    scrapeMs: typeof scrapeMs === 'number' && scrapeMs > 0 ? scrapeMs : undefined,
+    tls: readTls(given.tls),
   };
+  if (isHttp && found.tls?.check === 'chain')
+    throw new UserError(
+      'cannot read the data source: over HTTP "tls.check" is "full" or "none"; give "tls.serverName" for a certificate of another name',
+    );
+  if (isHttp && found.tls && !url.startsWith('https://'))
+    throw new UserError('cannot read the data source: "tls" needs a "url" that begins with https://');
+
   if (found.uid === SELF.uid)
     throw new UserError(`cannot read the data source: the uid "${SELF.uid}" is this server itself`);
   return Object.fromEntries(Object.entries(found).filter(([, one]) => one !== undefined)) as unknown as Source;
