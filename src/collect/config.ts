@@ -62,7 +62,7 @@ const sharedFields = {
   extra_scrape_metrics: optional(boolean()),
 };
 
-const DEFAULT_INTERVAL_MS = 60_000;
+export const DEFAULT_INTERVAL_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 export const globalSection = object(

@@ -9,6 +9,7 @@ import { nodeDisk } from '#base/disk/node.ts';
 import { errorText } from '#base/errors.ts';
 import { type FlagTable, flagTexts, type ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
+import { DEFAULT_INTERVAL_MS } from '#collect/config.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { ChangeBoard } from '#model/board.ts';
 import { labelsOf } from '#model/labels.ts';
@@ -234,6 +235,7 @@ async function run(
       provisioned: flags['view.dashboards'],
       title: flags['web.page-title'],
       api: querying.routes,
+      scrapeMs: () => reloading.config.global.scrape_interval || DEFAULT_INTERVAL_MS,
       disk: nodeDisk,
       clock,
       logger,

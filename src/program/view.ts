@@ -30,6 +30,8 @@ export type ViewWiring = {
   readonly title: string;
   /** The routes of queries, which Grafana's proxies of data sources may lead to. */
   readonly api: readonly Route[];
+  /** How often this server scrapes, unless a job says otherwise. */
+  readonly scrapeMs: () => number;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,7 +39,7 @@ export type ViewWiring = {
 
 /** Pages, their assets, and the APIs behind them. Must come last: it answers for every path that nobody else takes. */
 export function pageRoutes(wiring: ViewWiring): Route[] {
-  const { packageFolder, folder, provisioned, title, api, disk, clock, logger } = wiring;
+  const { packageFolder, folder, provisioned, title, api, scrapeMs, disk, clock, logger } = wiring;
   const environment = process.env;
   const http = { clients: new SourceClients({ clock, disk, environment }), environment };
   const sources = new Sources(disk, `${folder}/view/sources.json`);
@@ -59,7 +61,7 @@ export function pageRoutes(wiring: ViewWiring): Route[] {
     json: askJson(http),
   };
   return [
-    ...viewRoutes({ library, folders, sources, http, ask, clock }),
+    ...viewRoutes({ library, folders, notes, sources, http, ask, clock, scrapeMs }),
     ...grafanaRoutes({ library, folders, notes, sources, http, ask, clock, own: ownApi(api), version: VERSION }),
     ...docsRoutes({ folder: path.join(packageFolder, 'docs'), disk }),
     ...webRoutes({ folder: path.join(packageFolder, 'build', 'web'), disk, role: 'server', title }),

@@ -13,6 +13,8 @@ export type SourcesApiOptions = {
   readonly http: HttpSourceContext;
   readonly ask: Readonly<Partial<Record<SourceKind, Ask>>>;
   readonly clock: Clock;
+  /** How often this server itself scrapes. */
+  readonly scrapeMs: () => number;
 };
 
 const MAX_QUERIES = 50;
@@ -44,14 +46,18 @@ export async function guarded(action: () => HttpResponse | Promise<HttpResponse>
 }
 
 export function sourceRoutes(options: SourcesApiOptions): Route[] {
-  const { sources, http, ask, clock } = options;
+  const { sources, http, ask, clock, scrapeMs } = options;
   /** A source as a form sent it, with the secrets it left alone. */
   const given = async (request: HttpRequest): Promise<Source> => {
     const uid = request.params.uid!;
     return withKeptSecrets(readSource({ ...(await readJson(request)), uid }), sources.byUid(uid));
   };
   return [
-    { methods: ['GET'], pattern: '/api/v1/view/sources', handler: () => success(sources.list()) },
+    {
+      methods: ['GET'],
+      pattern: '/api/v1/view/sources',
+      handler: () => success(sources.list().map((one) => (one.builtIn ? { ...one, scrapeMs: scrapeMs() } : one))),
+    },
     {
       methods: ['GET'],
       pattern: '/api/v1/view/sources/:uid',

@@ -7,6 +7,8 @@ export type Value = {
   readonly isAll?: boolean;
   readonly allValue?: string;
   readonly multi?: boolean;
+  /** One of the values that a panel or row is repeated over. */
+  readonly repeated?: boolean;
 };
 export type Scope = Readonly<Record<string, Value>>;
 

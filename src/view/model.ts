@@ -184,7 +184,7 @@ export type Panel = {
   readonly timeShift?: string;
   readonly repeat?: { readonly variable: string; readonly direction: 'h' | 'v'; readonly perRow?: number };
   readonly transparent?: boolean;
-  /** Rows: folded, with the panels that are hidden. */
+  /** Rows: folded, with the panels that are hidden. A row with `repeat` is shown with all of it once per value. */
   readonly folded?: boolean;
   readonly panels?: readonly Panel[];
 };
@@ -219,6 +219,8 @@ export type Annotation = {
   readonly text?: string;
   readonly tags?: string;
   readonly step?: string;
+  /** Not asked of a source: those that people and jobs left, of this dashboard or with these tags. */
+  readonly notes?: { readonly tags?: readonly string[]; readonly anyTag?: boolean };
 };
 
 export type Dashboard = {

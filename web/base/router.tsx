@@ -45,13 +45,17 @@ export function navigate(to: string, options?: { replace?: boolean }): void {
   for (const listener of listeners) listener();
 }
 
-/** Changes some query parameters of the current address; undefined and '' remove. */
-export function changeQuery(change: Readonly<Record<string, string | undefined>>, options?: { replace?: boolean }) {
+/** Changes some query parameters of the current address; undefined and '' remove, a list stands several times. */
+export function changeQuery(
+  change: Readonly<Record<string, string | undefined | readonly string[]>>,
+  options?: { replace?: boolean },
+) {
   const { path, query } = parseLocation(address());
   const next = new URLSearchParams(query);
   for (const [name, value] of Object.entries(change)) {
-    if (value === undefined || value === '') next.delete(name);
-    else next.set(name, value);
+    next.delete(name);
+    if (typeof value === 'object') for (const one of value) next.append(name, one);
+    else if (value !== undefined && value !== '') next.set(name, value);
   }
   const text = next.toString();
   navigate(text ? `${path}?${text}` : path, options);

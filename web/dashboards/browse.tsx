@@ -13,7 +13,8 @@ import { SearchField, useFilter } from '../operations/targets.tsx';
 import { CodeField } from '../shell/code-field.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure, Loaded, Page, State } from '../shell/parts.tsx';
-import { type Entry, useEntries } from './entries.ts';
+import { type Entry, type FolderEntry, useEntries, useFolders } from './entries.ts';
+import { folderPath, MoveDialog, NewFolder, RemoveFolder } from './folders.tsx';
 import { isSnapshot, type Snapshot } from './snapshot.ts';
 import { DashboardView } from './view.tsx';
 
@@ -23,7 +24,10 @@ export function BrowsePage() {
   const { matches } = useFilter();
   const client = useQueryClient();
   const entries = useEntries();
+  const folders = useFolders();
   const [importing, setImporting] = useState(false);
+  const [making, setMaking] = useState(false);
+  const [moving, setMoving] = useState<Entry | undefined>();
   const [snapshot, setSnapshot] = useState<Snapshot | undefined>();
   const tag = query.get('tag') ?? '';
   const tags = useMemo(() => [...new Set((entries.data ?? []).flatMap((entry) => entry.tags))].sort(), [entries.data]);
@@ -32,6 +36,11 @@ export function BrowsePage() {
       (tag === '' || entry.tags.includes(tag)) &&
       matches(`${localized(entry.title, 'en')} ${localized(entry.title, 'zh')} ${entry.uid} ${entry.tags.join(' ')}`),
   );
+  const isSearching = tag !== '' || (query.get('search') ?? '') !== '';
+  const sections = [
+    { folder: undefined, inside: shown.filter((entry) => !folderOf(entry, folders.data ?? [])) },
+    ...(folders.data ?? []).map((folder) => ({ folder, inside: shown.filter((entry) => entry.folder === folder.uid) })),
+  ].filter(({ folder, inside }) => inside.length > 0 || (folder !== undefined && !isSearching));
   const remove = useMutation({
     mutationFn: (uid: string) => plain(`${VIEW}/dashboards/${encodeURIComponent(uid)}`, { method: 'DELETE' }),
     onSuccess: async (_, uid) => {
@@ -44,6 +53,7 @@ export function BrowsePage() {
       <DashboardView
         dashboard={snapshot.dashboard}
         data={snapshot.data}
+        marks={snapshot.marks ?? []}
         toolbar={
           <Group gap={6}>
             <State tone="warn">{t('Snapshot of {time}', { time: formatInstant(snapshot.takenAt) })}</State>
@@ -63,6 +73,9 @@ export function BrowsePage() {
           <SearchField />
           <Button variant="default" leftSection={<Icon name="upload" size={16} />} onClick={() => setImporting(true)}>
             {t('Import')}
+          </Button>
+          <Button variant="default" leftSection={<Icon name="folder" size={16} />} onClick={() => setMaking(true)}>
+            {t('New folder')}
           </Button>
           <Button component="a" leftSection={<Icon name="plus" size={16} />} {...linkTo('/d/new')}>
             {t('New dashboard')}
@@ -91,18 +104,49 @@ export function BrowsePage() {
       {remove.error && <Failure error={remove.error} what={t('The dashboard could not be deleted')} />}
       <Loaded of={entries} what={t('The dashboards could not be loaded')}>
         {() => (
-          <div className="cards" style={{ gridTemplateColumns: 'repeat(auto-fill, minmax(270px, 1fr))' }}>
-            {shown.map((entry) => (
-              <EntryCard key={entry.uid} entry={entry} onDelete={() => remove.mutate(entry.uid)} />
+          <>
+            {sections.map(({ folder, inside }) => (
+              <section key={folder?.uid ?? ''} aria-label={folder ? folderPath(folder, folders.data ?? []) : undefined}>
+                {folder && (
+                  <Group gap={8} mt="lg" mb={8}>
+                    <Icon name="folder" size={17} />
+                    <h2 style={{ margin: 0, fontSize: 16 }}>{folderPath(folder, folders.data ?? [])}</h2>
+                    {folder.readOnly ? (
+                      <Text size="xs" c="dimmed">
+                        {t('Provisioned')}
+                      </Text>
+                    ) : (
+                      <RemoveFolder folder={folder} count={inside.length} />
+                    )}
+                  </Group>
+                )}
+                <div className="cards" style={{ gridTemplateColumns: 'repeat(auto-fill, minmax(270px, 1fr))' }}>
+                  {inside.map((entry) => (
+                    <EntryCard
+                      key={entry.uid}
+                      entry={entry}
+                      onMove={() => setMoving(entry)}
+                      onDelete={() => remove.mutate(entry.uid)}
+                    />
+                  ))}
+                </div>
+                {inside.length === 0 && (
+                  <Text size="sm" c="dimmed">
+                    {t('Nothing in it yet: move a dashboard here, or save one into it.')}
+                  </Text>
+                )}
+              </section>
             ))}
             {shown.length === 0 && (
               <Empty title={t('No dashboard matches')}>
                 {t('Change the search or the tag, import one, or make a new one.')}
               </Empty>
             )}
-          </div>
+          </>
         )}
       </Loaded>
+      {making && <NewFolder onClose={() => setMaking(false)} />}
+      {moving && <MoveDialog entry={moving} onClose={() => setMoving(undefined)} />}
       <Modal
         opened={importing}
         onClose={() => setImporting(false)}
@@ -123,7 +167,10 @@ export function BrowsePage() {
   );
 }
 
-function EntryCard({ entry, onDelete }: { entry: Entry; onDelete: () => void }) {
+const folderOf = (entry: Entry, folders: readonly FolderEntry[]): FolderEntry | undefined =>
+  folders.find((one) => one.uid === entry.folder);
+
+function EntryCard({ entry, onMove, onDelete }: { entry: Entry; onMove: () => void; onDelete: () => void }) {
   const t = useText();
   return (
     <div style={{ position: 'relative' }}>
@@ -145,15 +192,24 @@ function EntryCard({ entry, onDelete }: { entry: Entry; onDelete: () => void }) 
         </span>
       </Link>
       {entry.origin === 'saved' && (
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          style={{ position: 'absolute', right: 8, top: 8 }}
-          aria-label={t('Delete {title}', { title: localized(entry.title) })}
-          onClick={() => window.confirm(t('Delete {title}', { title: localized(entry.title) })) && onDelete()}
-        >
-          <Icon name="trash" size={16} />
-        </ActionIcon>
+        <Group gap={0} style={{ position: 'absolute', right: 8, top: 8 }}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={t('Move {title}', { title: localized(entry.title) })}
+            onClick={onMove}
+          >
+            <Icon name="folder" size={16} />
+          </ActionIcon>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={t('Delete {title}', { title: localized(entry.title) })}
+            onClick={() => window.confirm(t('Delete {title}', { title: localized(entry.title) })) && onDelete()}
+          >
+            <Icon name="trash" size={16} />
+          </ActionIcon>
+        </Group>
       )}
     </div>
   );

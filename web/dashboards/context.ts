@@ -5,7 +5,7 @@ import { builtIns, type Dialect, interpolate, type Scope } from '../../src/view/
 import type { Annotation, Dashboard, SourceRef, Variable } from '../../src/view/model.ts';
 import type { PublicSource } from '../../src/view/sources/source.ts';
 import type { Range, Span } from '../base/time.ts';
-import type { Mark } from '../chart/timeseries.tsx';
+import type { DashboardMark } from './marks.ts';
 
 export type DashboardContext = {
   readonly dashboard: Dashboard;
@@ -14,7 +14,7 @@ export type DashboardContext = {
   readonly range: Range;
   readonly span: Span;
   readonly nowMs: number;
-  readonly marks: readonly Mark[];
+  readonly marks: readonly DashboardMark[];
   readonly filters: readonly { readonly key: string; readonly operator: string; readonly value: string }[];
   readonly onZoom: (span: Span) => void;
   readonly editing: boolean;
@@ -50,6 +50,10 @@ export function resolveSource(
 /** Where a Prometheus source's API lies below our prefix. */
 export const apiOf = (source: PublicSource): string =>
   source.uid === SELF_UID ? '' : `/api/v1/view/sources/${encodeURIComponent(source.uid)}/proxy`;
+
+/** What is assumed where a source does not say how often it scrapes. */
+export const SCRAPE_MS = 15_000;
+export const scrapeMsOf = (source: PublicSource | undefined): number => source?.scrapeMs ?? SCRAPE_MS;
 
 export const dialectOf = (kind: string): Dialect =>
   kind === 'prometheus' ? 'prometheus' : kind === 'elasticsearch' ? 'lucene' : kind === 'json' ? 'text' : 'sql';

@@ -8,14 +8,12 @@ import { interpolate, type Scope } from '../../src/view/interpolate.ts';
 import type { FieldOptions, Override, Panel, Query } from '../../src/view/model.ts';
 import type { PublicSource } from '../../src/view/sources/source.ts';
 import { transform } from '../../src/view/transform.ts';
-import { plain } from '../base/api.ts';
+import { get, plain, VIEW } from '../base/api.ts';
 import { type Columns, parseSample, queryInstant, queryRange, type Row, seriesName, shortNames } from '../base/prom.ts';
 import { parseDuration, type Span, stepFor } from '../base/time.ts';
-import { apiOf, type DashboardContext, dialectOf, resolveSource, withBuiltIns } from './context.ts';
+import { apiOf, type DashboardContext, dialectOf, resolveSource, scrapeMsOf, withBuiltIns } from './context.ts';
 import { intervalOf } from './variables.ts';
 
-/** What a dashboard assumes of how often targets are scraped, for $__rate_interval. */
-const SCRAPE_MS = 15_000;
 const MAX_POINTS = 1000;
 
 export type PanelData = {
@@ -45,7 +43,10 @@ export function usePanelData(panel: Panel, context: DashboardContext, scope: Sco
   const stepMs = stepFor(
     span,
     points,
-    Math.max(1000, intervalOf(panel.interval && interpolate(panel.interval, scope))),
+    Math.max(
+      1000,
+      intervalOf(panel.interval && interpolate(panel.interval, scope)) || leastStep(panel, context, scope),
+    ),
   );
   return useQuery({
     queryKey: [
@@ -66,6 +67,12 @@ export function usePanelData(panel: Panel, context: DashboardContext, scope: Sco
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => askPanel(panel, context, scope, span, stepMs, signal),
   });
+}
+
+/** No finer than what is scraped, unless the panel says so. */
+function leastStep(panel: Panel, context: DashboardContext, scope: Scope): number {
+  const source = resolveSource(panel.source ?? panel.queries[0]?.source, context.sources, scope);
+  return source?.kind === 'prometheus' ? scrapeMsOf(source) : 0;
 }
 
 export async function askPanel(
@@ -89,13 +96,13 @@ export async function askPanel(
             asked: undefined,
           };
         const least = Math.max(stepMs, intervalOf(query.step && interpolate(query.step, scope)));
-        const inner = withBuiltIns(scope, span, least, SCRAPE_MS, context.dashboard);
-        const expr = withFilters(
-          interpolate(query.expr, inner, dialectOf(source.kind)),
-          source.kind === 'prometheus' ? context.filters : [],
-        );
-        const asked = { ref: query.ref, expr, source };
+        const inner = withBuiltIns(scope, span, least, scrapeMsOf(source), context.dashboard);
+        const plainExpr = interpolate(query.expr, inner, dialectOf(source.kind));
+        let asked = { ref: query.ref, expr: plainExpr, source };
         try {
+          const filters = source.kind === 'prometheus' ? context.filters : [];
+          const expr = await withFilters(plainExpr, filters, signal);
+          asked = { ...asked, expr };
           const answer =
             source.kind === 'prometheus'
               ? await askPrometheus(source, query, expr, span, least, inner, signal)
@@ -142,14 +149,11 @@ function interpolated(options: FieldOptions | undefined, scope: Scope): FieldOpt
   return { ...options, displayName: interpolate(options.displayName, scope) };
 }
 
-/** Ad hoc filters go into every selector that has braces or stands alone. */
-function withFilters(expr: string, filters: DashboardContext['filters']): string {
-  if (filters.length === 0) return expr;
-  const added = filters.map(({ key, operator, value }) => `${key}${operator}${JSON.stringify(value)}`).join(', ');
-  return expr.replace(
-    /\{([^{}]*)\}/g,
-    (_, inner: string) => `{${[inner.trim().replace(/,$/, ''), added].filter(Boolean).join(', ')}}`,
-  );
+/** Ad hoc filters go into every selector; the server knows where those are. */
+async function withFilters(expr: string, filters: DashboardContext['filters'], signal?: AbortSignal): Promise<string> {
+  if (filters.length === 0 || expr.trim() === '') return expr;
+  const filter = filters.map(({ key, operator, value }) => `${key}|${operator}|${value}`);
+  return (await get<{ query: string }>(`${VIEW}/filtered`, { query: expr, filter }, signal)).query;
 }
 
 type Answer = { readonly frames: readonly Frame[]; readonly warnings: readonly string[] };

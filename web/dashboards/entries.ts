@@ -12,6 +12,13 @@ export type Entry = {
   readonly version: number;
   readonly updatedAt: number;
   readonly origin: 'saved' | 'provisioned' | 'shipped';
+  readonly folder?: string;
+};
+export type FolderEntry = {
+  readonly uid: string;
+  readonly title: string;
+  readonly parent?: string;
+  readonly readOnly?: boolean;
 };
 export type Loaded = {
   readonly dashboard: Dashboard;
@@ -20,6 +27,8 @@ export type Loaded = {
     readonly updatedAt: number;
     readonly message: string;
     readonly origin: Entry['origin'];
+    /** '' for none. */
+    readonly folder: string;
   };
 };
 
@@ -27,6 +36,11 @@ export const useEntries = () =>
   useQuery({
     queryKey: ['dashboards'],
     queryFn: ({ signal }) => get<readonly Entry[]>(`${VIEW}/dashboards`, undefined, signal),
+  });
+export const useFolders = () =>
+  useQuery({
+    queryKey: ['folders'],
+    queryFn: ({ signal }) => get<readonly FolderEntry[]>(`${VIEW}/folders`, undefined, signal),
   });
 export const useSources = () =>
   useQuery({

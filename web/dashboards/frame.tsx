@@ -11,7 +11,7 @@ import { localized, useText } from '../base/text.ts';
 import { Boundary } from '../shell/boundary.tsx';
 import { Icon } from '../shell/icons.tsx';
 import { absentText, Empty, Failure } from '../shell/parts.tsx';
-import { apiOf, useDashboard, withBuiltIns } from './context.ts';
+import { apiOf, resolveSource, scrapeMsOf, useDashboard, withBuiltIns } from './context.ts';
 import { asksNothing, type PanelData, usePanelData } from './data.ts';
 import { panelPicture } from './export.ts';
 import { type PanelActions, PanelMenu } from './panel-menu.tsx';
@@ -69,7 +69,8 @@ export function PanelFrame({
 
   const answer = usePanelData(panel, context, scope, size.width, near && preset === undefined);
   const data = preset ?? answer.data;
-  const all = withBuiltIns(scope, context.span, data?.stepMs ?? 15_000, 15_000, context.dashboard);
+  const scrapeMs = scrapeMsOf(resolveSource(panel.source, context.sources, scope));
+  const all = withBuiltIns(scope, context.span, data?.stepMs ?? scrapeMs, scrapeMs, context.dashboard);
   const title = interpolate(localized(panel.title), all);
   const description = interpolate(localized(panel.description), all);
   const problems = [...(data?.errors ?? []), ...(pictureError ? [pictureError] : [])];

@@ -23,8 +23,8 @@ export type PanelGridProps = {
   /** Set while editing. */
   readonly onChange?: ((dashboard: Dashboard) => void) | undefined;
   readonly onEditPanel?: ((panel: Panel) => void) | undefined;
-  /** Of a snapshot: data by panel, never asked anew. */
-  readonly data?: Readonly<Record<number, PanelData>> | undefined;
+  /** Of a snapshot: data by a panel's place (a repeated one has several), never asked anew. */
+  readonly data?: Readonly<Record<string, PanelData>> | undefined;
 };
 
 export function PanelGrid({
@@ -100,7 +100,7 @@ export function PanelGrid({
               panel={placed.panel}
               scope={placed.scope}
               actions={actions}
-              {...(data?.[placed.panel.id] ? { preset: data[placed.panel.id]! } : {})}
+              {...(data?.[placed.key] ? { preset: data[placed.key]! } : {})}
             />
           </Slot>
         ),
@@ -119,7 +119,7 @@ export function PanelGrid({
             <PanelFrame
               panel={{ ...large.panel, title: '' }}
               scope={large.scope}
-              {...(data?.[large.panel.id] ? { preset: data[large.panel.id]! } : {})}
+              {...(data?.[large.key] ? { preset: data[large.key]! } : {})}
             />
           </div>
         )}

@@ -19,10 +19,12 @@ export function layOut(
   let shift = 0;
   let hiding = false;
   const panels = [...dashboard.panels].sort((a, b) => a.grid.y - b.grid.y || a.grid.x - b.grid.x);
-  const add = (panel: Panel) => {
-    const copies = repeats(panel, scope, resolved);
+  /** Within a repeated row the scope is that of its value, and `mark` tells its copies apart. */
+  const add = (panel: Panel, outer = scope, mark = '') => {
+    const copies = repeats(panel, outer, resolved);
     if (copies.length === 0) {
-      placed.push({ panel, grid: { ...panel.grid, y: panel.grid.y + shift }, scope, key: String(panel.id) });
+      const grid = { ...panel.grid, y: panel.grid.y + shift };
+      placed.push({ panel, grid, scope: outer, key: `${panel.id}${mark}` });
       return;
     }
     const vertical = panel.repeat!.direction === 'v';
@@ -35,7 +37,7 @@ export function layOut(
         w: width,
         h: panel.grid.h,
       };
-      placed.push({ panel, grid, scope: own, key: `${panel.id}-${value}` });
+      placed.push({ panel, grid, scope: own, key: `${panel.id}${mark}-${value}` });
     });
     shift += (Math.ceil(copies.length / perRow) - 1) * panel.grid.h;
   };
@@ -43,18 +45,23 @@ export function layOut(
     if (panel.type === 'row') {
       const folded = (panel.folded ?? false) !== toggled.has(panel.id);
       hiding = folded;
-      placed.push({
-        panel,
-        grid: { x: 0, y: panel.grid.y + shift, w: GRID_COLUMNS, h: 1 },
-        scope,
-        key: String(panel.id),
-      });
-      if (!folded && panel.panels && panel.panels.length > 0) {
+      const copies = repeats(panel, scope, resolved);
+      (copies.length === 0 ? [{ value: '', scope }] : copies).forEach(({ value, scope: own }, index) => {
+        if (index > 0) shift += 1;
+        const mark = value === '' ? '' : `-${value}`;
+        placed.push({
+          panel,
+          grid: { x: 0, y: panel.grid.y + shift, w: GRID_COLUMNS, h: 1 },
+          scope: own,
+          key: `${panel.id}${mark}`,
+        });
+        if (folded || !panel.panels || panel.panels.length === 0) return;
         const top = Math.min(...panel.panels.map((one) => one.grid.y));
         const base = panel.grid.y + 1;
-        for (const inner of panel.panels) add({ ...inner, grid: { ...inner.grid, y: base + inner.grid.y - top } });
+        for (const inner of panel.panels)
+          add({ ...inner, grid: { ...inner.grid, y: base + inner.grid.y - top } }, own, mark);
         shift += Math.max(...panel.panels.map((one) => one.grid.y + one.grid.h)) - top;
-      }
+      });
       continue;
     }
     if (!hiding) add(panel);
@@ -66,10 +73,13 @@ function repeats(panel: Panel, scope: Scope, resolved: readonly Resolved[]): { v
   if (!panel.repeat) return [];
   const found = resolved.find(({ variable }) => variable.name === panel.repeat!.variable);
   if (!found) return [];
+  // Inside a row that repeats over the same variable there is one value left.
+  const outer = scope[panel.repeat.variable];
+  if (outer?.repeated) return [];
   const values = found.isAll ? found.options.map((option) => option.value) : found.chosen;
   return values.map((value) => {
     const text = found.options.find((option) => option.value === value)?.text ?? value;
-    const own: Value = { values: [value], texts: [text], multi: false };
+    const own: Value = { values: [value], texts: [text], multi: false, repeated: true };
     return { value, scope: { ...scope, [panel.repeat!.variable]: own } };
   });
 }

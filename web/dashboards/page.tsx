@@ -14,6 +14,7 @@ import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure, Loaded, Page, Waiting } from '../shell/parts.tsx';
 import { type Loaded as Stored, useEntries, useSources, useStoredDashboard } from './entries.ts';
 import { downloadText } from './export.ts';
+import { FolderSelect } from './folders.tsx';
 import { addPanel } from './layout.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { DashboardView, EditBar } from './view.tsx';
@@ -89,7 +90,10 @@ function NewDashboard() {
     panels: [],
   };
   return (
-    <Editable stored={{ dashboard: empty, meta: { version: 0, updatedAt: 0, message: '', origin: 'saved' } }} isNew />
+    <Editable
+      stored={{ dashboard: empty, meta: { version: 0, updatedAt: 0, message: '', origin: 'saved', folder: '' } }}
+      isNew
+    />
   );
 }
 
@@ -102,6 +106,7 @@ function Editable({ stored, isNew = false }: { stored: Stored; isNew?: boolean }
   const [panel, setPanel] = useState<Panel | undefined>();
   const [dialog, setDialog] = useState<'save' | 'settings' | 'versions' | undefined>();
   const [message, setMessage] = useState('');
+  const [folder, setFolder] = useState(stored.meta.folder);
   const [snapshotError, setSnapshotError] = useState<unknown>();
   const shown = draft ?? stored.dashboard;
   const save = useMutation({
@@ -112,6 +117,7 @@ function Editable({ stored, isNew = false }: { stored: Stored; isNew?: boolean }
           dashboard: shown,
           ...(stored.meta.origin === 'saved' && !isNew ? { version: stored.meta.version } : {}),
           message,
+          folder,
         },
       }),
     onSuccess: async () => {
@@ -267,6 +273,7 @@ function Editable({ stored, isNew = false }: { stored: Stored; isNew?: boolean }
             value={message}
             onChange={(e) => setMessage(e.currentTarget.value)}
           />
+          <FolderSelect value={folder} onChange={setFolder} />
           {stored.meta.origin !== 'saved' && (
             <Alert color="blue" variant="default">
               {t(

@@ -18,12 +18,14 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { EditableSource } from '../../src/view/sources/probe.ts';
 import type { PublicSource, SourceKind } from '../../src/view/sources/source.ts';
+import type { SourceTls } from '../../src/view/sources/tls.ts';
 import { toUid } from '../../src/view/uid.ts';
 import { get, plain, VIEW } from '../base/api.ts';
 import { type TextKey, useText } from '../base/text.ts';
 import { Icon } from '../shell/icons.tsx';
 import { Empty, Failure, Loaded, Page, State } from '../shell/parts.tsx';
 import { useSources } from './entries.ts';
+import { TlsFields } from './source-tls.tsx';
 
 type Kind = {
   readonly name: string;
@@ -54,11 +56,16 @@ const KINDS: Readonly<Record<SourceKind, Kind>> = {
   json: { name: 'JSON', url: 'https://api.example.com', allow: 'Paths', isHttp: true },
 };
 
-type Draft = Omit<EditableSource, 'timeoutMs'> & { readonly password?: string; readonly timeoutMs?: number };
+type Draft = Omit<EditableSource, 'timeoutMs' | 'scrapeMs' | 'tls'> & {
+  readonly password?: string;
+  readonly timeoutMs?: number;
+  readonly scrapeMs?: number;
+  readonly tls?: SourceTls;
+};
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what a user writes
 const FROM_ENVIRONMENT = '${NAME}';
-const NEW: Draft = { uid: '', name: '', kind: 'prometheus', url: '', hasPassword: false };
+const NEW: Draft = { uid: '', name: '', kind: 'prometheus', url: '', hasPassword: false, hasKey: false };
 const address = (uid: string): string => `${VIEW}/sources/${encodeURIComponent(uid)}`;
 
 export function SourcesPage() {
@@ -180,7 +187,7 @@ function SourceForm({ given, onDone }: { given: Draft; onDone: () => void }) {
   const uid = given.uid || toUid(draft.name);
   const set = (change: Partial<Draft>) => setDraft({ ...draft, ...change });
   const body = () => {
-    const { hasPassword: _, uid: __, headers: ___, ...rest } = draft;
+    const { hasPassword: _, hasKey: __, uid: ___, headers: ____, ...rest } = draft;
     return { ...rest, ...(kind.isHttp && headers.trim() ? { headers: headersOf(headers) } : {}) };
   };
   const attempt = useMutation({
@@ -279,7 +286,31 @@ function SourceForm({ given, onDone }: { given: Draft; onDone: () => void }) {
           onChange={(e) => setHeaders(e.currentTarget.value)}
         />
       )}
+      {(!kind.isHttp || draft.url.startsWith('https:')) && (
+        <TlsFields
+          tls={draft.tls}
+          isHttp={kind.isHttp}
+          hasKey={given.hasKey}
+          onChange={(tls) => {
+            const { tls: _, ...rest } = draft;
+            setDraft(tls ? { ...rest, tls } : rest);
+          }}
+        />
+      )}
       <Group align="flex-end">
+        {draft.kind === 'prometheus' && (
+          <NumberInput
+            label={t('Scrape interval (seconds)')}
+            placeholder="15"
+            min={1}
+            w={180}
+            value={draft.scrapeMs === undefined ? '' : draft.scrapeMs / 1000}
+            onChange={(value) => {
+              const { scrapeMs: _, ...rest } = draft;
+              setDraft(typeof value === 'number' ? { ...rest, scrapeMs: value * 1000 } : rest);
+            }}
+          />
+        )}
         <NumberInput
           label={t('Time limit (seconds)')}
           placeholder="30"

@@ -2,22 +2,16 @@
 
 import { Group, MultiSelect, Select } from '@mantine/core';
 import { useEffect, useState } from 'react';
-import { navigate } from '../base/router.tsx';
+import { changeQuery, useLocation } from '../base/router.tsx';
 import { localized, useText } from '../base/text.ts';
+import { type Filter, FilterField, filtersIn } from './filters.tsx';
 import { ALL, type Resolved } from './variables.ts';
 
-/** Filters of an ad hoc variable as the address has them: `key|operator|value`. */
-export function adhocFilters(
-  query: URLSearchParams,
-  name: string,
-): { key: string; operator: string; value: string }[] | undefined {
-  const given = query.getAll(`var-${name}`).filter(Boolean);
-  if (given.length === 0) return undefined;
-  return given.flatMap((one) => {
-    const [key, operator, ...value] = one.split('|');
-    return key && operator ? [{ key, operator, value: value.join('|') }] : [];
-  });
-}
+/** The ad hoc filters in force: those of the address, else the dashboard's own. */
+export const filtersOf = (resolved: readonly Resolved[], query: URLSearchParams): readonly Filter[] =>
+  resolved.flatMap(({ variable }) =>
+    variable.kind === 'adhoc' ? (filtersIn(query, variable.name) ?? variable.filters ?? []) : [],
+  );
 
 export function VariableBar({ resolved }: { resolved: readonly Resolved[] }) {
   return (
@@ -31,30 +25,18 @@ export function VariableBar({ resolved }: { resolved: readonly Resolved[] }) {
   );
 }
 
-function setVariable(name: string, values: readonly string[]): void {
-  const url = new URLSearchParams(location.search);
-  url.delete(`var-${name}`);
-  for (const value of values) url.append(`var-${name}`, value);
-  const path = `${location.pathname}?${url}`;
-  navigate(path.slice(path.indexOf('/d/') >= 0 ? path.indexOf('/d/') : path.lastIndexOf('/')));
-}
+const setVariable = (name: string, values: readonly string[]): void => changeQuery({ [`var-${name}`]: values });
 
 function VariableField({ resolved: { variable, options, chosen, isAll, error } }: { resolved: Resolved }) {
   const t = useText();
   const label = variable.hide === 'label' ? undefined : localized(variable.label) || variable.name;
+  const { query } = useLocation();
   const named = { 'aria-label': localized(variable.label) || variable.name };
   if (variable.kind === 'textbox') {
     return <TextBox label={label} name={variable.name} value={chosen[0] ?? ''} />;
   }
   if (variable.kind === 'adhoc')
-    return (
-      <TextBox
-        label={label ?? t('Filters')}
-        name={variable.name}
-        value={(variable.filters ?? []).map((one) => `${one.key}|${one.operator}|${one.value}`).join(',')}
-        hint="label|=|value"
-      />
-    );
+    return <FilterField variable={variable} filters={filtersIn(query, variable.name) ?? variable.filters ?? []} />;
   const data = [
     ...(variable.all ? [{ value: ALL, label: t('All') }] : []),
     ...options.slice(0, 1000).map((option) => ({ value: option.value, label: option.text })),
@@ -98,17 +80,7 @@ function VariableField({ resolved: { variable, options, chosen, isAll, error } }
   );
 }
 
-function TextBox({
-  label,
-  name,
-  value,
-  hint,
-}: {
-  label: string | undefined;
-  name: string;
-  value: string;
-  hint?: string;
-}) {
+function TextBox({ label, name, value }: { label: string | undefined; name: string; value: string }) {
   const [draft, setDraft] = useState(value);
   useEffect(() => setDraft(value), [value]);
   return (
@@ -118,7 +90,7 @@ function TextBox({
       <input
         className="field"
         style={{ height: 30 }}
-        placeholder={hint}
+        aria-label={label ?? name}
         value={draft}
         onChange={(e) => setDraft(e.currentTarget.value)}
         onBlur={() => draft !== value && setVariable(name, [draft])}

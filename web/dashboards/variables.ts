@@ -9,7 +9,7 @@ import type { PublicSource } from '../../src/view/sources/source.ts';
 import { get, plain } from '../base/api.ts';
 import { queryInstant, seriesName } from '../base/prom.ts';
 import { parseDuration, type Span, stepFor } from '../base/time.ts';
-import { apiOf, dialectOf, resolveSource, withBuiltIns } from './context.ts';
+import { apiOf, dialectOf, resolveSource, SCRAPE_MS, scrapeMsOf, withBuiltIns } from './context.ts';
 
 export type Option = { readonly text: string; readonly value: string };
 export type Resolved = {
@@ -93,7 +93,8 @@ async function resolveOne(
   span: Span,
   signal: AbortSignal,
 ): Promise<Resolved> {
-  const scope = withBuiltIns(scopeOf(before), span, stepFor(span, 200, 15_000), 15_000, dashboard);
+  const scrapeMs = scrapeMsOf(resolveSource(variable.source, sources, scopeOf(before)));
+  const scope = withBuiltIns(scopeOf(before), span, stepFor(span, 200, SCRAPE_MS), scrapeMs, dashboard);
   try {
     const options = sorted(await optionsOf(variable, scope, sources, span, signal), variable.sort);
     return choose(variable, options, asked, undefined);

@@ -14,13 +14,15 @@ import { absolute, TimePicker } from '../shell/timepicker.tsx';
 import { CurrentDashboard, type DashboardContext } from './context.ts';
 import { useEntries, useSources } from './entries.ts';
 import { PanelGrid, type PanelGridProps } from './grid.tsx';
-import { useMarks } from './marks.ts';
-import { adhocFilters, VariableBar } from './variable-bar.tsx';
+import { type DashboardMark, useMarks } from './marks.ts';
+import { filtersOf, VariableBar } from './variable-bar.tsx';
 import { scopeOf, useVariables } from './variables.ts';
 
 export type DashboardViewProps = PanelGridProps & {
   readonly toolbar?: React.ReactNode;
   readonly title?: React.ReactNode;
+  /** Of a snapshot: its annotations, never asked anew. */
+  readonly marks?: readonly DashboardMark[] | undefined;
 };
 
 export function DashboardView(props: DashboardViewProps) {
@@ -42,16 +44,10 @@ export function DashboardView(props: DashboardViewProps) {
   const variables = useVariables(dashboard, query, sources.data, span);
   const resolved = variables.data ?? [];
   const scope = useMemo(() => scopeOf(resolved), [resolved]);
-  const marks = useMarks(dashboard, sources.data, scope, span);
+  const { marks, error: marksError } = useMarks(dashboard, sources.data, scope, span, props.marks);
   const onZoom = useCallback((zoom: Span) => changeQuery(absolute(zoom)), []);
   const editing = props.onChange !== undefined;
-  const filters = useMemo(
-    () =>
-      resolved.flatMap(({ variable }) =>
-        variable.kind === 'adhoc' ? (adhocFilters(query, variable.name) ?? variable.filters ?? []) : [],
-      ),
-    [resolved, query],
-  );
+  const filters = useMemo(() => filtersOf(resolved, query), [resolved, query]);
   const context: DashboardContext = useMemo(
     () => ({ dashboard, sources: sources.data ?? [], scope, range, span, nowMs, marks, filters, onZoom, editing }),
     [dashboard, sources.data, scope, range, span, nowMs, marks, filters, onZoom, editing],
@@ -103,6 +99,7 @@ export function DashboardView(props: DashboardViewProps) {
           retry={() => variables.refetch()}
         />
       )}
+      {marksError !== null && <Failure error={marksError} what={t('The annotations could not be loaded')} />}
       <CurrentDashboard.Provider value={context}>
         {ready && sources.data ? (
           <PanelGrid {...props} resolved={resolved} context={context} viewed={viewed} />

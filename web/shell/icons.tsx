@@ -18,6 +18,7 @@ const PATHS = {
   tags: 'M4 4h7l9 9-7 7-9-9zM8 8h.01',
   speed: 'M4 17a8 8 0 1 1 16 0M12 17l4-6',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6',
+  folder: 'M3 6h6l2 2.500h10V19H3z',
   flag: 'M6 21V4M6 4h11l-2 4 2 4H6',
   push: 'M12 15V4M8 8l4-4 4 4M5 14v5h14v-5',
   shards: 'M12 3 21 8l-9 5-9-5zM3 12l9 5 9-5M3 16l9 5 9-5',

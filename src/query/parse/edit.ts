@@ -13,6 +13,11 @@ export function setMatcher(expr: Expr, matcher: Matcher): void {
   }
 }
 
+/** Adds a matcher to every selector, beside those it has. */
+export function addMatcher(expr: Expr, matcher: Matcher): void {
+  for (const selector of selectorsOf(expr)) selector.matchers = [...selector.matchers, matcher];
+}
+
 /** Takes the matchers of a label away. */
 export function deleteMatchers(expr: Expr, label: string): void {
   for (const selector of selectorsOf(expr)) {

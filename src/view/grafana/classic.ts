@@ -75,8 +75,6 @@ function panelsOfRows(rows: readonly Json[], inputs: Inputs, problems: Problems)
   for (const row of rows) {
     const height = heightOf(row.height) ?? DEFAULT_HEIGHT;
     const folded = row.collapse === true;
-    if (filled(row.repeat))
-      problems.add(`row "${string(row.title) ?? ''}"`, 'repeated rows repeat their panels instead');
     const header: Panel | undefined = showRows
       ? {
           id: giveId({}),
@@ -85,6 +83,7 @@ function panelsOfRows(rows: readonly Json[], inputs: Inputs, problems: Problems)
           grid: { x: 0, y: y++, w: GRID_COLUMNS, h: 1 },
           queries: [],
           ...(folded ? { folded } : {}),
+          ...repeatOf(row.repeat),
         }
       : undefined;
     let x = 0;
@@ -99,21 +98,22 @@ function panelsOfRows(rows: readonly Json[], inputs: Inputs, problems: Problems)
         lineHeight = 0;
       }
       const grid: Grid = { x, y, w, h };
-      const read = readPanel(panel, giveId(panel), grid, inputs, problems);
-      panels.push(
-        filled(row.repeat) && !read.repeat
-          ? { ...read, repeat: { variable: filled(row.repeat)!, direction: 'h' } }
-          : read,
-      );
+      panels.push(readPanel(panel, giveId(panel), grid, inputs, problems));
       x += w;
       lineHeight = Math.max(lineHeight, h);
     }
     y += lineHeight;
-    if (header) result.push(folded ? { ...header, panels } : header);
-    if (!folded || !header) result.push(...panels);
+    const holds = header !== undefined && (folded || header.repeat !== undefined);
+    if (header) result.push(holds ? { ...header, panels } : header);
+    if (!holds) result.push(...panels);
   }
   return result;
 }
+
+const repeatOf = (variable: unknown): Pick<Panel, 'repeat'> => {
+  const name = filled(variable);
+  return name === undefined ? {} : { repeat: { variable: name, direction: 'v' } };
+};
 
 function gridOf(panel: Json): Grid {
   const grid = object(panel.gridPos);
@@ -128,22 +128,35 @@ function gridOf(panel: Json): Grid {
 
 function panelsOfGrid(panels: readonly Json[], inputs: Inputs, problems: Problems): Panel[] {
   const giveId = idGiver(panels.flatMap((panel) => [panel, ...objects(panel.panels)]));
-  return panels.map((panel): Panel => {
-    if (panel.type !== 'row') return readPanel(panel, giveId(panel), gridOf(panel), inputs, problems);
-    const inner = objects(panel.panels);
-    const repeat = filled(panel.repeat);
-    if (repeat) problems.add(`row "${string(panel.title) ?? ''}"`, 'repeated rows repeat their panels instead');
-    return compact({
-      id: giveId(panel),
-      type: 'row',
-      title: string(panel.title) ?? '',
-      grid: { ...gridOf(panel), x: 0, w: GRID_COLUMNS, h: 1 },
-      queries: [],
-      folded: bool(panel.collapsed) || undefined,
-      panels:
-        inner.length > 0 ? inner.map((one) => readPanel(one, giveId(one), gridOf(one), inputs, problems)) : undefined,
-    });
-  });
+  return heldByRepeatedRows(
+    panels.map((panel): Panel => {
+      if (panel.type !== 'row') return readPanel(panel, giveId(panel), gridOf(panel), inputs, problems);
+      const inner = objects(panel.panels);
+      return compact({
+        id: giveId(panel),
+        type: 'row',
+        title: string(panel.title) ?? '',
+        grid: { ...gridOf(panel), x: 0, w: GRID_COLUMNS, h: 1 },
+        queries: [],
+        folded: bool(panel.collapsed) || undefined,
+        ...repeatOf(panel.repeat),
+        panels:
+          inner.length > 0 ? inner.map((one) => readPanel(one, giveId(one), gridOf(one), inputs, problems)) : undefined,
+      });
+    }),
+  );
+}
+
+/** An open row is followed by its panels; one that repeats must know which they are. */
+function heldByRepeatedRows(panels: readonly Panel[]): Panel[] {
+  const result: Panel[] = [];
+  for (const panel of panels) {
+    const row = result.at(-1);
+    if (panel.type !== 'row' && row?.type === 'row' && row.repeat && !row.folded)
+      result[result.length - 1] = { ...row, panels: [...(row.panels ?? []), panel] };
+    else result.push(panel);
+  }
+  return result;
 }
 
 const KINDS: Readonly<Record<string, VariableKind>> = {
@@ -218,7 +231,7 @@ function readSort(code: number): Variable['sort'] {
 }
 
 export function readAnnotation(one: Json, inputs: Inputs, problems: Problems): Annotation[] {
-  if (one.builtIn === 1 || object(one.datasource).type === 'grafana' || one.datasource === '-- Grafana --') return [];
+  if (isOfGrafana(one)) return readNotes(one);
   const name = string(one.name) ?? '';
   const where = `annotation "${name}"`;
   const expr = filled(one.expr) ?? filled(object(one.target).expr) ?? filled(one.rawQuery) ?? filled(one.query);
@@ -237,6 +250,36 @@ export function readAnnotation(one: Json, inputs: Inputs, problems: Problems): A
       text: filled(one.textFormat),
       tags: filled(one.tagKeys),
       step: filled(one.step),
+    }),
+  ];
+}
+
+function isOfGrafana(one: Json): boolean {
+  const source = object(one.datasource);
+  return (
+    one.builtIn === 1 ||
+    one.builtIn === true ||
+    source.type === 'grafana' ||
+    source.uid === '-- Grafana --' ||
+    one.datasource === '-- Grafana --'
+  );
+}
+
+/** What Grafana itself keeps: annotations of the dashboard, or all that have some tags. */
+function readNotes(one: Json): Annotation[] {
+  const target = object(one.target);
+  const tags = array(target.tags ?? one.tags).map(String);
+  const byTags = (target.type ?? one.type) === 'tags' && tags.length > 0;
+  const enabled = one.enable !== false;
+  // Those of the dashboard are shown unless it says otherwise.
+  if (!byTags && enabled) return [];
+  return [
+    compact({
+      name: string(one.name) ?? '',
+      enabled,
+      color: filled(one.iconColor) ?? 'blue',
+      expr: '',
+      notes: byTags ? compact({ tags, anyTag: bool(target.matchAny ?? one.matchAny) || undefined }) : {},
     }),
   ];
 }

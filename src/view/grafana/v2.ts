@@ -76,14 +76,15 @@ function layout(node: Json, top: number, into: Panel[], how: Placing): number {
       for (const item of objects(spec.items)) {
         const one = object(item.spec);
         if (item.kind === 'GridLayoutRow') {
-          into.push(rowPanel(one, top + (number(one.y) ?? 0), how));
-          bottom = Math.max(bottom, top + (number(one.y) ?? 0) + 1);
-          for (const inner of objects(one.elements)) {
-            const at = object(inner.spec);
-            const grid = gridOf(at, top + (number(one.y) ?? 0) + 1);
-            how.put(at, grid, into);
-            bottom = Math.max(bottom, grid.y + grid.h);
+          const row = rowPanel(one, top + (number(one.y) ?? 0), how);
+          const inner: Panel[] = [];
+          for (const each of objects(one.elements)) {
+            const at = object(each.spec);
+            how.put(at, gridOf(at, row.grid.y + 1), inner);
           }
+          bottom = Math.max(bottom, row.grid.y + 1, ...inner.map(({ grid }) => grid.y + grid.h));
+          if (row.folded || row.repeat) into.push({ ...row, panels: inner });
+          else into.push(row, ...inner);
           continue;
         }
         const grid = gridOf(one, top);
@@ -114,7 +115,7 @@ function layout(node: Json, top: number, into: Panel[], how: Placing): number {
         const row = rowPanel(one, y, how);
         const inner: Panel[] = [];
         const bottom = layout(object(one.layout), y + 1, inner, how);
-        if (row.folded) into.push({ ...row, panels: inner });
+        if (row.folded || row.repeat) into.push({ ...row, panels: inner });
         else into.push(row, ...inner);
         y = bottom;
       }
@@ -127,8 +128,7 @@ function layout(node: Json, top: number, into: Panel[], how: Placing): number {
 }
 
 function rowPanel(spec: Json, y: number, how: Placing): Panel {
-  if (Object.keys(object(spec.repeat)).length > 0)
-    how.problems.add(`row "${string(spec.title) ?? ''}"`, 'repeated rows are shown once');
+  const repeat = filled(object(spec.repeat).value);
   return compact({
     id: how.freshId(),
     type: 'row',
@@ -136,6 +136,7 @@ function rowPanel(spec: Json, y: number, how: Placing): Panel {
     grid: { x: 0, y, w: GRID_COLUMNS, h: 1 },
     queries: [],
     folded: spec.collapse === true || spec.collapsed === true || undefined,
+    repeat: repeat === undefined ? undefined : { variable: repeat, direction: 'v' as const },
   });
 }
 
@@ -235,7 +236,22 @@ function variable(one: Json, problems: Problems): Variable[] {
 
 function annotation(one: Json, problems: Problems): Annotation[] {
   const spec = object(one.spec);
-  if (spec.builtIn === true) return [];
   const query = object(spec.query);
-  return readAnnotation({ ...spec, ...object(query.spec), name: spec.name, enable: spec.enable }, new Map(), problems);
+  const source = object(spec.datasource ?? query.datasource);
+  const kind = string(query.group) ?? string(query.kind);
+  return readAnnotation(
+    {
+      ...object(spec.legacyOptions),
+      ...spec,
+      ...object(query.spec),
+      name: spec.name,
+      enable: spec.enable,
+      datasource:
+        kind && kind !== 'DataQuery'
+          ? compact({ type: kind, uid: filled(source.uid) ?? filled(source.name) })
+          : spec.datasource,
+    },
+    new Map(),
+    problems,
+  );
 }

@@ -24,6 +24,10 @@ const RIGHT_LEGEND_PX = 260;
 export function TimeSeriesPanel({ panel, data, width, height }: PanelProps) {
   const dark = useComputedColorScheme('light') === 'dark';
   const { marks, onZoom, dashboard } = useDashboard();
+  const own = useMemo(
+    () => marks.filter((mark) => mark.panel === undefined || mark.panel === panel.id),
+    [marks, panel.id],
+  );
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const aligned = useMemo(() => alignSeries(data.frames, dark), [data.frames, dark]);
   const lines = useMemo(
@@ -100,7 +104,7 @@ export function TimeSeriesPanel({ panel, data, width, height }: PanelProps) {
           axisLabel={localized(left.draw?.axisLabel) || undefined}
           percentStack={lines.length > 0 && aligned.series.some((one) => one.options.draw?.stack === 'percent')}
           thresholds={thresholds}
-          marks={marks}
+          marks={own}
           sync={dashboard.uid}
           onZoom={onZoom}
           tooltip={panel.options?.tooltip ?? 'all'}
