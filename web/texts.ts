@@ -372,6 +372,7 @@ export const TEXTS = {
   // Dashboards
   'Snapshot of {time}': '{time} 的快照',
   Import: '导入',
+  Tabs: '标签页',
   'New folder': '新建文件夹',
   Folder: '文件夹',
   'In no folder': '不在文件夹中',

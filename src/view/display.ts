@@ -1,6 +1,7 @@
 // How one value of a field is shown: mapped text, number with unit, colour by threshold or scale; and which options a
 // field has after all overrides. Portable; colours stay names, the browser turns them into its own.
 
+import { CALCULATIONS, calculationOf } from './calculate.ts';
 import { type Field, type Frame, fieldName } from './frame.ts';
 import type { FieldMatch, FieldOptions, Mapping, MappingResult, Override, Text, Thresholds } from './model.ts';
 import { formatValue } from './units.ts';
@@ -54,6 +55,31 @@ export function matches(match: FieldMatch, field: Field, frame: Frame): boolean 
       return match.value === field.kind;
     case 'query':
       return match.value === frame.ref;
+    case 'value':
+      return fulfils(match.value, field);
+  }
+}
+
+/** `max > 10`, of the field's own values. */
+function fulfils(condition: string, field: Field): boolean {
+  const [, calculation = '', operator, wanted] = /^(\w+) (==|!=|<=?|>=?) (\S+)$/.exec(condition) ?? [];
+  const calc = calculationOf(calculation);
+  const value = calc && CALCULATIONS[calc](field.values.map((one) => (typeof one === 'number' ? one : null)));
+  if (value === null || value === undefined) return false;
+  const than = Number(wanted);
+  switch (operator) {
+    case '==':
+      return value === than;
+    case '!=':
+      return value !== than;
+    case '<':
+      return value < than;
+    case '<=':
+      return value <= than;
+    case '>':
+      return value > than;
+    default:
+      return value >= than;
   }
 }
 

@@ -104,7 +104,8 @@ export type FieldOptions = {
   readonly links?: readonly Link[];
 };
 
-export type FieldMatch = { readonly by: 'name' | 'regex' | 'type' | 'query'; readonly value: string };
+/** Which fields; 'value' compares what is calculated of one: `max > 10`. */
+export type FieldMatch = { readonly by: 'name' | 'regex' | 'type' | 'query' | 'value'; readonly value: string };
 export type Override = { readonly match: FieldMatch; readonly set: FieldOptions };
 export type Transformation = {
   readonly id: string;
@@ -186,6 +187,8 @@ export type Panel = {
   readonly transparent?: boolean;
   /** Rows: folded, with the panels that are hidden. A row with `repeat` is shown with all of it once per value. */
   readonly folded?: boolean;
+  /** A row that is a tab: what follows it, up to the next one, is shown while it is chosen. */
+  readonly tab?: boolean;
   readonly panels?: readonly Panel[];
 };
 

@@ -19,7 +19,7 @@ type Shape = {
   readonly query?: Record<string, unknown>;
 };
 
-const SHAPES: Readonly<Record<string, Shape>> = {
+export const SHAPES: Readonly<Record<string, Shape>> = {
   timeseries: { expr: REQUESTS },
   stat: { expr: 'count(up)' },
   gauge: { expr: 'avg(up) * 73', more: { field: { unit: 'percent', min: 0, max: 100 } } },

@@ -5,7 +5,7 @@ import { Modal } from '@mantine/core';
 import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { interpolate } from '../../src/view/interpolate.ts';
 import { type Dashboard, GRID_COLUMNS, type Grid, type Panel } from '../../src/view/model.ts';
-import { changeQuery } from '../base/router.tsx';
+import { changeQuery, useLocation } from '../base/router.tsx';
 import { localized, useText } from '../base/text.ts';
 import { Icon } from '../shell/icons.tsx';
 import type { DashboardContext } from './context.ts';
@@ -48,9 +48,14 @@ export function PanelGrid({
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  const { query } = useLocation();
+  const tabs = useMemo(() => dashboard.panels.filter((panel) => panel.tab), [dashboard.panels]);
+  const wantedTab = Number(query.get('tab') ?? 0);
+  const tab = tabs.find((one) => one.id === wantedTab) ?? tabs[0];
   const shown = useMemo(
-    () => layOut(ghost ? moveTo(dashboard, ghost.id, ghost.grid) : dashboard, context.scope, resolved, toggled),
-    [dashboard, context.scope, resolved, toggled, ghost],
+    () =>
+      layOut(ghost ? moveTo(dashboard, ghost.id, ghost.grid) : dashboard, context.scope, resolved, toggled, tab?.id),
+    [dashboard, context.scope, resolved, toggled, ghost, tab],
   );
   const narrow = width < NARROW_PX;
   const actions = {
@@ -68,63 +73,80 @@ export function PanelGrid({
   };
   const large = shown.find(({ panel }) => panel.id === viewed);
   return (
-    <div
-      ref={holder}
-      className={narrow ? 'panels narrow' : 'panels'}
-      style={narrow ? undefined : { gridAutoRows: ROW_PX, gap: GAP_PX }}
-    >
-      {shown.map((placed) =>
-        placed.panel.type === 'row' ? (
-          <RowTitle
-            key={placed.key}
-            placed={placed}
-            folded={(placed.panel.folded ?? false) !== toggled.has(placed.panel.id)}
-            onToggle={() => setToggled(flip(toggled, placed.panel.id))}
-          />
-        ) : (
-          <Slot
-            key={placed.key}
-            placed={placed}
-            narrow={narrow}
-            width={width}
-            {...(onChange
-              ? {
-                  onMove: (grid: Grid, done: boolean) => {
-                    setGhost(done ? undefined : { id: placed.panel.id, grid });
-                    if (done) onChange(fixed(moveTo(dashboard, placed.panel.id, grid)));
-                  },
-                }
-              : {})}
-          >
-            <PanelFrame
-              panel={placed.panel}
-              scope={placed.scope}
-              actions={actions}
-              {...(data?.[placed.key] ? { preset: data[placed.key]! } : {})}
-            />
-          </Slot>
-        ),
+    <>
+      {tabs.length > 0 && (
+        <div className="tabs" role="tablist" aria-label={t('Tabs')}>
+          {tabs.map((one) => (
+            <button
+              key={one.id}
+              type="button"
+              role="tab"
+              aria-selected={one.id === tab?.id}
+              onClick={() => changeQuery({ tab: String(one.id) })}
+            >
+              {interpolate(localized(one.title), context.scope)}
+            </button>
+          ))}
+        </div>
       )}
-      {shown.length === 0 && <p className="dim">{t('This dashboard has no panels yet. Edit it to add some.')}</p>}
-      <Modal
-        opened={large !== undefined}
-        onClose={() => changeQuery({ viewPanel: undefined })}
-        fullScreen
-        withCloseButton
-        closeButtonProps={{ 'aria-label': t('Close') }}
-        title={large ? localized(large.panel.title) : ''}
+      <div
+        ref={holder}
+        className={narrow ? 'panels narrow' : 'panels'}
+        style={narrow ? undefined : { gridAutoRows: ROW_PX, gap: GAP_PX }}
       >
-        {large && (
-          <div style={{ height: 'calc(100vh - 100px)' }}>
-            <PanelFrame
-              panel={{ ...large.panel, title: '' }}
-              scope={large.scope}
-              {...(data?.[large.key] ? { preset: data[large.key]! } : {})}
+        {shown.map((placed) =>
+          placed.panel.type === 'row' ? (
+            <RowTitle
+              key={placed.key}
+              placed={placed}
+              folded={(placed.panel.folded ?? false) !== toggled.has(placed.panel.id)}
+              onToggle={() => setToggled(flip(toggled, placed.panel.id))}
             />
-          </div>
+          ) : (
+            <Slot
+              key={placed.key}
+              placed={placed}
+              narrow={narrow}
+              width={width}
+              {...(onChange
+                ? {
+                    onMove: (grid: Grid, done: boolean) => {
+                      setGhost(done ? undefined : { id: placed.panel.id, grid });
+                      if (done) onChange(fixed(moveTo(dashboard, placed.panel.id, grid)));
+                    },
+                  }
+                : {})}
+            >
+              <PanelFrame
+                panel={placed.panel}
+                scope={placed.scope}
+                actions={actions}
+                {...(data?.[placed.key] ? { preset: data[placed.key]! } : {})}
+              />
+            </Slot>
+          ),
         )}
-      </Modal>
-    </div>
+        {shown.length === 0 && <p className="dim">{t('This dashboard has no panels yet. Edit it to add some.')}</p>}
+        <Modal
+          opened={large !== undefined}
+          onClose={() => changeQuery({ viewPanel: undefined })}
+          fullScreen
+          withCloseButton
+          closeButtonProps={{ 'aria-label': t('Close') }}
+          title={large ? localized(large.panel.title) : ''}
+        >
+          {large && (
+            <div style={{ height: 'calc(100vh - 100px)' }}>
+              <PanelFrame
+                panel={{ ...large.panel, title: '' }}
+                scope={large.scope}
+                {...(data?.[large.key] ? { preset: data[large.key]! } : {})}
+              />
+            </div>
+          )}
+        </Modal>
+      </div>
+    </>
   );
 }
 

@@ -8,17 +8,21 @@ export type Placed = { readonly panel: Panel; readonly grid: Grid; readonly scop
 
 const REPEAT_PER_ROW = 4;
 
-/** The panels on screen, from top to bottom. `open` holds rows that the user unfolded or folded. */
+/** The panels on screen, from top to bottom: `toggled` are rows that the user unfolded or folded, `tab` the chosen one. */
 export function layOut(
   dashboard: Dashboard,
   scope: Scope,
   resolved: readonly Resolved[],
   toggled: ReadonlySet<number>,
+  tab?: number,
 ): Placed[] {
   const placed: Placed[] = [];
   let shift = 0;
   let hiding = false;
-  const panels = [...dashboard.panels].sort((a, b) => a.grid.y - b.grid.y || a.grid.x - b.grid.x);
+  const panels = ofTab(
+    [...dashboard.panels].sort((a, b) => a.grid.y - b.grid.y || a.grid.x - b.grid.x),
+    tab,
+  );
   /** Within a repeated row the scope is that of its value, and `mark` tells its copies apart. */
   const add = (panel: Panel, outer = scope, mark = '') => {
     const copies = repeats(panel, outer, resolved);
@@ -67,6 +71,15 @@ export function layOut(
     if (!hiding) add(panel);
   }
   return settle(placed);
+}
+
+/** What stands before the first tab is on all of them. */
+function ofTab(panels: readonly Panel[], tab: number | undefined): Panel[] {
+  let current: number | undefined;
+  return panels.filter((panel) => {
+    if (panel.tab) current = panel.id;
+    return !panel.tab && (tab === undefined || current === undefined || current === tab);
+  });
 }
 
 function repeats(panel: Panel, scope: Scope, resolved: readonly Resolved[]): { value: string; scope: Scope }[] {

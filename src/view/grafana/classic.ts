@@ -261,6 +261,7 @@ function isOfGrafana(one: Json): boolean {
     one.builtIn === true ||
     source.type === 'grafana' ||
     source.uid === '-- Grafana --' ||
+    (source.uid === 'grafana' && (source.type === 'datasource' || source.type === undefined)) ||
     one.datasource === '-- Grafana --'
   );
 }

@@ -1,6 +1,7 @@
 // Grafana's field configuration into ours: units, thresholds, value mappings, colours, drawing, overrides; from the
 // current shape (fieldConfig) and from that of old panels (axes, colours, seriesOverrides).
 
+import { calculationOf } from '../calculate.ts';
 import type { Draw, FieldMatch, FieldOptions, Link, Mapping, MappingResult, Override, Thresholds } from '../model.ts';
 import { knowsUnit } from '../units.ts';
 import {
@@ -233,6 +234,11 @@ export function readOverrides(value: unknown, where: string, problems: Problems)
       const names = array(object(matcher.options).names).map(String);
       return names.map((name) => ({ match: { by: 'name', value: name }, set }));
     }
+    if (matcher.id === 'byValue') {
+      const { reducer, op, value } = object(matcher.options);
+      const [calc, sign] = [calculationOf(String(reducer ?? '')), OPERATORS[String(op ?? 'gte')]];
+      if (calc && sign) return [{ match: { by: 'value', value: `${calc} ${sign} ${number(value) ?? 0}` }, set }];
+    }
     const by = MATCHERS[String(matcher.id)];
     if (!by) {
       problems.add(where, `fields chosen by "${String(matcher.id)}" keep the panel's options`);
@@ -242,6 +248,8 @@ export function readOverrides(value: unknown, where: string, problems: Problems)
   });
   return found.length > 0 ? found : undefined;
 }
+
+const OPERATORS: Readonly<Record<string, string>> = { eq: '==', neq: '!=', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
 const KNOWN_PROPERTIES =
   /^(unit|decimals|min|max|displayName|noValue|thresholds|mappings|color|links|custom\.(drawStyle|lineInterpolation|lineWidth|fillOpacity|lineStyle|showPoints|pointSize|spanNulls|stacking|transform|axisPlacement|axisLabel|axisColorMode|axisGridShow|axisSoftMin|axisSoftMax|gradientMode|barAlignment|scaleDistribution|thresholdsStyle|hideFrom|cellOptions|displayMode|width|minWidth|align|filterable|hidden|inspect))$/;

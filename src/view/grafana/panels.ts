@@ -6,6 +6,7 @@ import type { FieldOptions, Grid, Override, Panel, PanelOptions, PanelType, Tran
 import { knowsTransformation } from '../transform.ts';
 import { readFieldOptions, readLinks, readOldMappings, readOverrides, readUnit } from './fields.ts';
 import { array, bool, compact, filled, type Json, number, object, objects, type Problems, string } from './json.ts';
+import { noteLeftovers } from './leftovers.ts';
 import { durationOf, type Inputs, readQueries, readSource } from './queries.ts';
 
 const TYPES: Readonly<Record<string, PanelType>> = {
@@ -87,6 +88,7 @@ export function readPanel(panel: Json, id: number, grid: Grid, inputs: Inputs, p
       : readOverrides(config.overrides, where, problems);
   const queries = readQueries(panel.targets, source, inputs, where, problems);
   const repeat = filled(panel.repeat);
+  if (type !== 'unsupported') noteLeftovers(panel, problems);
   if (panel.libraryPanel)
     problems.add(where, 'it is a library panel; only what the dashboard itself holds is imported');
   if (panel.alert)
@@ -273,13 +275,20 @@ function ownOptions(
       });
     case 'scatter':
       return compact({
-        xField: filled(object(options.dims).x) ?? filled(options.xField),
-        sizeField: filled(object(object(objects(options.series)[0]).pointSize).field),
+        xField: filled(object(options.dims).x) ?? fieldNamed(objects(options.series)[0]?.x) ?? filled(options.xField),
+        yField: fieldNamed(objects(options.series)[0]?.y),
+        sizeField:
+          filled(object(object(objects(options.series)[0]).pointSize).field) ??
+          fieldNamed(objects(options.series)[0]?.size),
       });
     case 'map':
       return compact({
-        latitude: filled(panel.tableQueryOptions && object(panel.tableQueryOptions).latitudeField),
-        longitude: filled(panel.tableQueryOptions && object(panel.tableQueryOptions).longitudeField),
+        latitude:
+          filled(object(panel.tableQueryOptions).latitudeField) ??
+          filled(object(objects(options.layers)[0]?.location).latitude),
+        longitude:
+          filled(object(panel.tableQueryOptions).longitudeField) ??
+          filled(object(objects(options.layers)[0]?.location).longitude),
         locationField: filled(object(objects(options.layers)[0]?.location).lookup),
       });
     case 'table': {
@@ -293,6 +302,13 @@ function ownOptions(
     default:
       return {};
   }
+}
+
+/** A field that is chosen by its name, as a text or as a matcher. */
+function fieldNamed(value: unknown): string | undefined {
+  if (typeof value === 'string') return filled(value);
+  const matcher = object(object(value).matcher);
+  return matcher.id === 'byName' ? filled(matcher.options) : undefined;
 }
 
 function textMode(value: unknown): PanelOptions['text'] {

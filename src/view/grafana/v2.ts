@@ -41,10 +41,11 @@ export function importV2(spec: Json, uid: string, problems: Problems): Dashboard
       problems.add(`layout item "${name}"`, 'it names an element that is not there');
       return;
     }
+    noteConditions(item, `panel "${string(object(element.spec).title) ?? name}"`, problems);
     const classic = classicPanel(object(element.spec), object(item.repeat));
     into.push(readPanel(classic, freshId(number(object(element.spec).id)), grid, new Map(), problems));
   };
-  layout(object(spec.layout), 0, placed, { put, freshId, problems });
+  layout(object(spec.layout), 0, placed, { all: placed, put, freshId, problems });
   return compact({
     schema: SCHEMA,
     uid,
@@ -61,7 +62,15 @@ export function importV2(spec: Json, uid: string, problems: Problems): Dashboard
   });
 }
 
+/** Shown or hidden by variables, data or the range's length. */
+function noteConditions(spec: Json, where: string, problems: Problems): void {
+  if (objects(object(object(spec.conditionalRendering).spec).items).length > 0)
+    problems.add(where, 'it is always shown, whatever its conditions say');
+}
+
 type Placing = {
+  /** The panels of the dashboard itself, to know what stands inside something else. */
+  readonly all: readonly Panel[];
   readonly put: (item: Json, grid: Grid, into: Panel[]) => void;
   readonly freshId: (wanted?: number) => number;
   readonly problems: Problems;
@@ -108,15 +117,19 @@ function layout(node: Json, top: number, into: Panel[], how: Placing): number {
     }
     case 'RowsLayout':
     case 'TabsLayout': {
-      if (node.kind === 'TabsLayout') how.problems.add('', 'tabs are shown as rows below one another');
+      const isTabs = node.kind === 'TabsLayout';
+      // Tabs inside of something are rows: there is one bar of tabs on a dashboard.
+      const asTabs = isTabs && into === how.all;
+      if (isTabs && !asTabs) how.problems.add('', 'tabs inside rows or other tabs are shown as rows');
       let y = top;
       for (const part of objects(spec.rows ?? spec.tabs)) {
         const one = object(part.spec);
-        const row = rowPanel(one, y, how);
+        const given = rowPanel(one, y, how);
+        const row = asTabs ? { ...given, tab: true, folded: undefined } : given;
         const inner: Panel[] = [];
         const bottom = layout(object(one.layout), y + 1, inner, how);
-        if (row.folded || row.repeat) into.push({ ...row, panels: inner });
-        else into.push(row, ...inner);
+        if (row.folded || row.repeat) into.push({ ...row, panels: withoutRows(inner, row, how) });
+        else into.push(...(one.hideHeader === true && !asTabs ? [] : [row]), ...inner);
         y = bottom;
       }
       return y;
@@ -127,8 +140,16 @@ function layout(node: Json, top: number, into: Panel[], how: Placing): number {
   }
 }
 
+/** A folded or repeated row holds panels, no further rows. */
+function withoutRows(panels: readonly Panel[], row: Panel, how: Placing): Panel[] {
+  if (panels.some((panel) => panel.type === 'row'))
+    how.problems.add(`row "${String(row.title)}"`, 'the rows inside it are shown as one');
+  return panels.flatMap((panel) => (panel.type === 'row' ? (panel.panels ?? []) : [panel]));
+}
+
 function rowPanel(spec: Json, y: number, how: Placing): Panel {
   const repeat = filled(object(spec.repeat).value);
+  noteConditions(spec, `row "${string(spec.title) ?? ''}"`, how.problems);
   return compact({
     id: how.freshId(),
     type: 'row',
@@ -208,6 +229,10 @@ const SORTS: Readonly<Record<string, number>> = {
   alphabeticalDesc: 2,
   numericalAsc: 3,
   numericalDesc: 4,
+  alphabeticalCaseInsensitiveAsc: 5,
+  alphabeticalCaseInsensitiveDesc: 6,
+  naturalAsc: 7,
+  naturalDesc: 8,
 };
 
 function variable(one: Json, problems: Problems): Variable[] {
