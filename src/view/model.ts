@@ -159,6 +159,8 @@ export type PanelOptions = {
   readonly states?: readonly string[];
   readonly zone?: string;
   readonly format?: string;
+  /** Of tables: a last line that sums the columns up, all of them or those named. */
+  readonly footer?: { readonly calc: string; readonly fields?: readonly string[] };
   readonly sortBy?: readonly { readonly name: string; readonly desc?: boolean }[];
   readonly tags?: readonly string[];
   /** Of an 'unsupported' panel: what it was. */

@@ -36,12 +36,12 @@ async function shown(page: Page, least: number): Promise<void> {
 }
 
 async function imported(page: Page, dashboard: unknown): Promise<string[]> {
-  await page.getByRole('button', { name: 'Import' }).click();
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('JSON of the dashboard').fill(JSON.stringify(dashboard));
-  await dialog.getByRole('button', { name: 'Import' }).waitFor();
+  await dialog.getByRole('button', { name: 'Import', exact: true }).waitFor();
   const problems = await dialog.locator('li').allInnerTexts();
-  await dialog.getByRole('button', { name: 'Import' }).click();
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click();
   return problems;
 }
 
@@ -71,9 +71,11 @@ for (const apiVersion of ['v0alpha1', 'v1beta1'])
       assert.ok((await page.getByLabel(label, { exact: true }).count()) > 0, `variable ${label}`);
     assert.equal(await page.getByRole('link', { name: 'Elsewhere' }).getAttribute('href'), 'https://example.com/');
     await page.getByRole('link', { name: 'Pharos', exact: true }).waitFor();
-    const plot = panelCalled(page, 'Of timeseries').locator('.plot');
-    await plot.hover({ position: { x: 200, y: 20 } });
-    await page.locator('.plot-tip').first().waitFor();
+    // The server has just begun: there is data at the right end only.
+    const plot = panelCalled(page, 'Of timeseries').locator('.u-over');
+    const area = (await plot.boundingBox())!;
+    await plot.hover({ position: { x: area.width - 4, y: area.height / 2 } });
+    await page.locator('.plot-tip:visible').waitFor();
     assert.deepEqual(faults, []);
     await close();
   });

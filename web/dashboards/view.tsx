@@ -36,7 +36,8 @@ export function DashboardView(props: DashboardViewProps) {
     }),
     [query, dashboard.time],
   );
-  const refresh = query.get('refresh') ?? dashboard.refresh ?? '';
+  const wanted = query.get('refresh') ?? dashboard.refresh ?? '';
+  const refresh = (parseDuration(wanted) ?? 0) > 0 ? wanted : '';
   const [reload, setReload] = useState(0);
   const nowMs = useNow(parseDuration(refresh) ?? 0, reload);
   const span = useMemo(() => resolveRange(range, nowMs), [range, nowMs]);

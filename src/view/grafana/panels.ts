@@ -295,7 +295,16 @@ function ownOptions(
       const sort = objects(options.sortBy).map((one) =>
         compact({ name: string(one.displayName) ?? '', desc: bool(one.desc) || undefined }),
       );
-      return sort.length > 0 ? { sortBy: sort } : {};
+      const footer = object(options.footer);
+      const fields = array(footer.fields).map(String).filter(Boolean);
+      const calculation = calculationOf(string(array(footer.reducer ?? footer.reducers)[0]));
+      return compact({
+        sortBy: sort.length > 0 ? sort : undefined,
+        footer:
+          footer.show === true
+            ? compact({ calc: calculation ?? 'sum', fields: fields.length > 0 ? fields : undefined })
+            : undefined,
+      });
     }
     case 'unsupported':
       return { original: grafanaType };

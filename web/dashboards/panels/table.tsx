@@ -2,13 +2,15 @@
 
 import { Anchor, useComputedColorScheme } from '@mantine/core';
 import { useMemo, useState } from 'react';
-import { extentOf } from '../../../src/view/calculate.ts';
+import { CALCULATIONS, calculationOf, extentOf } from '../../../src/view/calculate.ts';
 import { shareOf, showValue } from '../../../src/view/display.ts';
 import { type Cell, type Field, type Frame, fieldName, frameLength } from '../../../src/view/frame.ts';
 import { interpolate } from '../../../src/view/interpolate.ts';
+import type { PanelOptions } from '../../../src/view/model.ts';
 import { hrefOf } from '../../base/router.tsx';
 import { localized, useText } from '../../base/text.ts';
 import { formatInstant } from '../../base/time.ts';
+import { CALCULATION_TEXTS } from '../../chart/legend.tsx';
 import { namedColor, withAlpha } from '../../chart/palette.ts';
 import type { PanelProps } from './panel.ts';
 
@@ -152,6 +154,7 @@ export function TablePanel({ panel, data, scope, height }: PanelProps) {
             </tr>
           ))}
         </tbody>
+        {panel.options?.footer && <Footer footer={panel.options.footer} columns={columns} frame={frame} />}
       </table>
       {rows.length > shown && (
         <button type="button" className="item" style={{ width: 'auto' }} onClick={() => setShown(shown + FIRST * 5)}>
@@ -161,6 +164,40 @@ export function TablePanel({ panel, data, scope, height }: PanelProps) {
     </div>
   );
 }
+
+/** A last line that sums the columns up. */
+function Footer({
+  footer,
+  columns,
+  frame,
+}: {
+  footer: NonNullable<PanelOptions['footer']>;
+  columns: readonly Field[];
+  frame: Frame;
+}) {
+  const t = useText();
+  const calculation = calculationOf(footer.calc) ?? 'sum';
+  return (
+    <tfoot>
+      <tr>
+        {columns.map((field, index) => {
+          const wanted = !footer.fields || footer.fields.includes(fieldName(field, frame));
+          const numbers = field.kind === 'number' && wanted;
+          const value = numbers ? CALCULATIONS[calculation](field.values as (number | null)[]) : undefined;
+          const shown = value === undefined ? undefined : showValue(value, field.options);
+          return (
+            <td key={`${field.name}${index}`} className={field.kind === 'number' ? 'num' : undefined}>
+              {shown ? shown.text + shown.suffix : index === 0 ? t(CALCULATION_TEXTS[calculation] ?? 'Sum') : ''}
+            </td>
+          );
+        })}
+      </tr>
+    </tfoot>
+  );
+}
+
+/** Longer texts of cells are broken. */
+const LONGEST_LINE = 48;
 
 function linkOf(
   field: Field,
@@ -208,7 +245,7 @@ function TableCell({
   const isTime = field.kind === 'time' && typeof value === 'number';
   const shown = showValue(value, options, { ...extremes, nowMs: Date.now() });
   const text =
-    isTime && options.unit === undefined
+    isTime && !/^(date|time:)/.test(options.unit ?? '')
       ? formatInstant(value)
       : shown.mapped === undefined
         ? shown.text + shown.suffix
@@ -228,7 +265,7 @@ function TableCell({
     text
   );
   return (
-    <td className={numeric ? 'num' : isTime ? 'once' : 'wrap'} style={style}>
+    <td className={numeric ? 'num' : text.length <= LONGEST_LINE ? 'once' : 'wrap'} style={style}>
       {options.cell === 'bar' && typeof value === 'number' ? (
         <span style={{ display: 'grid', gridTemplateColumns: '1fr auto', gap: 8, alignItems: 'center', minWidth: 110 }}>
           <span className="bar" style={{ height: 8 }}>
