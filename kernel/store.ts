@@ -56,6 +56,10 @@ import {
 } from './lib/rows';
 import { slabAlloc, slabExtend, slabFree, slabHeadBytes, slabInit, slabRelease, slabUsed } from './lib/slab';
 import {
+  E_OOO_COUNT,
+  E_OOO_FIRST,
+  E_OOO_OPEN,
+  extraOf,
   F_HAS_TIME,
   F_HISTOGRAM,
   compareSlots,
@@ -72,9 +76,6 @@ import {
   R_FLAGS,
   R_LOG_ID,
   R_MIN_TIME,
-  R_OOO_COUNT,
-  R_OOO_FIRST,
-  R_OOO_OPEN,
   R_SEGMENT,
   rowCount,
   rowOf,
@@ -91,6 +92,7 @@ import {
 import {
   X_BIT_LENGTH,
   X_COUNT,
+  X_LAST_START,
   X_LAST_TIME,
   X_STATE_BYTES,
   xorAppend,
@@ -153,7 +155,7 @@ export function xorEncode(times: usize, values: usize, starts: usize, count: u32
   for (let i: u32 = 0; i < count; i++) {
     const offset = <usize>i << 3;
     const start: i64 = starts ? <i64>load<f64>(starts + offset) : 0;
-    xorAppend(chunk, state, <i64>load<f64>(times + offset), load<u64>(values + offset), start, starts != 0);
+    xorAppend(chunk, state, <i64>load<f64>(times + offset), load<u64>(values + offset), start, starts ? state + X_LAST_START : 0);
   }
   return xorFinish(chunk, state);
 }
@@ -269,16 +271,17 @@ export function chunksOf(
     }
   }
   const inOrder = count;
-  for (let chunk = <usize>load<u32>(row, R_OOO_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT)) {
+  const extra = extraOf(row);
+  for (let chunk = <usize>load<u32>(extra, E_OOO_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT)) {
     const from = <f64>load<i64>(chunk, C_MIN);
     const to = <f64>load<i64>(chunk, C_MAX);
     if (to < min || from > max) continue;
     if (count == room) return -1;
     entry(out, count++, chunk + C_BYTES, load<u32>(chunk, C_LENGTH), load<u8>(chunk, C_ENCODING), from, to);
   }
-  const buffered = <u32>load<u16>(row, R_OOO_COUNT);
+  const buffered = <u32>load<u16>(extra, E_OOO_COUNT);
   if (buffered && !onlyLate) {
-    const list = <usize>load<u32>(row, R_OOO_OPEN);
+    const list = <usize>load<u32>(extra, E_OOO_OPEN);
     const from = <f64>load<i64>(list);
     const to = <f64>load<i64>(list + (<usize>(buffered - 1) << 4));
     if (to >= min && from <= max) {

@@ -2,6 +2,14 @@
 
 import { slabAlloc, slabRelease } from './slab';
 import {
+  E_LAST_START,
+  E_OOO_COUNT,
+  E_OOO_FIRST,
+  E_OOO_OPEN,
+  E_OOO_ROOM,
+  E_OOO_SEGMENT,
+  extraOf,
+  ownExtra,
   F_HAS_TIME,
   F_HAS_VALUE,
   F_HISTOGRAM,
@@ -11,18 +19,16 @@ import {
   R_LAST,
   R_MIN_TIME,
   R_NEXT_AT,
-  R_OOO_COUNT,
-  R_OOO_FIRST,
-  R_OOO_OPEN,
-  R_OOO_ROOM,
-  R_OOO_SEGMENT,
+  R_EXTRA,
   R_SEGMENT,
   setFlags,
 } from './table';
 import {
   X_COUNT,
   X_LAST_TIME,
+  X_LAST_START,
   X_LAST_VALUE,
+  X_ROW_BYTES,
   X_STATE_BYTES,
   xorDrop,
   xorFinish,
@@ -110,10 +116,10 @@ export function appendInOrder(row: usize, time: i64, value: u64, start: i64, ran
   let count = <u32>load<u16>(row, X_COUNT);
   if (encoding != 0) {
     const length = xorLength(row);
-    let nextAt = load<i64>(row, R_NEXT_AT);
+    let nextAt = load<i64>(row, R_MIN_TIME) + <i64>load<u32>(row, R_NEXT_AT);
     if (count == SAMPLES / 4) {
       nextAt = chunkEnd(load<i64>(row, R_MIN_TIME), load<i64>(row, X_LAST_TIME), nextAt);
-      store<i64>(row, nextAt, R_NEXT_AT);
+      setNextAt(row, nextAt);
     }
     if (time >= nextAt || count >= SAMPLES * 2 || length > MAX_BYTES || (start != 0 && encoding == ENCODING_XOR)) {
       closeOpen(row);
@@ -125,13 +131,20 @@ export function appendInOrder(row: usize, time: i64, value: u64, start: i64, ran
     store<u8>(row, encoding, R_ENCODING);
     store<u16>(row, 0, X_COUNT);
     store<i64>(row, time, R_MIN_TIME);
-    store<i64>(row, rangeEnd(time, range), R_NEXT_AT);
+    setNextAt(row, rangeEnd(time, range));
     store<u32>(row, segment, R_SEGMENT);
     openCount++;
     chunksCreated++;
   } else if (load<u32>(row, R_SEGMENT) == 0) store<u32>(row, segment, R_SEGMENT);
-  xorAppend(0, row, time, value, start, encoding == ENCODING_STARTS);
+  xorAppend(0, row, time, value, start, encoding == ENCODING_STARTS ? ownExtra(row) + E_LAST_START : 0);
   setFlags(row, F_HAS_TIME | F_HAS_VALUE, F_HISTOGRAM);
+}
+
+/** Behind R_MIN_TIME; a range of more than 49 days is cut there. */
+// @ts-ignore: decorator
+@inline
+function setNextAt(row: usize, nextAt: i64): void {
+  store<u32>(row, <u32>min<i64>(nextAt - load<i64>(row, R_MIN_TIME), 0xffffffff), R_NEXT_AT);
 }
 
 function chunkEnd(start: i64, last: i64, limit: i64): i64 {
@@ -197,16 +210,18 @@ export function addOooChunk(row: usize, bytes: usize, length: u32, encoding: u8,
   const chunk = newChunk(bytes, length, encoding, min, max);
   store<u8>(chunk, 1, C_FLAGS);
   store<u16>(chunk, <u16>oooEpoch, C_EPOCH);
-  store<u32>(chunk, load<u32>(row, R_OOO_FIRST), C_NEXT);
-  store<u32>(row, <u32>chunk, R_OOO_FIRST);
+  const extra = ownExtra(row);
+  store<u32>(chunk, load<u32>(extra, E_OOO_FIRST), C_NEXT);
+  store<u32>(extra, <u32>chunk, E_OOO_FIRST);
   return chunk;
 }
 
 /** Puts a sample into the out-of-order buffer; false if its time is there already. Sets `closedChunk` when the buffer was full. */
 export function appendOutOfOrder(row: usize, time: i64, value: u64, segment: u32): bool {
   closedChunk = 0;
-  let count = <u32>load<u16>(row, R_OOO_COUNT);
-  let list = <usize>load<u32>(row, R_OOO_OPEN);
+  const extra = ownExtra(row);
+  let count = <u32>load<u16>(extra, E_OOO_COUNT);
+  let list = <usize>load<u32>(extra, E_OOO_OPEN);
   let at = count;
   while (at > 0 && load<i64>(list + (<usize>(at - 1) << 4)) > time) at--;
   if (at > 0 && load<i64>(list + (<usize>(at - 1) << 4)) == time) return false;
@@ -216,9 +231,9 @@ export function appendOutOfOrder(row: usize, time: i64, value: u64, segment: u32
     at = 0;
     list = 0;
   }
-  const room = <u32>load<u16>(row, R_OOO_ROOM);
-  if (count == 0 && !load<u32>(row, R_OOO_SEGMENT)) store<u32>(row, segment, R_OOO_SEGMENT);
-  list = <usize>load<u32>(row, R_OOO_OPEN);
+  const room = <u32>load<u16>(extra, E_OOO_ROOM);
+  if (count == 0 && !load<u32>(extra, E_OOO_SEGMENT)) store<u32>(extra, segment, E_OOO_SEGMENT);
+  list = <usize>load<u32>(extra, E_OOO_OPEN);
   if (count == room || list == 0) {
     const wide: u32 = room == 0 ? 4 : room << 1;
     const fresh = slabAlloc(wide << 4);
@@ -227,34 +242,36 @@ export function appendOutOfOrder(row: usize, time: i64, value: u64, segment: u32
       slabRelease(list, room << 4);
     }
     list = fresh;
-    store<u32>(row, <u32>list, R_OOO_OPEN);
-    store<u16>(row, <u16>wide, R_OOO_ROOM);
+    store<u32>(extra, <u32>list, E_OOO_OPEN);
+    store<u16>(extra, <u16>wide, E_OOO_ROOM);
   }
   const place = list + (<usize>at << 4);
   memory.copy(place + 16, place, <usize>(count - at) << 4);
   store<i64>(place, time);
   store<u64>(place, value, 8);
-  store<u16>(row, <u16>(count + 1), R_OOO_COUNT);
+  store<u16>(extra, <u16>(count + 1), E_OOO_COUNT);
   return true;
 }
 
 /** Encodes the out-of-order buffer at `chunk`; returns its length. */
 export function encodeOutOfOrder(row: usize, state: usize, chunk: usize): u32 {
-  const count = <u32>load<u16>(row, R_OOO_COUNT);
-  const list = <usize>load<u32>(row, R_OOO_OPEN);
+  const extra = extraOf(row);
+  const count = <u32>load<u16>(extra, E_OOO_COUNT);
+  const list = <usize>load<u32>(extra, E_OOO_OPEN);
   memory.fill(state, 0, X_STATE_BYTES);
   for (let i: u32 = 0; i < count; i++) {
     const entry = list + (<usize>i << 4);
-    xorAppend(chunk, state, load<i64>(entry), load<u64>(entry, 8), 0, false);
+    xorAppend(chunk, state, load<i64>(entry), load<u64>(entry, 8), 0, 0);
   }
   return xorFinish(chunk, state);
 }
 
 /** Turns the out-of-order buffer into a chunk, in `closedChunk`. */
 export function closeOutOfOrder(row: usize): void {
-  const count = <u32>load<u16>(row, R_OOO_COUNT);
-  const room = <u32>load<u16>(row, R_OOO_ROOM);
-  const list = <usize>load<u32>(row, R_OOO_OPEN);
+  const extra = extraOf(row);
+  const count = <u32>load<u16>(extra, E_OOO_COUNT);
+  const room = <u32>load<u16>(extra, E_OOO_ROOM);
+  const list = <usize>load<u32>(extra, E_OOO_OPEN);
   closedChunk = 0;
   if (count) {
     const length = encodeOutOfOrder(row, scratch, scratch + 64);
@@ -268,11 +285,12 @@ export function closeOutOfOrder(row: usize): void {
     );
     chunksCreated++;
   }
+  if (!load<u32>(row, R_EXTRA)) return;
   if (room) slabRelease(list, room << 4);
-  store<u32>(row, 0, R_OOO_OPEN);
-  store<u16>(row, 0, R_OOO_COUNT);
-  store<u16>(row, 0, R_OOO_ROOM);
-  store<u32>(row, 0, R_OOO_SEGMENT);
+  store<u32>(extra, 0, E_OOO_OPEN);
+  store<u16>(extra, 0, E_OOO_COUNT);
+  store<u16>(extra, 0, E_OOO_ROOM);
+  store<u32>(extra, 0, E_OOO_SEGMENT);
 }
 
 /** Drops chunks whose samples are all before `min`; the open one too. */
@@ -298,7 +316,8 @@ export function dropBefore(row: usize, min: i64): void {
 
 /** Drops out-of-order chunks of epochs up to `epoch`. */
 export function dropOutOfOrder(row: usize, epoch: u32): void {
-  let link = row + R_OOO_FIRST;
+  if (!load<u32>(row, R_EXTRA)) return;
+  let link = extraOf(row) + E_OOO_FIRST;
   while (load<u32>(link)) {
     const chunk = <usize>load<u32>(link);
     // Epochs wrap; what is at most half way around behind counts as before.
@@ -311,9 +330,9 @@ export function dropOutOfOrder(row: usize, epoch: u32): void {
 
 /** Whether the row holds no sample at all. */
 export function isEmpty(row: usize): bool {
-  return (
-    !load<u32>(row, R_FIRST) && !load<u8>(row, R_ENCODING) && !load<u32>(row, R_OOO_FIRST) && !load<u16>(row, R_OOO_COUNT)
-  );
+  if (load<u32>(row, R_FIRST) || load<u8>(row, R_ENCODING)) return false;
+  const extra = extraOf(row);
+  return !load<u32>(extra, E_OOO_FIRST) && !load<u16>(extra, E_OOO_COUNT);
 }
 
 /** Links a chunk that comes from the log. Chunks that are there already (same first sample) are replaced if the new one is longer. */
@@ -355,7 +374,8 @@ export function reopen(row: usize, times: usize, values: usize, starts: usize, s
   const length = load<u32>(chunk, C_LENGTH);
   if (xorDecode(chunk + C_BYTES, length, times, values, encoding == ENCODING_STARTS ? starts : 0, state) <= 0) return false;
   if (load<i64>(chunk, C_MAX) != load<i64>(state, X_LAST_TIME)) return false;
-  memory.copy(row, state, X_STATE_BYTES);
+  memory.copy(row, state, X_ROW_BYTES);
+  if (encoding == ENCODING_STARTS) store<i64>(ownExtra(row), load<i64>(state, X_LAST_START), E_LAST_START);
   const min = load<i64>(chunk, C_MIN);
   store<i64>(row, min, R_MIN_TIME);
   const count = <u32>load<u16>(row, X_COUNT);
@@ -363,7 +383,7 @@ export function reopen(row: usize, times: usize, values: usize, starts: usize, s
   if (count > SAMPLES / 4) {
     nextAt = chunkEnd(min, <i64>load<f64>(times + (<usize>(SAMPLES / 4 - 1) << 3)), nextAt);
   }
-  store<i64>(row, nextAt, R_NEXT_AT);
+  setNextAt(row, nextAt);
   store<u8>(row, encoding, R_ENCODING);
   xorScatter(chunk + C_BYTES, row);
   let link = row + R_FIRST;

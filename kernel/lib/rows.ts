@@ -1,19 +1,22 @@
 // Steps over ranges of rows, which the host drives in slices: truncation, what the log still needs, and reopening after a restart.
 
 import { setNextLogId } from './append';
-import { C_FLAGS, C_MAX, C_MIN, C_NEXT, closedChunk, closeOpen, dropBefore, dropOutOfOrder, isEmpty, reopen } from './head';
+import { C_FLAGS, C_MAX, C_MIN, C_NEXT, closedChunk, closeOpen, dropBefore, dropOutOfOrder, ENCODING_STARTS, isEmpty, reopen } from './head';
 import {
+  dropExtra,
+  E_OOO_COUNT,
+  E_OOO_FIRST,
+  E_OOO_OPEN,
+  E_OOO_SEGMENT,
+  extraOf,
   F_HAS_TIME,
   isAlive,
   R_ENCODING,
+  R_EXTRA,
   R_FIRST,
   R_FLAGS,
   R_LOG_ID,
   R_MIN_TIME,
-  R_OOO_COUNT,
-  R_OOO_FIRST,
-  R_OOO_OPEN,
-  R_OOO_SEGMENT,
   R_SEGMENT,
   rowCount,
   rowOf,
@@ -30,6 +33,7 @@ export function truncateRows(from: u32, to: u32, min: f64, epoch: i32, dead: usi
     if (!isAlive(row)) continue;
     dropBefore(row, <i64>min);
     if (epoch >= 0) dropOutOfOrder(row, <u32>epoch);
+    if (load<u8>(row, R_ENCODING) != ENCODING_STARTS) dropExtra(row);
     if (dead && isEmpty(row)) {
       const word = dead + (<usize>(slot >> 5) << 2);
       store<u32>(word, load<u32>(word) | (<u32>1 << (slot & 31)));
@@ -45,7 +49,7 @@ export function oldestSegment(from: u32, to: u32): u32 {
     if (!isAlive(row)) continue;
     const open = load<u32>(row, R_SEGMENT);
     if (open && open < oldest) oldest = open;
-    const late = load<u32>(row, R_OOO_SEGMENT);
+    const late = load<u32>(extraOf(row), E_OOO_SEGMENT);
     if (late && late < oldest) oldest = late;
   }
   return oldest;
@@ -58,7 +62,7 @@ export function pinnedRows(from: u32, to: u32, segment: u32, out: usize): u32 {
     const row = rowOf(slot);
     if (!isAlive(row)) continue;
     const open = load<u32>(row, R_SEGMENT);
-    const late = load<u32>(row, R_OOO_SEGMENT);
+    const late = load<u32>(extraOf(row), E_OOO_SEGMENT);
     if (!(open && open < segment) && !(late && late < segment)) continue;
     store<u32>(out + (<usize>count << 2), slot);
     count++;
@@ -79,7 +83,7 @@ export function forgetLog(): void {
     const row = rowOf(slot);
     store<u32>(row, 0, R_LOG_ID);
     store<u32>(row, 0, R_SEGMENT);
-    store<u32>(row, 0, R_OOO_SEGMENT);
+    if (load<u32>(row, R_EXTRA)) store<u32>(extraOf(row), 0, E_OOO_SEGMENT);
   }
 }
 
@@ -110,10 +114,11 @@ export function timesOf(from: u32, to: u32, out: usize): void {
     const first = <usize>load<u32>(row, R_FIRST);
     if (first) bounds(out, load<i64>(first, C_MIN), load<i64>(row, X_LAST_TIME));
     else if (load<u8>(row, R_ENCODING)) bounds(out, load<i64>(row, R_MIN_TIME), load<i64>(row, X_LAST_TIME));
-    for (let chunk = <usize>load<u32>(row, R_OOO_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT))
+    const extra = extraOf(row);
+    for (let chunk = <usize>load<u32>(extra, E_OOO_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT))
       bounds(out + 16, load<i64>(chunk, C_MIN), load<i64>(chunk, C_MAX));
-    const late = <u32>load<u16>(row, R_OOO_COUNT);
-    const list = <usize>load<u32>(row, R_OOO_OPEN);
+    const late = <u32>load<u16>(extra, E_OOO_COUNT);
+    const list = <usize>load<u32>(extra, E_OOO_OPEN);
     if (late) bounds(out + 16, load<i64>(list), load<i64>(list + (<usize>(late - 1) << 4)));
   }
 }

@@ -6,7 +6,7 @@
 @external("env", "moreArena")
 declare function moreArena(bytes: u32): void;
 
-const CLASSES = 128;
+const CLASSES: u32 = 288;
 
 let heads: usize = 0;
 let next: usize = 0;
@@ -14,6 +14,8 @@ let end: usize = 0;
 /** What was left of a region when the next one did not continue it; used up before the arena. */
 let spare: usize = 0;
 let spareEnd: usize = 0;
+/** Free blocks from LARGE on. */
+let largeFree: u32 = 0;
 /** Bytes of the blocks handed out and not freed. */
 export let slabUsed: u64 = 0;
 
@@ -42,7 +44,7 @@ export function slabExtend(address: usize, bytes: u32): void {
 
 /** Puts a stretch of memory into the free lists. */
 function scatter(from: usize, to: usize): void {
-  while (to - from >= 16) {
+  while (to - from >= 8) {
     let index = classOf(<u32>(to - from));
     if (<usize>sizeOf(index) > to - from) index--;
     push(from, index);
@@ -54,24 +56,30 @@ export function slabFree(): u32 {
   return <u32>(end - next);
 }
 
-// Classes 1..32: steps of 16 up to 512; 33..60: steps of 128 up to 4096; then two per power of two.
+// Classes 1..64: steps of 8 up to 512; 65..120: steps of 64 up to 4096; then eight per power of two.
+const SMALL: u32 = 64;
+const MIDDLE: u32 = 120;
+/** From here on a free block is cut up for small ones before the arena is. */
+const LARGE: u32 = MIDDLE + 25; // more than 32 kB
+
 // @ts-ignore: decorator
 @inline
 function classOf(bytes: u32): u32 {
-  if (bytes <= 512) return (bytes + 15) >> 4;
-  if (bytes <= 4096) return 32 + ((bytes - 512 + 127) >> 7);
+  if (bytes <= 512) return (bytes + 7) >> 3;
+  if (bytes <= 4096) return SMALL + ((bytes - 512 + 63) >> 6);
   const log = 31 - clz<u32>(bytes - 1);
-  const half: u32 = (<u32>1 << log) + (<u32>1 << (log - 1));
-  return 61 + ((log - 12) << 1) + (bytes <= half ? 0 : 1);
+  const step = log - 3;
+  return MIDDLE + ((log - 12) << 3) + ((bytes - (<u32>1 << log) + (<u32>1 << step) - 1) >> step);
 }
 
 // @ts-ignore: decorator
 @inline
 function sizeOf(index: u32): u32 {
-  if (index <= 32) return index << 4;
-  if (index <= 60) return 512 + ((index - 32) << 7);
-  const log = ((index - 61) >> 1) + 12;
-  return (index - 61) & 1 ? <u32>1 << (log + 1) : (<u32>1 << log) + (<u32>1 << (log - 1));
+  if (index <= SMALL) return index << 3;
+  if (index <= MIDDLE) return 512 + ((index - SMALL) << 6);
+  const log = ((index - MIDDLE - 1) >> 3) + 12;
+  const eighths = ((index - MIDDLE - 1) & 7) + 1;
+  return (<u32>1 << log) + (eighths << (log - 3));
 }
 
 /** What a block for `bytes` really holds. */
@@ -85,6 +93,22 @@ function push(address: usize, index: u32): void {
   const head = heads + (<usize>index << 2);
   store<u32>(address, load<u32>(head));
   store<u32>(head, <u32>address);
+  if (index >= LARGE) largeFree++;
+}
+
+/** Makes the largest free block the spare; what was left of that goes to the free lists. */
+function cutLarge(): void {
+  for (let index: u32 = CLASSES - 1; index >= LARGE; index--) {
+    const head = heads + (<usize>index << 2);
+    const found = <usize>load<u32>(head);
+    if (!found) continue;
+    store<u32>(head, load<u32>(found));
+    largeFree--;
+    scatter(spare, spareEnd);
+    spare = found;
+    spareEnd = found + <usize>sizeOf(index);
+    return;
+  }
 }
 
 export function slabAlloc(bytes: u32): usize {
@@ -95,8 +119,10 @@ export function slabAlloc(bytes: u32): usize {
   slabUsed += size;
   if (found) {
     store<u32>(head, load<u32>(<usize>found));
+    if (index >= LARGE) largeFree--;
     return <usize>found;
   }
+  if (largeFree && index <= MIDDLE && spare + <usize>size > spareEnd) cutLarge();
   if (spare + <usize>size <= spareEnd) {
     const address = spare;
     spare += <usize>size;

@@ -3,27 +3,34 @@
 
 import { slabAlloc, slabRelease, slabRoom } from './slab';
 
-// Row of a series. The first X_STATE_BYTES are the state of its open chunk; what every append needs comes first.
-export const R_FLAGS: usize = 56; // u8
-export const R_ENCODING: usize = 57; // u8, of the open chunk, 0: none open
-export const R_LABEL_COUNT: usize = 58; // u16
-export const R_LOG_ID: usize = 60; // u32, 0: not in the current generation of the log
-export const R_NEXT_AT: usize = 64; // i64, when the open chunk ends at the latest
-export const R_MIN_TIME: usize = 72; // i64, first sample of the open chunk
-export const R_SEGMENT: usize = 80; // u32, sample segment with the open chunk's first sample, 0: none
-export const R_GENERATION: usize = 84; // u16
-export const R_OOO_COUNT: usize = 86; // u16
-export const R_OOO_ROOM: usize = 88; // u16, entries
-export const R_FIRST: usize = 92; // u32, oldest closed chunk
-export const R_LAST: usize = 96; // u32, newest closed chunk
-export const R_HASH: usize = 100; // u32
-export const R_HASH_NEXT: usize = 104; // u32, slot + 1; for a free row the next free slot + 1
-export const R_LABELS: usize = 108; // u32, addresses of pairs
-export const R_OOO_SEGMENT: usize = 112; // u32, as R_SEGMENT for the out-of-order buffer
-export const R_OOO_FIRST: usize = 116; // u32, out-of-order chunks
-export const R_OOO_OPEN: usize = 120; // u32, out-of-order buffer: (i64 time, u64 value) sorted by time
-export const R_SELECTED: usize = 124; // u32, second of the last query that touched it, 0: never
-export const R_BYTES: usize = 128;
+// Row of a series. The first X_ROW_BYTES are the state of its open chunk; what every append needs comes first.
+export const R_FLAGS: usize = 48; // u8
+export const R_ENCODING: usize = 49; // u8, of the open chunk, 0: none open
+export const R_LABEL_COUNT: usize = 50; // u16
+export const R_LOG_ID: usize = 52; // u32, 0: not in the current generation of the log
+export const R_MIN_TIME: usize = 56; // i64, first sample of the open chunk
+export const R_NEXT_AT: usize = 64; // u32, when the open chunk ends at the latest, after its first sample
+export const R_SEGMENT: usize = 68; // u32, sample segment with the open chunk's first sample, 0: none
+export const R_GENERATION: usize = 72; // u16
+export const R_FIRST: usize = 76; // u32, oldest closed chunk
+export const R_LAST: usize = 80; // u32, newest closed chunk
+export const R_HASH: usize = 84; // u32
+export const R_HASH_NEXT: usize = 88; // u32, slot + 1; for a free row the next free slot + 1
+export const R_LABELS: usize = 92; // u32, addresses of pairs
+export const R_EXTRA: usize = 96; // u32, what few series have; 0: nothing of it
+export const R_SELECTED: usize = 100; // u32, second of the last query that touched it, 0: never
+export const R_BYTES: usize = 104;
+
+// What series with start times or out-of-order samples have beside their row.
+export const E_LAST_START: usize = 0; // i64, of the open chunk's last sample
+export const E_OOO_COUNT: usize = 8; // u16
+export const E_OOO_ROOM: usize = 10; // u16, entries
+export const E_OOO_SEGMENT: usize = 12; // u32, as R_SEGMENT for the out-of-order buffer
+export const E_OOO_FIRST: usize = 16; // u32, out-of-order chunks
+export const E_OOO_OPEN: usize = 20; // u32, out-of-order buffer: (i64 time, u64 value) sorted by time
+const E_BYTES: usize = 24;
+/** Stands for the extra that a row has not; never written. */
+const NO_EXTRA: usize = memory.data(24, 8);
 
 export const F_ALIVE: u8 = 1;
 export const F_HAS_TIME: u8 = 2; // last time is known
@@ -104,6 +111,32 @@ function buckets(mask: u32): usize {
 @inline
 export function rowOf(slot: u32): usize {
   return <usize>load<u32>(pages + (<usize>(slot >> PAGE_SHIFT) << 2)) + <usize>(slot & (PAGE_ROWS - 1)) * R_BYTES;
+}
+
+/** What the row has beside it, for reading. */
+// @ts-ignore: decorator
+@inline
+export function extraOf(row: usize): usize {
+  const extra = <usize>load<u32>(row, R_EXTRA);
+  return extra ? extra : NO_EXTRA;
+}
+
+/** The same for writing: made if there is none. */
+export function ownExtra(row: usize): usize {
+  let extra = <usize>load<u32>(row, R_EXTRA);
+  if (extra) return extra;
+  extra = slabAlloc(<u32>E_BYTES);
+  memory.fill(extra, 0, E_BYTES);
+  store<u32>(row, <u32>extra, R_EXTRA);
+  return extra;
+}
+
+/** Gives back what a row no longer needs beside it. */
+export function dropExtra(row: usize): void {
+  const extra = <usize>load<u32>(row, R_EXTRA);
+  if (!extra || load<u32>(extra, E_OOO_FIRST) || load<u32>(extra, E_OOO_OPEN)) return;
+  slabRelease(extra, <u32>E_BYTES);
+  store<u32>(row, 0, R_EXTRA);
 }
 
 // @ts-ignore: decorator
@@ -384,6 +417,7 @@ export function seriesRemove(dead: usize): u32 {
     slabRelease(<usize>load<u32>(row, R_LABELS), count == 0 ? 4 : count << 2);
     store<u32>(row, 0, R_LABELS);
     store<u16>(row, 0, R_LABEL_COUNT);
+    dropExtra(row);
     store<u8>(row, 0, R_FLAGS);
     store<u16>(row, <u16>((<u32>load<u16>(row, R_GENERATION) + 1) & 0x7fff), R_GENERATION);
     removed++;

@@ -10,19 +10,26 @@ import { slabAlloc, slabRelease } from './slab';
 export const X_LAST_TIME: usize = 0; // i64
 export const X_TIME_DELTA: usize = 8; // i64
 export const X_LAST_VALUE: usize = 16; // bits of f64
-export const X_LAST_START: usize = 24; // i64
+export const X_WORD: usize = 24; // u64, bits from the last multiple of 64 on, left-aligned
 export const X_BIT_LENGTH: usize = 32; // u32, of the chunk, header included
 export const X_COUNT: usize = 36; // u16
 export const X_LEADING: usize = 38; // u8, 255: none yet
 export const X_TRAILING: usize = 39; // u8
-export const X_WORD: usize = 40; // u64, bits from the last multiple of 64 on, left-aligned
-export const X_PIECE: usize = 48; // u32, where full words go
-export const X_FIRST: usize = 52; // u32, first piece
+export const X_PIECE: usize = 40; // u32, where full words go
+export const X_FIRST: usize = 44; // u32, first piece
+/** What a row has of it; a state that stands alone has the last start time behind. */
+export const X_ROW_BYTES: usize = 48;
+export const X_LAST_START: usize = 48; // i64
 export const X_STATE_BYTES: usize = 56;
 
-/** Open chunks grow by pieces: a link to the next one and seven words. Nothing is moved or left over while they grow. */
+/**
+ * Open chunks grow by pieces: a link to the next one and seven words; the first has three, for series with few samples. Nothing is
+ * moved while they grow.
+ */
 const PIECE_BYTES: u32 = 64;
 const PIECE_WORDS: u32 = 7;
+const FIRST_BYTES: u32 = 32;
+const FIRST_WORDS: u32 = 3;
 
 // The sample being written: the chunk's last word and where it is.
 let word: u64 = 0;
@@ -51,10 +58,10 @@ function storeWord(full: u64): void {
     store<u64>(linear + (<usize>index << 3), bswap<u64>(full));
     return;
   }
-  const place = index % PIECE_WORDS;
+  const place = index < FIRST_WORDS ? index : (index - FIRST_WORDS) % PIECE_WORDS;
   let piece = <usize>load<u32>(owner, X_PIECE);
   if (place == 0) {
-    const fresh = slabAlloc(PIECE_BYTES);
+    const fresh = slabAlloc(index == 0 ? FIRST_BYTES : PIECE_BYTES);
     store<u32>(fresh, 0);
     if (index == 0) store<u32>(owner, <u32>fresh, X_FIRST);
     else store<u32>(piece, <u32>fresh);
@@ -64,8 +71,11 @@ function storeWord(full: u64): void {
   store<u64>(piece + 8 + (<usize>place << 3), bswap<u64>(full));
 }
 
-/** Appends a sample to the chunk with this state: in pieces, or from `base` on with room for 40 bytes if that is not 0. */
-export function xorAppend(base: usize, state: usize, time: i64, value: u64, start: i64, withStart: bool): void {
+/**
+ * Appends a sample to the chunk with this state: in pieces, or from `base` on with room for 40 bytes if that is not 0. `startAt`: where
+ * the last start time is kept; 0 for a chunk without start times.
+ */
+export function xorAppend(base: usize, state: usize, time: i64, value: u64, start: i64, startAt: usize): void {
   const count = <u32>load<u16>(state, X_COUNT);
   at = load<u32>(state, X_BIT_LENGTH);
   word = load<u64>(state, X_WORD);
@@ -79,15 +89,15 @@ export function xorAppend(base: usize, state: usize, time: i64, value: u64, star
     store<i64>(state, 0, X_TIME_DELTA);
     store<u8>(state, 0xff, X_LEADING);
     store<u8>(state, 0, X_TRAILING);
-    if (withStart) put(<u64>start, 64);
+    if (startAt) put(<u64>start, 64);
   } else {
     const delta = time - load<i64>(state, X_LAST_TIME);
     if (count == 1) putVarint(<u64>delta);
     else putTime(delta - load<i64>(state, X_TIME_DELTA));
     store<i64>(state, delta, X_TIME_DELTA);
     putValue(state, value ^ load<u64>(state, X_LAST_VALUE));
-    if (withStart) {
-      if (start == load<i64>(state, X_LAST_START)) put(0, 1);
+    if (startAt) {
+      if (start == load<i64>(startAt)) put(0, 1);
       else {
         put(1, 1);
         put(<u64>start, 64);
@@ -96,7 +106,7 @@ export function xorAppend(base: usize, state: usize, time: i64, value: u64, star
   }
   store<i64>(state, time, X_LAST_TIME);
   store<u64>(state, value, X_LAST_VALUE);
-  store<i64>(state, start, X_LAST_START);
+  if (startAt) store<i64>(startAt, start);
   store<u32>(state, at, X_BIT_LENGTH);
   store<u64>(state, word, X_WORD);
   store<u16>(state, <u16>(count + 1), X_COUNT);
@@ -169,8 +179,10 @@ export function xorGather(state: usize, out: usize): u32 {
   let left = load<u32>(state, X_BIT_LENGTH) >> 6;
   let piece = <usize>load<u32>(state, X_FIRST);
   let to = out;
+  let room = FIRST_WORDS;
   while (left > 0) {
-    const words = min(left, PIECE_WORDS);
+    const words = min(left, room);
+    room = PIECE_WORDS;
     for (let i: u32 = 0; i < words; i++) store<u64>(to + (<usize>i << 3), load<u64>(piece + 8 + (<usize>i << 3)));
     to += <usize>words << 3;
     left -= words;
@@ -195,9 +207,11 @@ export function xorScatter(chunk: usize, state: usize): void {
 /** Frees the pieces of a chunk. */
 export function xorDrop(state: usize): void {
   if (load<u32>(state, X_BIT_LENGTH) >> 6) {
+    let bytes = FIRST_BYTES;
     for (let piece = <usize>load<u32>(state, X_FIRST); piece; ) {
       const following = <usize>load<u32>(piece);
-      slabRelease(piece, PIECE_BYTES);
+      slabRelease(piece, bytes);
+      bytes = PIECE_BYTES;
       piece = following;
     }
   }

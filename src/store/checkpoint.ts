@@ -2,7 +2,7 @@
 // generation. When it is complete, older generations are deleted. That is also how the log is truncated.
 
 import type { Head } from './head/head.ts';
-import { ROW } from './head/kernel.ts';
+import { OUT_OF_ORDER_FIRST, ROW } from './head/kernel.ts';
 import type { ShardLog } from './log/log.ts';
 import { inSlices } from './slices.ts';
 
@@ -58,8 +58,9 @@ function writeRows(head: Head, log: ShardLog, from: number, to: number): void {
 function collectChunks(head: Head, slot: number, into: number[]): void {
   const { kernel, shard } = head.memory;
   const row = kernel.rowOf(slot) >>> 0;
-  for (const list of [ROW.first, ROW.outOfOrderFirst]) {
-    const u32 = shard.u32;
-    for (let chunk = u32[(row + list) >>> 2]!; chunk !== 0; chunk = u32[chunk >>> 2]!) into.push(slot, chunk);
+  const u32 = shard.u32;
+  const extra = u32[(row + ROW.extra) >>> 2]!;
+  for (const list of [row + ROW.first, ...(extra === 0 ? [] : [extra + OUT_OF_ORDER_FIRST])]) {
+    for (let chunk = u32[list >>> 2]!; chunk !== 0; chunk = u32[chunk >>> 2]!) into.push(slot, chunk);
   }
 }

@@ -177,15 +177,17 @@ export type StoreKernel = {
 
 /** Offsets in a row that the host reads; the rest is the kernel's alone (kernel/lib/table.ts). */
 export const ROW = {
-  flags: 56,
-  labelCount: 58,
-  logId: 60,
-  generation: 84,
-  first: 92,
-  labels: 108,
-  outOfOrderFirst: 116,
-  selected: 124,
+  flags: 48,
+  labelCount: 50,
+  logId: 52,
+  generation: 72,
+  first: 76,
+  labels: 92,
+  extra: 96,
+  selected: 100,
 } as const;
+/** Offset in what a row has beside it, if it has: the first out-of-order chunk. */
+export const OUT_OF_ORDER_FIRST = 16;
 export const FLAG_ALIVE = 1;
 
 /** Offsets in a name and in a label pair. */

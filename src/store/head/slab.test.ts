@@ -35,3 +35,20 @@ test('blocks never overlap, come back, and what is left of a region is used', ()
   const live = blocks.reduce((total, { bytes }) => total + bytes, 0);
   assert.ok(head.arenaBytes < live * 4 + 16 * 2 ** 20, `${head.arenaBytes} bytes for ${live}`);
 });
+
+test('what large blocks leave is used for small ones', () => {
+  const head = new HeadMemory(newMemory());
+  const { kernel } = head;
+  const large = Array.from({ length: 40 }, (_, i) => {
+    const bytes = 100_000 + i * 40_000;
+    head.ahead(bytes);
+    return { address: kernel.slabAlloc(bytes) >>> 0, bytes };
+  });
+  const before = head.arenaBytes;
+  for (const { address, bytes } of large) kernel.slabRelease(address, bytes);
+  const total = large.reduce((sum, { bytes }) => sum + bytes, 0);
+  const small = new Set<number>();
+  for (let used = 0; used < total; used += 64) small.add(kernel.slabAlloc(64) >>> 0);
+  assert.equal(small.size, Math.ceil(total / 64));
+  assert.equal(head.arenaBytes, before);
+});
