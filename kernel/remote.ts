@@ -1,17 +1,18 @@
 // Remote write 1.0 in two steps: snappy's block is decoded, then the protobuf message is walked without building a label
-// string. A series is found by a 128-bit fingerprint of its label bytes in a hash table; its successor in the request
+// string. A series is found by a fingerprint of its label bytes in a hash table; its successor in the request
 // before is tried first, so in steady state a sample costs one hash over bytes that are in the cache already. Anything
 // unusual ends the walk with a code: src/wire/remote/write-v1.ts then does the same slowly and words the error.
 
 import { NO_ROOM, packLabels, UNPACKABLE } from './lib/packed';
 
-// An entry of the table, 32 bytes: fingerprint (two words), the store's ref (f64), successor (entry number + 1, 0 for none),
+// An entry of the table, 28 bytes: fingerprint (96 bits of the 128), the store's ref (f64), successor (entry number + 1, 0 for none),
 // bytes of the labels (0: too many to predict), the epoch in which it was used last.
-const ENTRY_SHIFT: usize = 5;
-const AT_REF: usize = 16;
-const AT_NEXT: usize = 24;
-const AT_LENGTH: usize = 28;
-const AT_EPOCH: usize = 30;
+const ENTRY_BYTES: usize = 28;
+const AT_FINGER2: usize = 8;
+const AT_REF: usize = 12;
+const AT_NEXT: usize = 20;
+const AT_LENGTH: usize = 24;
+const AT_EPOCH: usize = 26;
 const PAGE_SHIFT: u32 = 12;
 
 const OK: i32 = 0;
@@ -35,7 +36,7 @@ let seed2: u64 = 0;
 // @ts-ignore: decorator
 @inline
 function entryAt(number: u32): usize {
-  return <usize>load<u32>(pages + (<usize>(number >> PAGE_SHIFT) << 2)) + (<usize>(number & ((<u32>1 << PAGE_SHIFT) - 1)) << ENTRY_SHIFT);
+  return <usize>load<u32>(pages + (<usize>(number >> PAGE_SHIFT) << 2)) + <usize>(number & ((<u32>1 << PAGE_SHIFT) - 1)) * ENTRY_BYTES;
 }
 
 /** Places the table; `bucketCount` is a power of two. The caller has zeroed the buckets. */
@@ -151,7 +152,7 @@ function find(): i32 {
   let number = load<u32>(buckets + (<usize>slot << 2));
   while (number != 0) {
     const entry = entryAt(number - 1);
-    if (load<u64>(entry) == finger1 && load<u64>(entry, 8) == finger2) return <i32>(number - 1);
+    if (load<u64>(entry) == finger1 && load<u32>(entry, AT_FINGER2) == <u32>finger2) return <i32>(number - 1);
     slot = (slot + 1) & bucketMask;
     number = load<u32>(buckets + (<usize>slot << 2));
   }
@@ -184,7 +185,7 @@ export function learn(unknown: usize, refs: usize, count: u32, epoch: u32): void
     const number = entryCount++;
     const entry = entryAt(number);
     store<u64>(entry, finger1);
-    store<u64>(entry, finger2, 8);
+    store<u32>(entry, <u32>finger2, AT_FINGER2);
     store<f64>(entry, ref, AT_REF);
     store<u32>(entry, 0, AT_NEXT);
     store<u16>(entry, length < 0x10000 ? <u16>length : 0, AT_LENGTH);
@@ -201,7 +202,7 @@ export function keepSince(oldest: u32): u32 {
     // Epochs wrap.
     if (<u16>(load<u16>(entry, AT_EPOCH) - <u16>oldest) >= 0x8000) continue;
     const to = entryAt(kept);
-    if (to != entry) memory.copy(to, entry, <usize>1 << ENTRY_SHIFT);
+    if (to != entry) memory.copy(to, entry, ENTRY_BYTES);
     // Entry numbers have changed: successors are found again as requests come.
     store<u32>(to, 0, AT_NEXT);
     kept++;
@@ -292,7 +293,7 @@ export function forget(row: u32): void {
   const number = load<u32>(rowSeries + (<usize>row << 2));
   if (number >= UNKNOWN) return;
   const entry = entryAt(number);
-  store<u64>(entry, 0, 8);
+  store<u32>(entry, ~load<u32>(entry, AT_FINGER2), AT_FINGER2);
   store<u16>(entry, 0, AT_LENGTH);
   store<u16>(entry, <u16>(epochNow - 0x4000), AT_EPOCH);
 }
@@ -365,7 +366,7 @@ export function walk(from: usize, end: usize, epoch: u32): i32 {
       const size = <u32>load<u16>(entry, AT_LENGTH);
       if (size != 0 && start + <usize>size < stop && load<u8>(start + <usize>size) == 0x12) {
         fingerprint(start, size);
-        if (load<u64>(entry) == finger1 && load<u64>(entry, 8) == finger2) {
+        if (load<u64>(entry) == finger1 && load<u32>(entry, AT_FINGER2) == <u32>finger2) {
           number = <i32>(guess - 1);
           labels = size;
         }

@@ -15,12 +15,12 @@ import {
   restoreChunk,
 } from './head';
 import {
+  forgetStamps,
   isAlive,
   N_BYTES,
   N_LENGTH,
   P_BYTES,
   P_LENGTH,
-  P_LOG_ID,
   P_NAME,
   P_STAMP,
   R_ENCODING,
@@ -225,11 +225,15 @@ export function replaySamples(
 
 // ---- series ----
 
-let stamp: u32 = 0; // of the series record being written
+let stamp: u32 = 0; // of the series record being written, up to 65,535
 let definitions: u32 = 0;
 
 export function beginSeries(): void {
   stamp++;
+  if (stamp > 0xffff) {
+    forgetStamps();
+    stamp = 1;
+  }
   definitions = 0;
 }
 
@@ -253,13 +257,14 @@ export function putSeries(out: usize, slot: u32): usize {
   out = putVarint(out, count);
   for (let i: u32 = 0; i < count; i++) {
     const pair = <usize>load<u32>(<usize>load<u32>(row, R_LABELS) + (<usize>i << 2));
-    if (load<u32>(pair, P_STAMP) == stamp) {
-      out = putVarint(out, load<u32>(pair, P_LOG_ID));
+    const defined = load<u32>(pair, P_STAMP);
+    if ((defined & 0xffff) == stamp) {
+      out = putVarint(out, defined >> 16);
       continue;
     }
     definitions++;
-    store<u32>(pair, stamp, P_STAMP);
-    store<u32>(pair, definitions, P_LOG_ID);
+    // At most 65,535 labels are in a record: `maxPairs` of putManySeries.
+    store<u32>(pair, stamp | (definitions << 16), P_STAMP);
     out = putVarint(out, 0);
     const name = <usize>load<u32>(pair, P_NAME);
     out = putBytes(out, name + N_BYTES, load<u32>(name, N_LENGTH));

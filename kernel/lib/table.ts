@@ -55,13 +55,13 @@ export const P_NAME: usize = 8;
 export const P_LENGTH: usize = 12; // of the value
 export const P_POSTINGS: usize = 16; // address of slots; the slot itself if P_ROOM is 0
 export const P_COUNT: usize = 20;
-export const P_ROOM: usize = 24; // slots
+export const P_ROOM: usize = 24; // slots, and UNSORTED
 export const P_SIBLING: usize = 28; // next pair of the same name
-export const P_STAMP: usize = 32; // log record that defines it
-export const P_LOG_ID: usize = 36; // its number in that record
-export const P_CREATED: usize = 40; // series created with it so far
-export const P_UNSORTED: usize = 44;
-export const P_BYTES: usize = 48;
+export const P_STAMP: usize = 32; // log record that defines it (low 16 bits) and its number in that record
+export const P_CREATED: usize = 36; // series created with it so far
+export const P_BYTES: usize = 40;
+/** In P_ROOM: the postings are not in order. */
+const UNSORTED: u32 = 0x80000000;
 
 let pages: usize = 0;
 export let rowCount: u32 = 0; // slots in use or free
@@ -303,6 +303,13 @@ function pairIntern(bytes: usize, nameLength: u32, valueLength: u32, hash: u32):
   return pair;
 }
 
+/** Makes every pair one that no log record defines: stamps begin anew. */
+export function forgetStamps(): void {
+  for (let i: u32 = 0; i <= pairMask; i++) {
+    for (let pair = <usize>load<u32>(pairBuckets + (<usize>i << 2)); pair; pair = <usize>load<u32>(pair, P_NEXT)) store<u32>(pair, 0, P_STAMP);
+  }
+}
+
 /** Doubles a bucket array; entries are names (0), pairs (1) or rows (2). Returns the new mask and sets the new array. */
 function grow(old: usize, mask: u32, kind: u32): u32 {
   const wide = (mask << 1) | 1;
@@ -373,7 +380,8 @@ export function seriesCreate(lengths: usize, bytes: usize, count: u32): i32 {
 
 function addPosting(pair: usize, slot: u32): void {
   const count = load<u32>(pair, P_COUNT);
-  const room = load<u32>(pair, P_ROOM);
+  const unsorted = load<u32>(pair, P_ROOM) & UNSORTED;
+  const room = load<u32>(pair, P_ROOM) & ~UNSORTED;
   store<u32>(pair, count + 1, P_COUNT);
   if (count == 0) {
     if (room) store<u32>(<usize>load<u32>(pair, P_POSTINGS), slot);
@@ -394,10 +402,10 @@ function addPosting(pair: usize, slot: u32): void {
     slabRelease(list, room << 2);
     list = fresh;
     store<u32>(pair, <u32>list, P_POSTINGS);
-    store<u32>(pair, wide, P_ROOM);
+    store<u32>(pair, wide | unsorted, P_ROOM);
   }
   const end = list + (<usize>count << 2);
-  if (load<u32>(end - 4) > slot) store<u32>(pair, 1, P_UNSORTED);
+  if (load<u32>(end - 4) > slot) store<u32>(pair, load<u32>(pair, P_ROOM) | UNSORTED, P_ROOM);
   store<u32>(end, slot);
 }
 
@@ -464,7 +472,8 @@ function sweepPairs(name: usize, dead: usize): void {
     let bucket = pairBuckets + (<usize>(load<u32>(pair) & pairMask) << 2);
     while (load<u32>(bucket) != <u32>pair) bucket = <usize>load<u32>(bucket) + P_NEXT;
     store<u32>(bucket, load<u32>(pair, P_NEXT));
-    if (load<u32>(pair, P_ROOM)) slabRelease(<usize>load<u32>(pair, P_POSTINGS), load<u32>(pair, P_ROOM) << 2);
+    const room = load<u32>(pair, P_ROOM) & ~UNSORTED;
+    if (room) slabRelease(<usize>load<u32>(pair, P_POSTINGS), room << 2);
     slabRelease(pair, <u32>P_BYTES + load<u32>(pair, P_LENGTH));
     store<u32>(name, load<u32>(name, N_PAIRS) - 1, N_PAIRS);
     pairCount--;
@@ -473,7 +482,8 @@ function sweepPairs(name: usize, dead: usize): void {
 
 function sweepPostings(pair: usize, dead: usize): u32 {
   const count = load<u32>(pair, P_COUNT);
-  const room = load<u32>(pair, P_ROOM);
+  const unsorted = load<u32>(pair, P_ROOM) & UNSORTED;
+  const room = load<u32>(pair, P_ROOM) & ~UNSORTED;
   if (room == 0) {
     if (isDead(dead, load<u32>(pair, P_POSTINGS))) return 0;
     return count;
@@ -492,7 +502,7 @@ function sweepPostings(pair: usize, dead: usize): u32 {
     memory.copy(fresh, list, <usize>kept << 2);
     slabRelease(list, room << 2);
     store<u32>(pair, <u32>fresh, P_POSTINGS);
-    store<u32>(pair, slabRoom(kept << 2) >> 2, P_ROOM);
+    store<u32>(pair, (slabRoom(kept << 2) >> 2) | unsorted, P_ROOM);
   }
   return kept;
 }

@@ -38,8 +38,9 @@ type Kernel = {
   forget(row: number): void;
 };
 
-const ENTRY_BYTES = 32;
+const ENTRY_BYTES = 28;
 const PAGE_ENTRIES = 4096;
+const PAGE_BYTES = PAGE_ENTRIES * ENTRY_BYTES;
 const UNKNOWN_BYTES = 32;
 const EXTRA_BYTES = 16;
 const INITIAL_PACKED_BYTES = 64 * 1024;
@@ -85,6 +86,8 @@ export class PredictedWrite {
   readonly #maxPages: number;
   #pageCount = 0;
   #buckets = { address: 0, count: 0 };
+  /** Room for pages that a smaller table of buckets has left. */
+  readonly #spare: number[] = [];
   #capacity = 0;
   #input = { address: 0, bytes: 0 };
   #output = { address: 0, bytes: 0 };
@@ -243,7 +246,7 @@ export class PredictedWrite {
       const kept = this.#kernel.keepSince(Math.max(0, epoch - IDLE_EPOCHS));
       const isUseful = kept <= this.#capacity / 2;
       // What is left is used and full: starting over costs one slow request of each sender.
-      if (!isUseful && this.#pageCount < this.#maxPages) this.#addPages(this.#pageCount, kept);
+      if (!isUseful && this.#pageCount < this.#maxPages) this.#addPages(Math.max(1, this.#pageCount >> 1), kept);
       else this.#set(isUseful ? kept : 0);
     }
     return Math.min(wanted, this.#results.rows, this.#capacity - this.#kernel.tableCount());
@@ -251,14 +254,19 @@ export class PredictedWrite {
 
   #addPages(count: number, kept: number): void {
     const pages = Math.min(this.#maxPages, this.#pageCount + count);
+    this.#capacity = pages * PAGE_ENTRIES;
+    let buckets = PAGE_ENTRIES * 4;
+    while (buckets < this.#capacity * 1.5) buckets *= 2;
+    if (buckets > this.#buckets.count) {
+      // The table that becomes too small makes pages of entries.
+      const { address, count } = this.#buckets;
+      for (let at = 0; at + PAGE_BYTES <= count * 4; at += PAGE_BYTES) this.#spare.push(address + at);
+      this.#buckets = { address: this.#memory.region(buckets * 4), count: buckets };
+    }
     for (; this.#pageCount < pages; this.#pageCount++) {
-      const address = this.#memory.region(PAGE_ENTRIES * ENTRY_BYTES);
+      const address = this.#spare.pop() ?? this.#memory.region(PAGE_BYTES);
       this.#memory.u32[this.#pages / 4 + this.#pageCount] = address;
     }
-    this.#capacity = pages * PAGE_ENTRIES;
-    let buckets = PAGE_ENTRIES * 2;
-    while (buckets < this.#capacity * 1.5) buckets *= 2;
-    this.#buckets = { address: this.#memory.region(buckets * 4), count: buckets };
     this.#set(kept);
   }
 

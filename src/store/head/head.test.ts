@@ -498,3 +498,22 @@ test('a block of what came out of order has nothing else', async () => {
   });
   assert.deepEqual(found, [['a', ...late.toSorted()]], 'what came after the beginning waits for the next block');
 });
+
+test('every log record of series defines its label pairs, however many records went before', async () => {
+  const store = await open();
+  await store.append(batchOf([row('a', NOW, 1)]));
+  const { kernel, areas, shard } = store.head.memory;
+  shard.u32[areas.fresh >>> 2] = 0;
+  const record = () => {
+    const end = kernel.putManySeries(areas.record, areas.fresh, 1, 1000, 100) >>> 0;
+    return Buffer.from(shard.u8.slice(areas.record, end)).toString('latin1');
+  };
+  const first = record();
+  assert.match(first, /__name__.a$/s);
+  for (let i = 0; i < 140_000; i++) {
+    const end = kernel.putManySeries(areas.record, areas.fresh, 1, 1000, 100) >>> 0;
+    if (end - areas.record !== first.length) assert.fail(`record ${i} has ${end - areas.record} bytes`);
+  }
+  assert.equal(record(), first);
+  await store.close();
+});

@@ -199,10 +199,11 @@ export const PAIR = {
   count: 20,
   room: 24,
   sibling: 28,
-  created: 40,
-  unsorted: 44,
-  bytes: 48,
+  created: 36,
+  bytes: 40,
 } as const;
+/** In PAIR.room: the postings are not in order. */
+export const UNSORTED = 0x8000_0000;
 
 /** Rows of one kernel call; longer batches take several. */
 export const MAX_ROWS = 8192;
@@ -241,6 +242,7 @@ export type Areas = {
   readonly chunks: number;
 };
 export const CHUNK_ENTRIES = 4096;
+/** Label pairs of one log record of series. */
 export const MAX_RECORD_PAIRS = 65_536;
 
 export class HeadMemory {

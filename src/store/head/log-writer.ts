@@ -34,7 +34,9 @@ export class HeadWriter {
     for (let done = 0; done < slots.length; ) {
       const part = slots.subarray(done, done + MAX_ROWS);
       shard.u32.set(part, areas.fresh >>> 2);
-      const end = kernel.putManySeries(areas.record, areas.fresh, part.length, MAX_RECORD_BYTES, MAX_RECORD_PAIRS);
+      // One fewer than may be read: the kernel keeps a pair's number in 16 bits.
+      const pairs = MAX_RECORD_PAIRS - 1;
+      const end = kernel.putManySeries(areas.record, areas.fresh, part.length, MAX_RECORD_BYTES, pairs);
       this.#emit(KIND.series, end >>> 0, log);
       done += kernel.seriesWritten();
     }

@@ -3,7 +3,7 @@
 
 import { OperatingError } from '#base/errors.ts';
 import type { Labels } from '#model/labels.ts';
-import { FLAG_ALIVE, type HeadMemory, MAX_LABELS, MAX_SERIES_BYTES, NAME, PAIR, ROW } from './kernel.ts';
+import { FLAG_ALIVE, type HeadMemory, MAX_LABELS, MAX_SERIES_BYTES, NAME, PAIR, ROW, UNSORTED } from './kernel.ts';
 import { MatcherMemory } from './postings.ts';
 
 const CACHED_STRINGS = 100_000;
@@ -209,9 +209,10 @@ export class SeriesTable {
       return u32.subarray((pair + PAIR.postings) >>> 2, ((pair + PAIR.postings) >>> 2) + 1);
     const list = u32[(pair + PAIR.postings) >>> 2]! >>> 2;
     const slots = u32.subarray(list, list + count);
-    if (u32[(pair + PAIR.unsorted) >>> 2]) {
+    const room = u32[(pair + PAIR.room) >>> 2]!;
+    if (room >= UNSORTED) {
       slots.sort();
-      u32[(pair + PAIR.unsorted) >>> 2] = 0;
+      u32[(pair + PAIR.room) >>> 2] = room - UNSORTED;
     }
     return slots;
   }
