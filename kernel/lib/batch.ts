@@ -4,6 +4,9 @@
 import { C_BYTES, C_ENCODING, C_LENGTH, C_MAX, C_MIN, C_NEXT, ENCODING_STARTS, ENCODING_XOR } from './head';
 import { CHUNK_BYTES, S_BYTES, S_CHUNKS, S_COUNT, S_GROUP, S_PLAIN } from './series';
 import {
+  E_OOO_COUNT,
+  E_OOO_FIRST,
+  extraOf,
   isAlive,
   P_NAME,
   R_ENCODING,
@@ -11,8 +14,6 @@ import {
   R_LABEL_COUNT,
   R_LABELS,
   R_MIN_TIME,
-  R_OOO_COUNT,
-  R_OOO_FIRST,
   R_SELECTED,
   rowOf,
 } from './table';
@@ -48,7 +49,8 @@ export function chunksOfMany(
     let plain: u32 = 0;
     if (isAlive(row)) {
       store<u32>(row, second, R_SELECTED);
-      if (load<u32>(row, R_OOO_FIRST) || load<u16>(row, R_OOO_COUNT)) plain = 1;
+      const extra = extraOf(row);
+      if (load<u32>(extra, E_OOO_FIRST) || load<u16>(extra, E_OOO_COUNT)) plain = 1;
       for (let chunk = <usize>load<u32>(row, R_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT)) {
         if (load<i64>(chunk, C_MAX) < first || load<i64>(chunk, C_MIN) > last) continue;
         const encoding = load<u8>(chunk, C_ENCODING);
