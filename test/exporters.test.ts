@@ -135,54 +135,164 @@ queries:
   assert.equal(all.get('sql_query_success{query="slow"}'), 0);
 });
 
-test("PostgreSQL by postgres_exporter's names", { skip: postgres.skip }, async (t) => {
-  const folder = temporaryFolder(t);
-  const bin = path.dirname(fs.realpathSync(postgres.path));
-  const ids = isRoot
+type Postgres = { readonly url: string; readonly folder: string; readonly port: number };
+
+const postgresIds = () =>
+  isRoot
     ? { uid: Number(execFileSync('id', ['-u', 'postgres'])), gid: Number(execFileSync('id', ['-g', 'postgres'])) }
     : {};
+const postgresTool = (name: string) => path.join(path.dirname(fs.realpathSync(postgres.path)), name);
+
+async function startPostgres(t: TestContext, prepare: (data: string) => void): Promise<Postgres> {
+  const folder = temporaryFolder(t);
+  const ids = postgresIds();
   if (isRoot) fs.chownSync(folder, ids.uid!, ids.gid!);
   fs.chmodSync(folder, 0o755);
   const data = path.join(folder, 'data');
-  execFileSync(path.join(bin, 'initdb'), ['-D', data, '-U', 'me', '-A', 'trust', '--no-sync'], {
-    stdio: 'ignore',
-    cwd: folder,
-    ...ids,
-  });
+  prepare(data);
   const port = await freePort();
+  const settings = ['shared_preload_libraries=pg_stat_statements', 'hot_standby=on'].flatMap((one) => ['-c', one]);
   await start(
     t,
-    path.join(bin, 'postgres'),
-    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-F'],
+    postgresTool('postgres'),
+    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder, '-F', ...settings],
     connects(port),
     { ...ids, cwd: folder },
   );
-  const url = `postgres://me@127.0.0.1:${port}/postgres`;
+  return { url: `postgres://me@127.0.0.1:${port}/postgres`, folder, port };
+}
+
+/** Families of postgres_exporter that a primary with a replica has; columns below their name. */
+const POSTGRES_FAMILIES: Readonly<Record<string, string>> = {
+  pg_stat_database: `numbackends xact_commit xact_rollback blks_read blks_hit tup_returned tup_fetched tup_inserted tup_updated
+    tup_deleted conflicts temp_files temp_bytes deadlocks blk_read_time blk_write_time active_time_seconds_total`,
+  pg_stat_database_conflicts: 'confl_tablespace confl_lock confl_snapshot confl_bufferpin confl_deadlock',
+  pg_stat_bgwriter: `checkpoints_timed_total checkpoints_req_total checkpoint_write_time_total checkpoint_sync_time_total
+    buffers_checkpoint_total buffers_clean_total maxwritten_clean_total buffers_backend_total buffers_backend_fsync_total
+    buffers_alloc_total stats_reset_total`,
+  pg_stat_archiver: 'archived_count failed_count last_archive_age',
+  pg_database: 'size_bytes connection_limit',
+  pg_database_wraparound: 'age_datfrozenxid_seconds age_datminmxid_seconds',
+  pg_locks: 'count',
+  pg: 'long_running_transactions up static',
+  pg_long_running_transactions: 'oldest_timestamp_seconds',
+  pg_postmaster: 'start_time_seconds',
+  pg_process_idle_seconds: 'bucket sum count',
+  pg_replication: 'lag_seconds is_replica',
+  pg_replication_slots: `active pg_wal_lsn_diff slot_current_wal_lsn slot_confirmed_flush_lsn slot_is_active wal_status`,
+  pg_replication_slot: 'slot_current_wal_lsn slot_confirmed_flush_lsn slot_is_active wal_status',
+  pg_roles: 'connection_limit',
+  pg_settings: 'max_connections shared_buffers_bytes statement_timeout_seconds fsync',
+  pg_stat_activity: 'count max_tx_duration',
+  pg_stat_replication: 'pg_current_wal_lsn_bytes pg_wal_lsn_diff',
+  pg_stat_statements: 'calls_total seconds_total rows_total block_read_seconds_total block_write_seconds_total',
+  pg_stat_user_tables: `seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd n_live_tup
+    n_dead_tup n_mod_since_analyze last_vacuum last_autovacuum last_analyze last_autoanalyze vacuum_count autovacuum_count
+    analyze_count autoanalyze_count index_size_bytes table_size_bytes`,
+  pg_statio_user_tables: `heap_blocks_read heap_blocks_hit idx_blocks_read idx_blocks_hit toast_blocks_read toast_blocks_hit
+    tidx_blocks_read tidx_blocks_hit`,
+  pg_statio_user_indexes: 'idx_blks_read_total idx_blks_hit_total',
+  pg_wal: 'segments size_bytes',
+  pg_xlog_location: 'bytes',
+  pg_scrape_collector: 'success duration_seconds',
+  pg_exporter: 'last_scrape_error last_scrape_duration_seconds scrapes_total',
+};
+const POSTGRES_REPLICA_FAMILIES = {
+  pg_replication: 'lag_seconds is_replica last_replay_seconds',
+  pg_stat_wal_receiver: `receive_start_lsn flushed_lsn receive_start_tli received_tli last_msg_send_time last_msg_receipt_time
+    latest_end_lsn latest_end_time`,
+};
+
+/** Names of the table that a page does not have. */
+function missingFamilies(page: ReadonlyMap<string, number>, families: Readonly<Record<string, string>>): string[] {
+  const there = new Set([...page.keys()].map((key) => key.replace(/\{.*/, '')));
+  const wanted = Object.entries(families).flatMap(([name, columns]) =>
+    columns
+      .trim()
+      .split(/\s+/)
+      .map((column) => `${name}_${column}`),
+  );
+  return wanted.filter((name) => !there.has(name));
+}
+
+test("PostgreSQL by postgres_exporter's names, a primary and its replica", { skip: postgres.skip }, async (t) => {
+  const ids = postgresIds();
+  const primary = await startPostgres(t, (data) =>
+    execFileSync(postgresTool('initdb'), ['-D', data, '-U', 'me', '-A', 'trust', '--no-sync'], {
+      stdio: 'ignore',
+      cwd: path.dirname(data),
+      ...ids,
+    }),
+  );
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ connectionString: primary.url, application_name: 'shop' });
+  await client.connect();
+  t.after(() => client.end());
+  client.on('error', () => {});
+  for (const sql of [
+    'CREATE EXTENSION pg_stat_statements',
+    'CREATE TABLE orders (id int PRIMARY KEY, note text)',
+    'INSERT INTO orders SELECT i FROM generate_series(1, 100) AS i',
+  ])
+    await client.query(sql);
+  const replica = await startPostgres(t, (data) =>
+    execFileSync(
+      postgresTool('pg_basebackup'),
+      [
+        '-D',
+        data,
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(primary.port),
+        '-U',
+        'me',
+        '-R',
+        '-C',
+        '-S',
+        'standby',
+        '-c',
+        'fast',
+        '--no-sync',
+      ],
+      { stdio: 'ignore', cwd: path.dirname(data), ...ids },
+    ),
+  );
   const { page } = await startExporter(
     t,
-    `sources: [{name: db, kind: postgres, url: "${url}"}]
-queries: [{name: q, url: "${url}", sql: "SELECT 7::bigint AS n, 'a' AS kind", metrics: [{name: business_n, value: n, labels: [kind]}]}]
+    `sources: [{name: db, kind: postgres, url: "${primary.url}"}, {name: standby, kind: postgres, url: "${replica.url}"}]
+queries: [{name: q, url: "${primary.url}", sql: "SELECT 7::bigint AS n, 'a' AS kind", metrics: [{name: business_n, value: n, labels: [kind]}]}]
 `,
   );
-  const db = await page('/metrics/source/db');
+  // The replica connects, and what was counted is shown, in its own time.
+  let db = await page('/metrics/source/db');
+  while (![...db.keys()].some((key) => key.startsWith('pg_stat_replication_')))
+    db = await page('/metrics/source/db');
+  assert.deepEqual(missingFamilies(db, POSTGRES_FAMILIES), []);
   assert.equal(db.get('pg_up'), 1);
   assert.equal(db.get('pg_exporter_last_scrape_error'), 0);
+  assert.equal(db.get('pg_replication_is_replica'), 0);
+  assert.equal(db.get('pg_settings_max_connections'), 100);
+  assert.equal(db.get('pg_replication_slots_active{slot_name="standby"}'), 1);
+  assert.equal(db.get('pg_process_idle_seconds_count{application_name="shop",state="idle"}'), 1);
   const keys = [...db.keys()];
   for (const pattern of [
     /^pg_stat_database_xact_commit\{datid="\d+",datname="postgres"\}/,
-    /^pg_database_size_bytes\{datname="postgres"\}/,
     /^pg_locks_count\{datname="postgres",mode="accesssharelock"\}/,
-    /^pg_settings_shared_buffers_bytes\{server="127\.0\.0\.1:\d+"\}/,
-    /^pg_settings_max_connections\{/,
-    /^pg_stat_activity_count\{/,
+    /^pg_stat_replication_pg_wal_lsn_diff\{application_name="[^"]+",client_addr="127\.0\.0\.1\/32",pid="\d+",slot_name="standby",state="/,
+    /^pg_stat_user_tables_n_live_tup\{datname="postgres",relname="orders",schemaname="public"\}/,
+    /^pg_stat_activity_count\{datname="postgres",state="disabled"\}/,
+    /^pg_replication_slots_wal_status\{slot_name="standby",slot_type="physical",wal_status="reserved"\}/,
     /^pg_static\{.*short_version="\d+/,
-    /^pg_replication_is_replica/,
-    /^pg_postmaster_start_time_seconds/,
   ])
     assert.ok(
       keys.some((key) => pattern.test(key)),
       String(pattern),
     );
+  const standby = await page('/metrics/source/standby');
+  assert.deepEqual(missingFamilies(standby, POSTGRES_REPLICA_FAMILIES), []);
+  assert.equal(standby.get('pg_exporter_last_scrape_error'), 0);
+  assert.equal(standby.get('pg_replication_is_replica'), 1);
   // Queries run by their own schedule: the first page may come before the first answer.
   let all = await page('/metrics');
   while (!all.has('sql_query_success{query="q"}')) all = await page('/metrics');

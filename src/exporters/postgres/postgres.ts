@@ -1,125 +1,13 @@
-// PostgreSQL under postgres_exporter's names. A table of queries; one that fails (an older server, a missing privilege) costs only its own
-// families and is counted.
+// PostgreSQL under postgres_exporter's names: settings, and a table of queries (queries.ts). A query that fails (an older server, a missing
+// privilege) costs only its own families; its collector says so.
 
 import type pg from 'pg';
+import type { Clock } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
+import type { Logger } from '#base/log.ts';
 import type { Page } from '../page.ts';
 import type { SourceKind } from '../source.ts';
-
-type Row = Record<string, string | number | null>;
-type Query = {
-  readonly name: string;
-  readonly sql: string;
-  readonly labels: readonly string[];
-  /** Columns that become counters; all other columns that are no labels become gauges. */
-  readonly counters: RegExp;
-};
-
-const ALL = /./;
-const NONE = /^$/;
-
-const QUERIES: readonly Query[] = [
-  {
-    name: 'pg_stat_database',
-    sql: `SELECT d.*, extract(epoch FROM d.stats_reset) AS stats_reset FROM pg_stat_database d WHERE datname IS NOT NULL`,
-    labels: ['datid', 'datname'],
-    counters: /^(?!numbackends|stats_reset)/,
-  },
-  {
-    name: 'pg_stat_bgwriter',
-    sql: 'SELECT *, extract(epoch FROM stats_reset) AS stats_reset FROM pg_stat_bgwriter',
-    labels: [],
-    counters: /^(?!stats_reset)/,
-  },
-  {
-    name: 'pg_stat_archiver',
-    sql: 'SELECT archived_count, failed_count, coalesce(extract(epoch FROM now() - last_archived_time), -1) AS last_archive_age FROM pg_stat_archiver',
-    labels: [],
-    counters: /_count$/,
-  },
-  {
-    name: 'pg_database',
-    sql: 'SELECT datname, pg_database_size(datname) AS size_bytes, datconnlimit AS connection_limit FROM pg_database WHERE datallowconn',
-    labels: ['datname'],
-    counters: NONE,
-  },
-  {
-    name: 'pg_locks',
-    sql: `SELECT d.datname, lower(m.mode) AS mode, count(l.mode) AS count
-          FROM pg_database d CROSS JOIN unnest(ARRAY['AccessShareLock','RowShareLock','RowExclusiveLock','ShareUpdateExclusiveLock',
-            'ShareLock','ShareRowExclusiveLock','ExclusiveLock','AccessExclusiveLock','SIReadLock']) AS m(mode)
-          LEFT JOIN pg_locks l ON l.database = d.oid AND l.mode = m.mode GROUP BY 1, 2`,
-    labels: ['datname', 'mode'],
-    counters: NONE,
-  },
-  {
-    name: 'pg_stat_activity',
-    sql: `SELECT coalesce(datname, '') AS datname, coalesce(state, '') AS state, coalesce(usename, '') AS usename,
-            coalesce(application_name, '') AS application_name, coalesce(backend_type, '') AS backend_type,
-            coalesce(wait_event_type, '') AS wait_event_type, coalesce(wait_event, '') AS wait_event, count(*) AS count,
-            coalesce(max(extract(epoch FROM now() - xact_start)), 0) AS max_tx_duration
-          FROM pg_stat_activity GROUP BY 1, 2, 3, 4, 5, 6, 7`,
-    labels: ['application_name', 'backend_type', 'datname', 'state', 'usename', 'wait_event', 'wait_event_type'],
-    counters: NONE,
-  },
-  {
-    name: 'pg_stat_user_tables',
-    sql: `SELECT current_database() AS datname, schemaname, relname, seq_scan, seq_tup_read, idx_scan, idx_tup_fetch, n_tup_ins, n_tup_upd,
-            n_tup_del, n_tup_hot_upd, n_live_tup, n_dead_tup, n_mod_since_analyze, vacuum_count, autovacuum_count, analyze_count,
-            autoanalyze_count, coalesce(extract(epoch FROM last_vacuum), 0) AS last_vacuum,
-            coalesce(extract(epoch FROM last_autovacuum), 0) AS last_autovacuum,
-            pg_table_size(relid) AS table_size_bytes, pg_indexes_size(relid) AS index_size_bytes
-          FROM pg_stat_user_tables LIMIT 2000`,
-    labels: ['datname', 'relname', 'schemaname'],
-    counters: /^(seq_|idx_|n_tup_)|_count$/,
-  },
-  {
-    name: 'pg_statio_user_tables',
-    sql: `SELECT current_database() AS datname, schemaname, relname, heap_blks_read, heap_blks_hit, idx_blks_read, idx_blks_hit,
-            toast_blks_read, toast_blks_hit, tidx_blks_read, tidx_blks_hit FROM pg_statio_user_tables LIMIT 2000`,
-    labels: ['datname', 'relname', 'schemaname'],
-    counters: ALL,
-  },
-  {
-    name: 'pg_replication',
-    sql: `SELECT CASE WHEN pg_is_in_recovery() THEN greatest(0, extract(epoch FROM now() - pg_last_xact_replay_timestamp())) ELSE 0 END
-            AS lag_seconds, pg_is_in_recovery()::int AS is_replica`,
-    labels: [],
-    counters: NONE,
-  },
-  {
-    name: 'pg_stat_replication',
-    sql: `SELECT coalesce(application_name, '') AS application_name, coalesce(host(client_addr), '') AS client_addr, coalesce(state, '') AS state,
-            pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, replay_lsn)
-            AS pg_wal_lsn_diff FROM pg_stat_replication`,
-    labels: ['application_name', 'client_addr', 'state'],
-    counters: NONE,
-  },
-  {
-    name: 'pg_replication_slot',
-    sql: `SELECT slot_name, coalesce(database, '') AS database, active::int AS slot_is_active FROM pg_replication_slots`,
-    labels: ['database', 'slot_name'],
-    counters: NONE,
-  },
-  {
-    name: 'pg_roles',
-    sql: 'SELECT rolname, rolconnlimit AS connection_limit FROM pg_roles',
-    labels: ['rolname'],
-    counters: NONE,
-  },
-  {
-    name: 'pg_wal',
-    sql: 'SELECT count(*) AS segments, coalesce(sum(size), 0) AS size_bytes FROM pg_ls_waldir()',
-    labels: [],
-    counters: NONE,
-  },
-  {
-    name: 'pg_postmaster',
-    sql: 'SELECT extract(epoch FROM pg_postmaster_start_time()) AS start_time_seconds',
-    labels: [],
-    counters: NONE,
-  },
-];
+import { IDLE_BOUNDS, IDLE_SQL, LABEL_NAMES, QUERIES, type Query, type Row } from './queries.ts';
 
 const UNITS: Readonly<Record<string, number>> = {
   B: 1,
@@ -140,16 +28,19 @@ const UNITS: Readonly<Record<string, number>> = {
 
 export const postgresKind: SourceKind = {
   up: 'pg_up',
-  create(source, { log }) {
+  create(source, { clock, log }) {
     let client: pg.Client | undefined;
+    let scrapes = 0;
     const close = async () => {
       const old = client;
       client = undefined;
-      await old?.end().catch(() => {});
+      await old?.end().catch((error) => log.debug('cannot close', { source: source.name, err: errorText(error) }));
     };
     return {
       close,
       async read(page, signal) {
+        const started = clock.monotonic();
+        scrapes++;
         signal.addEventListener('abort', () => void close(), { once: true });
         if (!client) {
           const { Client } = (await import('pg')).default;
@@ -163,75 +54,125 @@ export const postgresKind: SourceKind = {
           await opened.connect();
           client = opened;
         }
-        const query = async (sql: string) => (await client!.query(sql)).rows as Row[];
-        let errors = 0;
+        const collecting: Collecting = {
+          page,
+          clock,
+          log: log.with({ source: source.name }),
+          query: async (sql) => (await client!.query(sql)).rows as Row[],
+          isOpen: () => client !== undefined,
+          outcomes: new Map(),
+        };
         try {
-          await addSettings(page, query, source.url);
-          for (const one of QUERIES) {
-            try {
-              addRows(page, one, await query(one.sql));
-            } catch (error) {
-              if (!client) throw error;
-              errors++;
-              log.debug('query failed', { source: source.name, query: one.name, err: errorText(error) });
-            }
-          }
+          await collectAll(collecting, source.url);
         } catch (error) {
           await close();
           throw error;
         }
-        page.gauge('pg_exporter_last_scrape_error', 'Whether queries failed in this scrape.', errors > 0 ? 1 : 0);
+        const failed = [...collecting.outcomes.values()].some(({ ok }) => !ok);
+        page.gauge('pg_exporter_last_scrape_error', 'Whether queries failed in this scrape.', failed ? 1 : 0);
+        const took = (clock.monotonic() - started) / 1000;
+        page.gauge('pg_exporter_last_scrape_duration_seconds', 'How long this scrape took.', took);
+        page.counter('pg_exporter_scrapes_total', 'Scrapes of this server.', scrapes);
       },
     };
   },
 };
 
+type Collecting = {
+  readonly page: Page;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly query: (sql: string) => Promise<Row[]>;
+  readonly isOpen: () => boolean;
+  /** By collector. */
+  readonly outcomes: Map<string, { ok: boolean; seconds: number }>;
+};
+
+async function collectAll(collecting: Collecting, url: string): Promise<void> {
+  const { page, query, outcomes } = collecting;
+  const version = await addVersion(page, query, url);
+  const extensions = new Set((await query('SELECT extname FROM pg_extension')).map((row) => row['extname']));
+  const run = (collector: string, work: () => Promise<void>) => collectOne(collecting, collector, work);
+  await run('settings', async () => addSettings(page, await query(SETTINGS_SQL)));
+  await run('process_idle', async () => addIdle(page, await query(IDLE_SQL)));
+  for (const one of QUERIES) {
+    const { from = 0, until = Infinity, extension } = one;
+    if (version < from || version >= until || (extension !== undefined && !extensions.has(extension))) continue;
+    await run(one.collector, async () => addRows(page, one, await query(one.sql)));
+  }
+  for (const [collector, { ok, seconds }] of outcomes) {
+    const labels = ['collector', collector];
+    page.gauge('pg_scrape_collector_success', 'Whether a collector succeeded.', ok ? 1 : 0, labels);
+    page.gauge('pg_scrape_collector_duration_seconds', 'How long a collector took.', seconds, labels);
+  }
+}
+
+/** Throws only when the connection is gone. */
+async function collectOne(collecting: Collecting, collector: string, work: () => Promise<void>): Promise<void> {
+  const { clock, log, outcomes } = collecting;
+  const started = clock.monotonic();
+  const outcome = outcomes.get(collector) ?? { ok: true, seconds: 0 };
+  outcomes.set(collector, outcome);
+  try {
+    await work();
+  } catch (error) {
+    if (!collecting.isOpen()) throw error;
+    outcome.ok = false;
+    log.error('collector failed', { collector, err: errorText(error) });
+  }
+  outcome.seconds += (clock.monotonic() - started) / 1000;
+}
+
 function addRows(page: Page, { name, labels, counters }: Query, rows: readonly Row[]): void {
   for (const row of rows) {
-    const pairs = labels.flatMap((label) => [label, String(row[label] ?? '')]);
+    const pairs = labels.flatMap((label) => [LABEL_NAMES[label] ?? label, String(row[label] ?? '')]);
     for (const [column, value] of Object.entries(row)) {
-      if (labels.includes(column) || value === null || value === undefined) continue;
+      if (labels.includes(column) || value === null || typeof value === 'object') continue;
       const number = Number(value);
-      if (Number.isNaN(number) || typeof value === 'object') continue;
+      if (Number.isNaN(number)) continue;
       const type = counters.test(column) ? 'counter' : 'gauge';
       page.add(type, `${name}_${column}`, `${name}: ${column}.`, number, pairs);
     }
   }
 }
 
-async function addSettings(page: Page, query: (sql: string) => Promise<Row[]>, url: string): Promise<void> {
-  const { hostname, port } = new URL(url);
-  const server = `${hostname || 'localhost'}:${port || 5432}`;
-  for (const row of await query("SELECT name, setting, coalesce(unit, '') AS unit, vartype FROM pg_settings")) {
-    const [name, setting, unit, type] = ['name', 'setting', 'unit', 'vartype'].map((key) => String(row[key])) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    if (type === 'bool') setting_(name, setting === 'on' ? 1 : 0, '');
-    else if (type === 'integer' || type === 'real') {
-      const factor = UNITS[unit] ?? 1;
-      const isNone = setting === '-1';
-      const suffix = /B$/.test(unit) ? '_bytes' : /^(ms|s|min|h|d)$/.test(unit) ? '_seconds' : '';
-      setting_(name, isNone ? -1 : Number(setting) * factor, suffix);
-    }
+function addIdle(page: Page, rows: readonly Row[]): void {
+  for (const row of rows) {
+    const buckets = IDLE_BOUNDS.map((bound) => [bound, Number(row[`b${bound}`])] as const);
+    const labels = ['application_name', String(row['application_name']), 'state', String(row['state'])];
+    const help = 'How long sessions have been idle.';
+    page.histogram('pg_process_idle_seconds', help, buckets, Number(row['sum']), Number(row['count']), labels);
   }
-  const [version] = await query("SELECT version() AS version, current_setting('server_version') AS short_version");
+}
+
+/** The version of the server as a number: 15.4 is 150004. */
+async function addVersion(page: Page, query: Collecting['query'], url: string): Promise<number> {
+  const { hostname, port } = new URL(url);
+  const [row] = await query(
+    `SELECT version() AS version, current_setting('server_version') AS short, current_setting('server_version_num')::int AS number`,
+  );
   page.gauge('pg_static', 'The version of the server.', 1, [
     'server',
-    server,
+    `${hostname || 'localhost'}:${port || 5432}`,
     'short_version',
-    String(version?.['short_version'] ?? '').split(' ')[0]!,
+    String(row?.['short'] ?? '').split(' ')[0]!,
     'version',
-    String(version?.['version'] ?? ''),
+    String(row?.['version'] ?? ''),
   ]);
+  return Number(row?.['number'] ?? 0);
+}
 
-  function setting_(name: string, value: number, suffix: string): void {
-    if (Number.isFinite(value))
-      page.gauge(`pg_settings_${name.toLowerCase().replace(/[^a-z0-9_]/g, '_')}${suffix}`, `Setting ${name}.`, value, [
-        'server',
-        server,
-      ]);
+const SETTINGS_SQL = "SELECT name, setting, coalesce(unit, '') AS unit, vartype FROM pg_settings";
+
+function addSettings(page: Page, rows: readonly Row[]): void {
+  for (const row of rows) {
+    const [name = '', setting, unit = '', type] = ['name', 'setting', 'unit', 'vartype'].map((key) => String(row[key]));
+    if (type !== 'bool' && type !== 'integer' && type !== 'real') continue;
+    const suffix = /B$/.test(unit) ? '_bytes' : /^(ms|s|min|h|d)$/.test(unit) ? '_seconds' : '';
+    const number = type === 'bool' ? Number(setting === 'on') : Number(setting);
+    // -1 says that there is none.
+    const value = number === -1 ? -1 : number * (UNITS[unit] ?? 1);
+    const metric = `pg_settings_${name.toLowerCase().replace(/[^a-z0-9_]/g, '_')}${type === 'bool' ? '' : suffix}`;
+    if (Number.isFinite(value)) page.gauge(metric, `Setting ${name}.`, value);
   }
 }
