@@ -82,6 +82,11 @@ async function startMysql(t: TestContext): Promise<number> {
       '--bind-address=127.0.0.1',
       `--socket=${folder}/s.sock`,
       `--pid-file=${folder}/pid`,
+      '--performance-schema=ON',
+      '--userstat=ON',
+      '--log-bin=binlog',
+      '--plugin-load-add=query_response_time',
+      '--query-response-time-stats=ON',
       ...user,
     ],
     connects(port),
@@ -89,14 +94,44 @@ async function startMysql(t: TestContext): Promise<number> {
   return port;
 }
 
+const MYSQL_OPTIONAL =
+  `auto_increment.columns binlog_size engine_innodb_status info_schema.clientstats info_schema.innodb_metrics
+  info_schema.innodb_tablespaces info_schema.schemastats info_schema.tablestats info_schema.userstats perf_schema.eventsstatements
+  perf_schema.eventswaits perf_schema.file_events perf_schema.indexiowaits perf_schema.tableiowaits perf_schema.tablelocks
+  slave_hosts`.split(/\s+/);
+const MYSQL_OPTIONAL_FAMILIES: Readonly<Record<string, string>> = {
+  mysql_binlog: 'size_bytes files file_number',
+  mysql_engine_innodb: 'read_views_open_inside_innodb',
+  mysql_info_schema: `auto_increment_column auto_increment_column_max client_statistics_total_connections
+    user_statistics_bytes_sent_total table_statistics_rows_changed_total schema_statistics_rows_changed_total
+    innodb_metrics_buffer_pool_pages innodb_tablespace_file_size_bytes innodb_tablespace_allocated_size_bytes
+    query_response_time_seconds_bucket query_response_time_seconds_count`,
+  mysql_perf_schema: `events_statements_total events_statements_seconds_total events_statements_rows_examined_total events_waits_total
+    events_waits_seconds_total file_events_total file_events_bytes_total file_events_seconds_total index_io_waits_total
+    index_io_waits_seconds_total table_io_waits_total table_io_waits_seconds_total sql_lock_waits_total
+    sql_lock_waits_seconds_total external_lock_waits_total external_lock_waits_seconds_total`,
+};
+
 test("MariaDB by mysqld_exporter's names, business figures, and a death", {
   skip: mysqld.skip || mysqlInstall.skip,
 }, async (t) => {
   const port = await startMysql(t);
   const url = `mysql://root@127.0.0.1:${port}/`;
+  const { default: mysql } = await import('mysql2/promise');
+  const connection = await mysql.createConnection(url);
+  for (const sql of [
+    'CREATE DATABASE shop',
+    'CREATE TABLE shop.orders (id tinyint unsigned AUTO_INCREMENT PRIMARY KEY, note text)',
+    "INSERT INTO shop.orders (note) VALUES ('a'), ('b')",
+  ])
+    await connection.query(sql);
+  await connection.end();
   const exporter = await startExporter(
     t,
-    `sources: [{name: db, kind: mysql, url: "${url}"}, {name: dead, kind: mysql, url: "mysql://root@127.0.0.1:1/"}]
+    `sources:
+  - {name: db, kind: mysql, url: "${url}"}
+  - {name: dead, kind: mysql, url: "mysql://root@127.0.0.1:1/"}
+  - {name: more, kind: mysql, url: "${url}", collect: [${MYSQL_OPTIONAL.join(', ')}]}
 queries:
   - name: orders
     url: ${url}
@@ -122,6 +157,12 @@ queries:
     'mysql_info_schema_innodb_cmpmem_pages_used_total{buffer_pool="0",page_size="8192"}',
   ])
     assert.ok(db.has(name), name);
+  const more = await exporter.page('/metrics/source/more');
+  for (const name of MYSQL_OPTIONAL)
+    assert.equal(more.get(`mysql_exporter_collector_success{collector="collect.${name}"}`), 1, name);
+  assert.deepEqual(missingFamilies(more, MYSQL_OPTIONAL_FAMILIES), []);
+  assert.equal(more.get('mysql_info_schema_auto_increment_column{column="id",schema="shop",table="orders"}'), 3);
+  assert.equal(more.get('mysql_info_schema_auto_increment_column_max{column="id",schema="shop",table="orders"}'), 255);
   assert.ok([...db.keys()].some((key) => /^mysql_version_info\{.*version="\d+\./.test(key)));
   let all = await exporter.page('/metrics');
   while (!all.has('sql_query_success{query="slow"}')) all = await exporter.page('/metrics');
@@ -266,8 +307,7 @@ queries: [{name: q, url: "${primary.url}", sql: "SELECT 7::bigint AS n, 'a' AS k
   );
   // The replica connects, and what was counted is shown, in its own time.
   let db = await page('/metrics/source/db');
-  while (![...db.keys()].some((key) => key.startsWith('pg_stat_replication_')))
-    db = await page('/metrics/source/db');
+  while (![...db.keys()].some((key) => key.startsWith('pg_stat_replication_'))) db = await page('/metrics/source/db');
   assert.deepEqual(missingFamilies(db, POSTGRES_FAMILIES), []);
   assert.equal(db.get('pg_up'), 1);
   assert.equal(db.get('pg_exporter_last_scrape_error'), 0);

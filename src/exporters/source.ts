@@ -14,6 +14,8 @@ export type Source = {
   /** With credentials, if the server asks for them. */
   readonly url: string;
   readonly timeoutMs: number;
+  /** Collectors that are off unless they are named. */
+  readonly collect?: readonly string[];
 };
 
 export type SourceEnvironment = {
@@ -32,6 +34,8 @@ export interface SourceReader {
 export type SourceKind = {
   /** The metric that says whether the source answered. */
   readonly up: string;
+  /** Collectors that `collect` may switch on. */
+  readonly optional?: readonly string[];
   readonly create: (source: Source, environment: SourceEnvironment) => SourceReader;
 };
 

@@ -445,3 +445,20 @@ test('servers that take connections and never answer cost their own page only', 
   assert.equal(lines.length, dead.length, lines.join('\n'));
   for (const line of lines) assert.doesNotMatch(line, /secret/, 'no password in the log');
 });
+
+test('a collector that does not exist is refused with those that do', () => {
+  const client = createHttpClient(undefined, { clock: systemClock, disk: nodeDisk });
+  const make = (kind: 'mysql' | 'nginx', collect: string[]) =>
+    new Sources([{ name: 's', kind, url: 'http://a', timeout: 1, collect }], {
+      clock: systemClock,
+      log: silentLogger,
+      http: client,
+      disk: nodeDisk,
+    });
+  assert.throws(
+    () => make('mysql', ['binlog_siz']),
+    /no collector binlog_siz, did you mean binlog_size\?; there are .*perf_schema/,
+  );
+  assert.throws(() => make('nginx', ['x']), /source s has no collector x; none can be switched on/);
+  client.close();
+});

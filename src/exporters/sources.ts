@@ -11,6 +11,7 @@ import { jolokiaKind } from './jolokia/jolokia.ts';
 import { kafkaKind } from './kafka/kafka.ts';
 import { mysqlKind } from './mysql/mysql.ts';
 import { nginxKind } from './nginx/nginx.ts';
+import { checkCollect } from './parts.ts';
 import { postgresKind } from './postgres/postgres.ts';
 import { modulesSchema } from './probe/modules.ts';
 import { redisKind } from './redis/redis.ts';
@@ -40,6 +41,7 @@ export const exporterSchema = object({
         kind: oneOf(...KIND_NAMES),
         url: secret((url) => url.replace(/:[^:@/]*@/, ':<secret>@')),
         timeout: withDefault(duration(), 5000),
+        collect: withDefault(list(string()), []),
       }),
     ),
     [],
@@ -48,6 +50,7 @@ export const exporterSchema = object({
   modules: withDefault(modulesSchema, {}),
 });
 export type ExporterConfig = Infer<typeof exporterSchema>;
+type SourceConfig = Omit<ExporterConfig['sources'][number], 'collect'> & { readonly collect?: readonly string[] };
 
 type Running = { readonly source: Source; readonly kind: SourceKind; readonly reader: SourceReader };
 
@@ -55,13 +58,14 @@ export class Sources {
   readonly #environment: SourceEnvironment;
   readonly #running = new Map<string, Running>();
 
-  constructor(sources: ExporterConfig['sources'], environment: SourceEnvironment) {
+  constructor(sources: readonly SourceConfig[], environment: SourceEnvironment) {
     this.#environment = environment;
-    for (const { name, kind, url, timeout } of sources) {
+    for (const { name, kind, url, timeout, collect = [] } of sources) {
       if (this.#running.has(name)) throw new UserError(`two sources have the name ${name}`);
       if (!URL.canParse(url)) throw new UserError(`source ${name} has no valid URL`);
-      const source: Source = { name, kind, url, timeoutMs: timeout };
+      const source: Source = { name, kind, url, timeoutMs: timeout, collect };
       const kindOf: SourceKind = SOURCE_KINDS[kind];
+      checkCollect(name, collect, kindOf.optional ?? []);
       this.#running.set(name, { source, kind: kindOf, reader: kindOf.create(source, environment) });
     }
   }

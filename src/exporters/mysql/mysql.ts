@@ -1,11 +1,21 @@
-// MySQL and MariaDB under mysqld_exporter's names: global status, variables, replication, table sizes and processes.
+// MySQL and MariaDB under mysqld_exporter's names: global status, variables, replication, table sizes and processes; further collectors
+// (collectors.ts, special.ts) where they are named.
 
 import type { Connection } from 'mysql2/promise';
-import { errorCode } from '#base/errors.ts';
 import type { Page } from '../page.ts';
+import { Parts } from '../parts.ts';
 import type { SourceKind } from '../source.ts';
-
-type Row = Record<string, string | number | null>;
+import { addTable, lowerKeys, type Row, TABLE_COLLECTORS } from './collectors.ts';
+import {
+  type Ask,
+  addBinaryLog,
+  addInnodbMetrics,
+  addInnodbStatus,
+  addReplicaHosts,
+  addResponseTimes,
+  isSwitchedOn,
+  unlessAbsent,
+} from './special.ts';
 
 /** Prefixes of status variables that become one family with a label. */
 const GROUPS: readonly (readonly [prefix: string, metric: string, label: string, type: 'counter' | 'gauge'])[] = [
@@ -18,9 +28,39 @@ const GROUPS: readonly (readonly [prefix: string, metric: string, label: string,
 const PAGES = 'innodb_buffer_pool_pages_';
 const PAGE_STATES = new Set(['data', 'free', 'misc', 'old', 'total', 'dirty']);
 
+type MysqlCollector = (page: Page, ask: Ask) => Promise<void>;
+
+/** What is measured in any case, in order. */
+const ALWAYS: Readonly<Record<string, MysqlCollector>> = {
+  global_status: async (page, ask) => addStatus(page, await ask('SHOW GLOBAL STATUS')),
+  global_variables: async (page, ask) => addVariables(page, await ask('SHOW GLOBAL VARIABLES')),
+  slave_status: addReplication,
+  'info_schema.tables': addTables,
+  'info_schema.innodb_cmp': (page, ask) => addCompression(page, ask, 'innodb_cmp'),
+  'info_schema.innodb_cmpmem': (page, ask) => addCompression(page, ask, 'innodb_cmpmem'),
+  'info_schema.processlist': async (page, ask) => addProcesses(page, await ask('SHOW FULL PROCESSLIST')),
+  'info_schema.query_response_time': addResponseTimes,
+};
+
+const OPTIONAL: Readonly<Record<string, MysqlCollector>> = {
+  ...Object.fromEntries(
+    TABLE_COLLECTORS.map((one): [string, MysqlCollector] => [
+      one.name,
+      async (page, ask) => {
+        if (one.when === undefined || (await isSwitchedOn(ask, one.when))) addTable(page, one, await ask(one.sql));
+      },
+    ]),
+  ),
+  binlog_size: addBinaryLog,
+  engine_innodb_status: addInnodbStatus,
+  'info_schema.innodb_metrics': addInnodbMetrics,
+  slave_hosts: addReplicaHosts,
+};
+
 export const mysqlKind: SourceKind = {
   up: 'mysql_up',
-  create(source) {
+  optional: Object.keys(OPTIONAL).sort(),
+  create(source, { clock, log }) {
     let connection: Connection | undefined;
     const connect = async () => {
       const url = new URL(source.url);
@@ -51,13 +91,12 @@ export const mysqlKind: SourceKind = {
         signal.addEventListener('abort', () => void close(), { once: true });
         try {
           connection ??= await connect();
-          const query = async (sql: string) => (await connection!.query(sql))[0] as Row[];
-          addStatus(page, await query('SHOW GLOBAL STATUS'));
-          addVariables(page, await query('SHOW GLOBAL VARIABLES'));
-          await addReplication(page, query);
-          await addTables(page, query);
-          await addCompression(page, query);
-          addProcesses(page, await query('SHOW FULL PROCESSLIST'));
+          const ask: Ask = async (sql) => (await connection!.query(sql))[0] as Row[];
+          const parts = new Parts(clock, log.with({ source: source.name }), () => connection !== undefined);
+          const named = (source.collect ?? []).map((name) => [name, OPTIONAL[name]!] as const);
+          for (const [name, collector] of [...Object.entries(ALWAYS), ...named])
+            await parts.run(`collect.${name}`, () => collector(page, ask));
+          parts.addTo(page, 'mysql_exporter_collector');
         } catch (error) {
           await close();
           throw error;
@@ -136,17 +175,11 @@ function addVariables(page: Page, rows: readonly Row[]): void {
 }
 
 /** Named SHOW REPLICA STATUS or SHOW SLAVE STATUS by age, all channels; needs a privilege that may be missing. */
-async function addReplication(page: Page, query: (sql: string) => Promise<Row[]>): Promise<void> {
-  let rows: Row[] = [];
-  for (const sql of ['SHOW ALL SLAVES STATUS', 'SHOW REPLICA STATUS', 'SHOW SLAVE STATUS']) {
-    try {
-      rows = await query(sql);
-      break;
-    } catch {
-      // Another dialect, or not allowed: the next wording tells.
-    }
-  }
-  for (const row of rows) {
+async function addReplication(page: Page, ask: Ask): Promise<void> {
+  let rows: readonly Row[] | undefined;
+  for (const sql of ['SHOW ALL SLAVES STATUS', 'SHOW REPLICA STATUS', 'SHOW SLAVE STATUS'])
+    rows ??= await unlessAbsent(ask(sql));
+  for (const row of rows ?? []) {
     const text = (...names: string[]) => String(names.map((name) => row[name]).find((value) => value != null) ?? '');
     const labels = [
       'channel_name',
@@ -173,8 +206,8 @@ async function addReplication(page: Page, query: (sql: string) => Promise<Row[]>
 
 const MAX_TABLES = 1000;
 
-async function addTables(page: Page, query: (sql: string) => Promise<Row[]>): Promise<void> {
-  const rows = await query(
+async function addTables(page: Page, ask: Ask): Promise<void> {
+  const rows = await ask(
     `SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS e, TABLE_ROWS AS r, DATA_LENGTH AS d, INDEX_LENGTH AS i, DATA_FREE AS f
      FROM information_schema.tables
      WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ('mysql', 'performance_schema', 'information_schema', 'sys')
@@ -197,9 +230,8 @@ async function addTables(page: Page, query: (sql: string) => Promise<Row[]>): Pr
 }
 
 /** Columns of information_schema's tables about compressed pages; times are in seconds and milliseconds. */
-const COMPRESSION = [
-  {
-    table: 'innodb_cmp',
+const COMPRESSION = {
+  innodb_cmp: {
     labels: [['page_size', 'page_size']],
     columns: [
       ['compress_ops', 'compress_ops_total', 1],
@@ -209,8 +241,7 @@ const COMPRESSION = [
       ['uncompress_time', 'uncompress_time_seconds_total', 1],
     ],
   },
-  {
-    table: 'innodb_cmpmem',
+  innodb_cmpmem: {
     labels: [
       ['buffer_pool', 'buffer_pool_instance'],
       ['page_size', 'page_size'],
@@ -222,30 +253,19 @@ const COMPRESSION = [
       ['relocation_time', 'relocation_time_seconds_total', 1000],
     ],
   },
-] as const;
-/** The table is not there, or not for this user. */
-const NOT_FOR_US = new Set(['ER_UNKNOWN_TABLE', 'ER_NO_SUCH_TABLE', 'ER_SPECIFIC_ACCESS_DENIED_ERROR']);
-
-async function addCompression(page: Page, query: (sql: string) => Promise<Row[]>): Promise<void> {
-  for (const { table, labels, columns } of COMPRESSION) {
-    let rows: Row[];
-    try {
-      rows = await query(`SELECT * FROM information_schema.${table}`);
-    } catch (error) {
-      if (NOT_FOR_US.has(errorCode(error) ?? '')) continue;
-      throw error;
-    }
-    for (const raw of rows) {
-      const row = Object.fromEntries(Object.entries(raw).map(([name, value]) => [name.toLowerCase(), value]));
-      const own = labels.flatMap(([name, column]) => [name, String(row[column] ?? '')]);
-      for (const [column, metric, divisor] of columns)
-        page.counter(
-          `mysql_info_schema_${table}_${metric}`,
-          `Compressed pages: ${column}.`,
-          Number(row[column] ?? 0) / divisor,
-          own,
-        );
-    }
+} as const;
+async function addCompression(page: Page, ask: Ask, table: keyof typeof COMPRESSION): Promise<void> {
+  const { labels, columns } = COMPRESSION[table];
+  for (const raw of (await unlessAbsent(ask(`SELECT * FROM information_schema.${table}`))) ?? []) {
+    const row = lowerKeys(raw);
+    const own = labels.flatMap(([name, column]) => [name, String(row[column] ?? '')]);
+    for (const [column, metric, divisor] of columns)
+      page.counter(
+        `mysql_info_schema_${table}_${metric}`,
+        `Compressed pages: ${column}.`,
+        Number(row[column] ?? 0) / divisor,
+        own,
+      );
   }
 }
 

@@ -2,10 +2,9 @@
 // privilege) costs only its own families; its collector says so.
 
 import type pg from 'pg';
-import type { Clock } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
-import type { Logger } from '#base/log.ts';
 import type { Page } from '../page.ts';
+import { Parts } from '../parts.ts';
 import type { SourceKind } from '../source.ts';
 import { IDLE_BOUNDS, IDLE_SQL, LABEL_NAMES, QUERIES, type Query, type Row } from './queries.ts';
 
@@ -54,22 +53,15 @@ export const postgresKind: SourceKind = {
           await opened.connect();
           client = opened;
         }
-        const collecting: Collecting = {
-          page,
-          clock,
-          log: log.with({ source: source.name }),
-          query: async (sql) => (await client!.query(sql)).rows as Row[],
-          isOpen: () => client !== undefined,
-          outcomes: new Map(),
-        };
+        const query: Ask = async (sql) => (await client!.query(sql)).rows as Row[];
+        const parts = new Parts(clock, log.with({ source: source.name }), () => client !== undefined);
         try {
-          await collectAll(collecting, source.url);
+          await collectAll(page, query, parts, source.url);
         } catch (error) {
           await close();
           throw error;
         }
-        const failed = [...collecting.outcomes.values()].some(({ ok }) => !ok);
-        page.gauge('pg_exporter_last_scrape_error', 'Whether queries failed in this scrape.', failed ? 1 : 0);
+        page.gauge('pg_exporter_last_scrape_error', 'Whether queries failed in this scrape.', parts.haveFailed ? 1 : 0);
         const took = (clock.monotonic() - started) / 1000;
         page.gauge('pg_exporter_last_scrape_duration_seconds', 'How long this scrape took.', took);
         page.counter('pg_exporter_scrapes_total', 'Scrapes of this server.', scrapes);
@@ -78,49 +70,19 @@ export const postgresKind: SourceKind = {
   },
 };
 
-type Collecting = {
-  readonly page: Page;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly query: (sql: string) => Promise<Row[]>;
-  readonly isOpen: () => boolean;
-  /** By collector. */
-  readonly outcomes: Map<string, { ok: boolean; seconds: number }>;
-};
+type Ask = (sql: string) => Promise<Row[]>;
 
-async function collectAll(collecting: Collecting, url: string): Promise<void> {
-  const { page, query, outcomes } = collecting;
+async function collectAll(page: Page, query: Ask, parts: Parts, url: string): Promise<void> {
   const version = await addVersion(page, query, url);
   const extensions = new Set((await query('SELECT extname FROM pg_extension')).map((row) => row['extname']));
-  const run = (collector: string, work: () => Promise<void>) => collectOne(collecting, collector, work);
-  await run('settings', async () => addSettings(page, await query(SETTINGS_SQL)));
-  await run('process_idle', async () => addIdle(page, await query(IDLE_SQL)));
+  await parts.run('settings', async () => addSettings(page, await query(SETTINGS_SQL)));
+  await parts.run('process_idle', async () => addIdle(page, await query(IDLE_SQL)));
   for (const one of QUERIES) {
     const { from = 0, until = Infinity, extension } = one;
     if (version < from || version >= until || (extension !== undefined && !extensions.has(extension))) continue;
-    await run(one.collector, async () => addRows(page, one, await query(one.sql)));
+    await parts.run(one.collector, async () => addRows(page, one, await query(one.sql)));
   }
-  for (const [collector, { ok, seconds }] of outcomes) {
-    const labels = ['collector', collector];
-    page.gauge('pg_scrape_collector_success', 'Whether a collector succeeded.', ok ? 1 : 0, labels);
-    page.gauge('pg_scrape_collector_duration_seconds', 'How long a collector took.', seconds, labels);
-  }
-}
-
-/** Throws only when the connection is gone. */
-async function collectOne(collecting: Collecting, collector: string, work: () => Promise<void>): Promise<void> {
-  const { clock, log, outcomes } = collecting;
-  const started = clock.monotonic();
-  const outcome = outcomes.get(collector) ?? { ok: true, seconds: 0 };
-  outcomes.set(collector, outcome);
-  try {
-    await work();
-  } catch (error) {
-    if (!collecting.isOpen()) throw error;
-    outcome.ok = false;
-    log.error('collector failed', { collector, err: errorText(error) });
-  }
-  outcome.seconds += (clock.monotonic() - started) / 1000;
+  parts.addTo(page, 'pg_scrape_collector');
 }
 
 function addRows(page: Page, { name, labels, counters }: Query, rows: readonly Row[]): void {
@@ -146,7 +108,7 @@ function addIdle(page: Page, rows: readonly Row[]): void {
 }
 
 /** The version of the server as a number: 15.4 is 150004. */
-async function addVersion(page: Page, query: Collecting['query'], url: string): Promise<number> {
+async function addVersion(page: Page, query: Ask, url: string): Promise<number> {
   const { hostname, port } = new URL(url);
   const [row] = await query(
     `SELECT version() AS version, current_setting('server_version') AS short, current_setting('server_version_num')::int AS number`,
