@@ -339,6 +339,56 @@ queries: [{name: q, url: "${primary.url}", sql: "SELECT 7::bigint AS n, 'a' AS k
   assert.equal(all.get('business_n{kind="a"}'), 7);
 });
 
+test("Redis: a replica, a cluster's node and a sentinel", { skip: redis.skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  const [main, replica, node, sentinel] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  const startRedis = (port: number, ...flags: string[]) =>
+    start(
+      t,
+      redis.path,
+      ['--port', String(port), '--save', '', '--dir', folder, '--bind', '127.0.0.1', ...flags],
+      connects(port),
+    );
+  await startRedis(main);
+  await startRedis(replica, '--replicaof', `127.0.0.1 ${main}`);
+  await startRedis(node, '--cluster-enabled', 'yes', '--cluster-config-file', `${node}.conf`);
+  const file = path.join(folder, 'sentinel.conf');
+  fs.writeFileSync(
+    file,
+    `port ${sentinel}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor shop 127.0.0.1 ${main} 1\n`,
+  );
+  await start(t, redis.path, [file, '--sentinel'], connects(sentinel));
+  const source = (name: string, port: number) => `{name: ${name}, kind: redis, url: "redis://127.0.0.1:${port}"}`;
+  const { page } = await startExporter(
+    t,
+    `sources: [${source('main', main)}, ${source('replica', replica)}, ${source('node', node)}, ${source('sentinel', sentinel)}]\n`,
+  );
+  const address = `master_host="127.0.0.1",master_port="${main}"`;
+  let copy = await page('/metrics/source/replica');
+  while (copy.get(`redis_master_link_up{${address}}`) !== 1) copy = await page('/metrics/source/replica');
+  assert.equal(copy.get(`redis_slave_info{${address},read_only="1"}`), 1);
+  assert.ok(copy.has(`redis_slave_repl_offset{${address}}`));
+  assert.ok(copy.has(`redis_master_last_io_seconds_ago{${address}}`));
+  await page('/metrics/source/main');
+  const first = await page('/metrics/source/main');
+  assert.ok([...first.keys()].some((key) => /^redis_connected_slave_offset_bytes\{.*slave_state="online"/.test(key)));
+  assert.ok(first.get('redis_latency_percentiles_usec{cmd="info",quantile="0.99"}')! > 0);
+  assert.ok(first.get('redis_commands_latencies_usec_bucket{cmd="info",le="+Inf"}')! >= 1);
+  assert.equal(first.get('redis_config_client_output_buffer_limit_bytes{class="pubsub",limit="hard"}'), 33554432);
+  assert.equal(first.get('redis_config_client_output_buffer_limit_overcome_seconds{class="pubsub",limit="soft"}'), 60);
+  assert.ok(first.has('redis_slowlog_last_id') && first.has('redis_last_slow_execution_duration_seconds'));
+  const member = await page('/metrics/source/node');
+  assert.equal(member.get('redis_cluster_enabled'), 1);
+  assert.equal(member.get('redis_cluster_state'), 0, 'no slots are assigned');
+  assert.equal(member.get('redis_cluster_known_nodes'), 1);
+  let watch = await page('/metrics/source/sentinel');
+  const master = `master_address="127.0.0.1:${main}",master_name="shop"`;
+  while (watch.get(`redis_sentinel_master_status{${master},master_status="ok"}`) !== 1)
+    watch = await page('/metrics/source/sentinel');
+  assert.equal(watch.get('redis_sentinel_masters'), 1);
+  assert.equal(watch.get(`redis_sentinel_master_sentinels{${master}}`), 1);
+});
+
 test("Redis by redis_exporter's names, with a password", { skip: redis.skip }, async (t) => {
   const port = await freePort();
   await start(

@@ -50,6 +50,21 @@ export class Page {
     samples.push({ suffix: '_sum', labels: kept, value: sum }, { suffix: '_count', labels: kept, value: count });
   }
 
+  summary(
+    name: string,
+    help: string,
+    quantiles: Iterable<readonly [quantile: number, value: number]>,
+    sum: number,
+    count: number,
+    labels: Labels = NO_LABELS,
+  ): void {
+    const { samples } = this.#family('summary', name, help);
+    const kept = withoutEmpty(labels);
+    for (const [quantile, value] of quantiles)
+      samples.push({ suffix: '', labels: withSorted(kept, 'quantile', String(quantile)), value });
+    samples.push({ suffix: '_sum', labels: kept, value: sum }, { suffix: '_count', labels: kept, value: count });
+  }
+
   families(): MetricFamily[] {
     return [...this.#families.values()];
   }
