@@ -56,6 +56,20 @@ export function keepLabels(labels: Labels, keep: (name: string) => boolean): Lab
   return flat;
 }
 
+/** Labels that say what a metric is; operations that change its meaning drop them. */
+export const METADATA_LABELS: readonly string[] = ['__name__', '__type__', '__unit__'];
+export const isMetadataLabel = (name: string): boolean =>
+  name === METRIC_NAME || name === '__type__' || name === '__unit__';
+
+export const dropMetadata = (labels: Labels): Labels => {
+  // Names are in order: behind the metric's come those with two underscores, and then all others.
+  if (labels[0] === '__name__' && !labels[2]?.startsWith('__')) return labels.slice(2);
+  for (let i = 0; i < labels.length; i += 2) {
+    if (isMetadataLabel(labels[i]!)) return keepLabels(labels, (name) => !isMetadataLabel(name));
+  }
+  return labels;
+};
+
 export function equalLabels(a: Labels, b: Labels): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

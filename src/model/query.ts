@@ -38,6 +38,8 @@ export type Fragment = {
     readonly by: boolean;
     readonly labels: readonly string[];
   };
+  /** The function drops names, and no two series can become the same by that: rows come without. */
+  readonly bare?: boolean;
   /** With an aggregation over names that are dropped: whether series differ without them is to be found out, too. */
   readonly distinct?: boolean;
   /** Modes of the engine that change results, by feature-flag name. */
@@ -71,6 +73,8 @@ export type Columns = {
   readonly histograms?: ReadonlyMap<number, Histogram>;
   readonly annotations: readonly Annotation[];
   readonly stats: FragmentStats;
+  /** For `bare`: a row lost more labels than the name. */
+  readonly losesMore?: boolean;
   /** Of a shard, for `distinct`: a number for each series that has been aggregated, equal for equal labels. */
   readonly signatures?: Float64Array;
   /** For `distinct`: two series are the same without their names, or look like it. */
@@ -169,8 +173,8 @@ export interface SeriesBook {
   match(matchers: readonly Matcher[]): Uint32Array;
   /** Those numbers of an earlier version that are series which match now. */
   recheck(numbers: Uint32Array, matchers: readonly Matcher[]): Uint32Array;
-  /** The same object each time, unless many others were asked for. */
-  labels(number: number): Labels;
+  /** With the same label sets each time, unless many others were asked for. */
+  name(number: number): SeriesName;
   /**
    * Writes down, for kernels (kernel/lib/series.ts), where the chunks of numbers[from, to) lie that touch a range, until the
    * next call or turn. `count`: how many of them, 0 if there is no room for even the first one's.
@@ -185,6 +189,9 @@ export interface SeriesBook {
   chunks(number: number, range: TimeRange): { readonly series: SeriesChunks; release(): void } | undefined;
   groups(by: boolean, labels: readonly string[]): SeriesGroups;
 }
+
+/** A series' labels, and what is left of them without those that say what the metric is. */
+export type SeriesName = { readonly labels: Labels; readonly bare: Labels };
 
 /** Groups of series, numbered from 0 as they are met. */
 export interface SeriesGroups {

@@ -186,9 +186,9 @@ const api: ShardApi = {
     await store.ready();
     const columns = await queries.run(fragment, limits, signal, beside);
     return whenPosted((line) => {
-      const labels = packerOf(line).pack(columns.labels);
+      const labels = packerOf(line).pack(columns.labels, columns.partial?.rows);
       const { values, present, partial } = columns;
-      const buffers = [labels.numbers, values, present, partial?.counts, partial?.rests];
+      const buffers = [labels.sets, labels.numbers, values, present, partial?.counts, partial?.rests];
       // Small ones are copied in less time than they are handed over.
       const moved = buffers.flatMap((array) =>
         array && array.byteLength >= MIN_MOVED_BYTES ? [array.buffer as ArrayBuffer] : [],

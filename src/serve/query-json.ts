@@ -1,62 +1,25 @@
-// Query results as Prometheus' JSON, in pieces: what is large is never one string. Numbers read as Go prints them.
+// Query results as Prometheus' JSON, in pieces: what is large is never one string. Results with many points are printed by a
+// kernel, as bytes.
 
-import type { Histogram } from '#model/histogram.ts';
 import type { Labels } from '#model/labels.ts';
-import type { RawSeries } from '#model/query.ts';
+import type { Grid, RawSeries } from '#model/query.ts';
 import type { ResultData } from '#query/engine.ts';
 import { ABSENT, HISTOGRAM, type Vector } from '#query/execute/vector.ts';
-import { allBuckets, usesCustomBuckets } from '#query/histogram/buckets.ts';
+import type { JsonPrinter } from './json-printer.ts';
+import { jsonHistogram, jsonLabels, jsonTime, jsonValue } from './json-text.ts';
 
 /** Pieces are about this long. */
 const PIECE_LENGTH = 65_536;
 
-/** A value in quotes: exponents below 1e-6 and from 1e21 on, of two digits at least. */
-export function jsonValue(value: number): string {
-  if (Number.isInteger(value) && value < 1e15 && value > -1e15) return Object.is(value, -0) ? '"-0"' : `"${value}"`;
-  if (Number.isNaN(value)) return '"NaN"';
-  if (value === Infinity) return '"+Inf"';
-  if (value === -Infinity) return '"-Inf"';
-  const text = String(value);
-  return text.includes('e') ? `"${text.replace(/e([+-])(\d)$/, 'e$10$2')}"` : `"${text}"`;
-}
+/** From so many points on the kernel prints them. */
+const MIN_PRINTED_POINTS = 64;
 
-/** Seconds with up to three decimals; none if there is nothing behind the point. */
-export function jsonTime(ms: number): string {
-  if (ms < 0) return `-${jsonTime(-ms)}`;
-  const rest = ms % 1000;
-  const seconds = (ms - rest) / 1000;
-  return rest === 0 ? String(seconds) : `${seconds}.${String(Math.trunc(rest)).padStart(3, '0')}`;
-}
-
-const ODD = /["\\\u0000-\u001f\ud800-\udfff]/;
-
-/** A text in quotes; most need nothing but them. */
-const jsonText = (text: string): string => (ODD.test(text) ? JSON.stringify(text) : `"${text}"`);
-
-export function jsonLabels(labels: Labels): string {
-  let text = '{';
-  for (let i = 0; i < labels.length; i += 2) {
-    text += `${i > 0 ? ',' : ''}${jsonText(labels[i]!)}:${jsonText(labels[i + 1]!)}`;
+/** Pieces of text, or of bytes if they come from the printer. */
+export function* jsonResult(data: ResultData, printer: () => JsonPrinter): Generator<string | Buffer> {
+  if ((data.type === 'vector' || data.type === 'matrix') && isForPrinter(data.vector)) {
+    yield* printed(data, printer());
+    return;
   }
-  return `${text}}`;
-}
-
-/** Buckets say which of their bounds belong to them: 0 upper, 1 lower, 2 neither, 3 both. */
-export function jsonHistogram(h: Histogram): string {
-  const custom = usesCustomBuckets(h);
-  const buckets = allBuckets(h)
-    .filter((bucket) => bucket.count !== 0)
-    .map(({ lower, upper, count, index }) => {
-      const lowerIn = custom ? index === 0 : lower < 0;
-      const upperIn = custom || upper > 0;
-      const bounds = lowerIn ? (upperIn ? 3 : 1) : upperIn ? 0 : 2;
-      return `[${bounds},${jsonValue(lower)},${jsonValue(upper)},${jsonValue(count)}]`;
-    });
-  const shown = buckets.length > 0 ? `,"buckets":[${buckets.join(',')}]` : '';
-  return `{"count":${jsonValue(h.count)},"sum":${jsonValue(h.sum)}${shown}}`;
-}
-
-export function* jsonResult(data: ResultData): Generator<string> {
   switch (data.type) {
     case 'scalar':
       yield `[${jsonTime(data.time)},${jsonValue(data.value)}]`;
@@ -69,13 +32,32 @@ export function* jsonResult(data: ResultData): Generator<string> {
       break;
     case 'matrix': {
       const { vector, grid } = data;
-      const times = Array.from({ length: vector.steps }, (_, step) => jsonTime(grid.start + step * grid.step));
-      yield* inPieces(rangeRows(vector, times));
+      yield* inPieces(rangeRows(vector, timesOf(grid, vector.steps)));
       break;
     }
     case 'samples':
       yield* inPieces(data.series.map(samplesRow));
   }
+}
+
+const isForPrinter = ({ kinds, histograms }: Vector): boolean => kinds.length >= MIN_PRINTED_POINTS && !histograms;
+
+const timesOf = ({ start, step }: Grid, steps: number): string[] =>
+  Array.from({ length: steps }, (_, i) => jsonTime(start + i * step));
+
+function* printed(data: Extract<ResultData, { readonly vector: Vector }>, printer: JsonPrinter): Generator<Buffer> {
+  const { labels, steps, values, kinds } = data.vector;
+  const times = data.type === 'vector' ? [jsonTime(data.time)] : timesOf(data.grid, steps);
+  printer.begin(times, '[');
+  for (let row = 0; row < labels.length; row++) {
+    if (data.type === 'vector') printer.instant(labels[row]!, values[row]!);
+    else printer.row(labels[row]!, values, kinds, row * steps, steps);
+    if (!printer.isFull) continue;
+    yield printer.take();
+    // Other answers may be printed meanwhile.
+    printer.begin(times, ',');
+  }
+  yield printer.end();
 }
 
 /** The name of a result's type in the API. */

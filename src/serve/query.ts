@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream';
 import type { Clock } from '#base/clock.ts';
 import { errorCode, UserError } from '#base/errors.ts';
-import { compareLabels } from '#model/labels.ts';
+import type { Labels } from '#model/labels.ts';
 import type { FragmentSource, Grid, TimeRange } from '#model/query.ts';
 import type { ResultCache, Sent } from '#query/cache.ts';
 import type { QueryDesk, QueryInfo } from '#query/desk.ts';
@@ -16,9 +16,11 @@ import { prettyExpr } from '#query/parse/pretty.ts';
 import { goQuote } from '#query/parse/quote.ts';
 import { samplesPerStep } from '#query/sample-counts.ts';
 import { ApiError, type Handler, type HttpRequest, type HttpResponse, type Route, success } from './http.ts';
+import { JsonPrinter } from './json-printer.ts';
+import { jsonLabels, jsonTime, jsonValue } from './json-text.ts';
 import { features } from './query-features.ts';
 import { formatOf, otherFormat } from './query-formats.ts';
-import { jsonLabels, jsonResult, jsonTime, jsonValue, resultType } from './query-json.ts';
+import { jsonResult, resultType } from './query-json.ts';
 import { shownMetadata, type TargetMetadata } from './query-metadata.ts';
 import { invalidParameter, MAX_TIME, MIN_TIME, Parameters } from './query-parameters.ts';
 import { planTree } from './query-plan.ts';
@@ -73,6 +75,8 @@ export function queryRoutes(options: QueryApiOptions): Route[] {
 
 class QueryApi {
   readonly #options: QueryApiOptions;
+  #printer: JsonPrinter | undefined;
+  readonly #labelTexts = new WeakMap<Labels, string>();
 
   constructor(options: QueryApiOptions) {
     this.#options = options;
@@ -152,7 +156,8 @@ class QueryApi {
     if (cut !== result) warnings.push(TRUNCATED);
     if (format !== 'json') return otherFormat(format, cut.data, [...warnings, ...infos]);
     const keep = isPlain && cache.wantsText(result) ? (text: Sent) => cache.keepText(result, text) : undefined;
-    return streamed(cut, warnings, infos, parameters, counts && { grid, counts }, keep);
+    const printer = () => (this.#printer ??= new JsonPrinter());
+    return streamed(cut, warnings, infos, parameters, counts && { grid, counts }, keep, printer);
   }
 
   #lookback(parameters: Parameters): number {
@@ -252,10 +257,20 @@ class QueryApi {
     const limit = parameters.limit();
     const range = parameters.range();
     const sets = parameters.matcherSets();
-    const found = [...(await this.#options.source.series(sets, range, oneMore(limit)))].sort(compareLabels);
+    const found = await this.#options.source.series(sets, range, oneMore(limit));
     const kept = limit > 0 && found.length > limit ? found.slice(0, limit) : found;
     const warnings = kept.length < found.length ? [TRUNCATED] : [];
-    return rawSuccess(`[${kept.map(jsonLabels).join(',')}]`, warnings);
+    return rawSuccess(`[${kept.map((labels) => this.#shown(labels)).join(',')}]`, warnings);
+  }
+
+  /** Label sets that come as the same objects again are printed once. */
+  #shown(labels: Labels): string {
+    let text = this.#labelTexts.get(labels);
+    if (text === undefined) {
+      text = jsonLabels(labels);
+      this.#labelTexts.set(labels, text);
+    }
+    return text;
   }
 
   async metadata(request: HttpRequest): Promise<HttpResponse> {
@@ -373,7 +388,8 @@ function rawSuccess(data: string, warnings: readonly string[] = []): HttpRespons
   return { status: 200, headers: JSON_HEADERS, body: `{"status":"success","data":${data}${more}}` };
 }
 
-/** An answer up to this many characters is put together at once, and may be kept for who asks again. */
+/** An answer up to this size is put together at once; up to that one it may be kept for who asks again. */
+const MAX_AT_ONCE = 4 * 2 ** 20;
 const MAX_KEPT_LENGTH = 2 ** 20;
 /** Above this, bytes are sent from where they are; below, a text goes out with the headers in one write. */
 const MAX_TEXT_LENGTH = 8192;
@@ -386,6 +402,7 @@ function streamed(
   parameters: Parameters,
   samples: StepSamples | undefined,
   keep: ((text: Sent) => void) | undefined,
+  printer: () => JsonPrinter,
 ): HttpResponse {
   const head = `{"status":"success","data":{"resultType":"${resultType(result.data)}","result":`;
   let tail = '';
@@ -396,28 +413,34 @@ function streamed(
   if (warnings.length > 0) tail += `,"warnings":${JSON.stringify(warnings)}`;
   if (infos.length > 0) tail += `,"infos":${JSON.stringify(infos)}`;
   tail += '}';
-  const pieces = jsonResult(result.data);
-  let text = head;
+  const pieces = jsonResult(result.data, printer);
+  const begun: (string | Buffer)[] = [head];
   let piece = pieces.next();
-  const atOnce = keep ? MAX_KEPT_LENGTH : 1;
-  for (let length = 0; !piece.done && length < atOnce; piece = pieces.next()) {
-    text += piece.value;
+  for (let length = 0; !piece.done && length < MAX_AT_ONCE; piece = pieces.next()) {
+    begun.push(piece.value);
     length += piece.value.length;
   }
   if (piece.done) {
-    text += tail;
-    const body = text.length > MAX_TEXT_LENGTH ? Buffer.from(text) : text;
-    keep?.(body);
+    const body = inOne([...begun, tail]);
+    if (body.length < MAX_KEPT_LENGTH) keep?.(body);
     return { status: 200, headers: JSON_HEADERS, body };
   }
   const next = piece.value;
-  function* all(): Generator<string> {
-    yield text;
+  function* all(): Generator<string | Buffer> {
+    yield inOne(begun);
     yield next;
     yield* pieces;
     yield tail;
   }
   return { status: 200, headers: JSON_HEADERS, body: Readable.from(all(), { objectMode: false }) };
+}
+
+function inOne(pieces: readonly (string | Buffer)[]): string | Buffer {
+  if (pieces.every((piece) => typeof piece === 'string')) {
+    const text = pieces.join('');
+    return text.length > MAX_TEXT_LENGTH ? Buffer.from(text) : text;
+  }
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
 }
 
 /** How many samples each step looks at. */

@@ -17,7 +17,7 @@ import {
   type SampleBatch,
 } from '#model/batch.ts';
 import type { ChangeBoard } from '#model/board.ts';
-import type { Labels } from '#model/labels.ts';
+import { type Labels, labelsKey } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { SeriesChunks, ShardSource, TimeRange } from '#model/query.ts';
 import type { Registry } from '#model/registry.ts';
@@ -248,8 +248,10 @@ export class ShardStore implements Appender, ShardSource {
   series(matchers: readonly Matcher[], range: TimeRange): readonly Labels[] {
     const inBlocks = this.blocks.series(matchers, range);
     if (!this.#inHead(range)) return inBlocks;
-    const found = new Map(inBlocks.map((labels) => [labels.join('\xff'), labels]));
-    for (const { labels } of selectHead(this.head, matchers, range, false)) found.set(labels.join('\xff'), labels);
+    const inHead = this.#book.inRange(this.#book.match(matchers), range);
+    if (inBlocks.length === 0) return inHead;
+    const found = new Map(inBlocks.map((labels) => [labelsKey(labels), labels]));
+    for (const labels of inHead) found.set(labelsKey(labels), labels);
     return [...found.values()];
   }
 

@@ -2,7 +2,7 @@
 // signature of each row; only signatures with several rows on a side need a decision at every step.
 
 import type { Histogram } from '#model/histogram.ts';
-import { keepLabels, type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
+import { dropMetadata, keepLabels, type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
 import { type BinaryExpr, isComparison, type VectorMatching } from '../parse/ast.ts';
 import type { Annotations } from './annotations.ts';
 import { executionError } from './errors.ts';
@@ -10,7 +10,6 @@ import { applyHistograms, applyRow, applyScalar, changesMetric, compare } from '
 import type { Pace } from './pace.ts';
 import {
   ABSENT,
-  dropMetadata,
   FLOAT,
   HISTOGRAM,
   rowHasPoints,

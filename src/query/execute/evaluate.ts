@@ -3,6 +3,7 @@
 
 import { assert } from '#base/assert.ts';
 import type { Clock } from '#base/clock.ts';
+import { dropMetadata } from '#model/labels.ts';
 import {
   type Columns,
   type Fragment,
@@ -34,8 +35,8 @@ import { type Choice, choose, countValues } from './select.ts';
 import { windowOverVector } from './subquery.ts';
 import {
   ABSENT,
+  assertDistinct,
   countPoints,
-  dropMetadata,
   emptyVector,
   FLOAT,
   mergeSame,
@@ -222,6 +223,7 @@ export class Evaluation {
         const [name, range] = own ? [code.slice(AGGREGATION_PREFIX.length), plan.range] : [code, plan.notesAt];
         annotations.add(name, range, metric, count);
       }
+      if (columns.losesMore) assertDistinct(columns.labels);
       pieces.push({ grid, vector: vectorFromColumns(columns) });
       if (this.#pace.isDue && gridLength(grid) > 1) await this.#pace.giveWay();
     }
@@ -229,6 +231,7 @@ export class Evaluation {
     const result = pieces.length === 1 ? pieces[0]!.vector : await joined(fragment.grid, pieces, this.#pace);
     if (fragment.func === 'quantile_over_time') this.#checkQuantiles(result, args, plan);
     if (fragment.aggregate) return this.#delayed && plan.dropName ? markDropped(result) : result;
+    if (fragment.bare) return markDropped(result);
     return plan.dropName ? withoutNames(result, this.#delayed) : result;
   }
 

@@ -4,7 +4,7 @@
 
 import { assert } from '#base/assert.ts';
 import type { Histogram } from '#model/histogram.ts';
-import { keepLabels, type Labels, labelsKey } from '#model/labels.ts';
+import { dropMetadata, type Labels, labelsKey } from '#model/labels.ts';
 import type { Columns } from '#model/query.ts';
 import { SAME_LABELSET } from './errors.ts';
 
@@ -34,20 +34,6 @@ export const emptyVector = (steps: number): Vector => ({
   kinds: new Uint8Array(0),
   histograms: undefined,
 });
-
-/** Labels that say what a metric is; operations that change its meaning drop them. */
-export const METADATA_LABELS: readonly string[] = ['__name__', '__type__', '__unit__'];
-export const isMetadataLabel = (name: string): boolean =>
-  name === '__name__' || name === '__type__' || name === '__unit__';
-
-export const dropMetadata = (labels: Labels): Labels => {
-  // Names are in order: behind the metric's come those with two underscores, and then all others.
-  if (labels[0] === '__name__' && !labels[2]?.startsWith('__')) return labels.slice(2);
-  for (let i = 0; i < labels.length; i += 2) {
-    if (isMetadataLabel(labels[i]!)) return keepLabels(labels, (name) => !isMetadataLabel(name));
-  }
-  return labels;
-};
 
 export function vectorFromColumns(columns: Columns): Vector {
   const { labels, steps, values, present, histograms } = columns;

@@ -2,18 +2,10 @@
 // together here. Where both kinds exist under the same labels nothing is computed, and the user is told.
 
 import type { Histogram } from '#model/histogram.ts';
-import { type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
+import { dropMetadata, type Labels, labelsKey, labelValue, withLabel } from '#model/labels.ts';
 import { formatValue } from '#model/value.ts';
 import type { Annotations } from '../execute/annotations.ts';
-import {
-  dropMetadata,
-  FLOAT,
-  HISTOGRAM,
-  type Vector,
-  VectorBuilder,
-  withoutEmptyRows,
-  withoutNames,
-} from '../execute/vector.ts';
+import { FLOAT, HISTOGRAM, type Vector, VectorBuilder, withoutEmptyRows, withoutNames } from '../execute/vector.ts';
 import { bucketFraction, bucketQuantile, type ClassicBucket } from '../histogram/classic.ts';
 import { histogramFraction, histogramQuantile, histogramVariance } from '../histogram/quantile.ts';
 import type { Range } from '../parse/ast.ts';

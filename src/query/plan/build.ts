@@ -183,6 +183,7 @@ class Builder {
       args: [],
       ...(selector.smoothed ? { extend: { mode: 'smoothed' as const, lookback } } : {}),
       features: this.#features(),
+      ...this.#bare(func !== 'instant', selector.matchers),
     };
     const dropName = func !== 'instant';
     return this.#add({ kind: 'fetch', fragment, args: [], notesAt: range, dropName, grid, range });
@@ -318,8 +319,14 @@ class Builder {
       args: constant ? args.map((arg) => (arg as { value: number }).value) : [],
       ...this.#extend(selector),
       features: this.#features(),
+      ...this.#bare(common.dropName, selector.matchers),
     };
     return this.#add({ kind: 'fetch', fragment, args: constant ? [] : args, ...common });
+  }
+
+  /** Series of one metric differ without its name, too. */
+  #bare(dropName: boolean, matchers: readonly Matcher[]): Pick<Fragment, 'bare'> {
+    return dropName && hasOneName(matchers) && !this.#options.features.has(DELAYED_NAME_REMOVAL) ? { bare: true } : {};
   }
 
   #info(args: readonly Expr[], grid: Grid, range: Range): Plan {

@@ -2,12 +2,19 @@
 // spot, series with histograms travel as they are and are aggregated where all shards meet.
 
 import type { Histogram } from '#model/histogram.ts';
-import { type Labels, labelValue } from '#model/labels.ts';
-import { type Columns, type Fragment, gridLength, type QueryLimits, type RawSeries } from '#model/query.ts';
+import { dropMetadata, type Labels, labelValue } from '#model/labels.ts';
+import {
+  type Columns,
+  type Fragment,
+  gridLength,
+  type QueryLimits,
+  type RawSeries,
+  type SeriesName,
+} from '#model/query.ts';
 import { Groups } from '../execute/aggregate.ts';
 import { Notes } from '../execute/annotations.ts';
 import { tooManyBytes, tooManySamples, tooManySeries } from '../execute/errors.ts';
-import { ABSENT, dropMetadata, FLOAT, HISTOGRAM } from '../execute/vector.ts';
+import { ABSENT, FLOAT, HISTOGRAM } from '../execute/vector.ts';
 import { namesCounters, noteCounterName, TYPE_LABELS } from '../functions/counter-name.ts';
 import { computeRow, isInstant, type WindowSpec } from '../functions/series.ts';
 import { keepsName } from '../functions/window.ts';
@@ -37,6 +44,8 @@ export class Collector {
   readonly #signatures: number[] = [];
   /** Whether names tell something about what a function was applied to. */
   readonly #namesCount: boolean;
+  /** Whether a row lost more than its name, so that others may be like it now. */
+  #losesMore = false;
   #kernelFold: (Partial & { readonly groups: number }) | undefined;
   #series = 0;
   #samples = 0;
@@ -55,7 +64,9 @@ export class Collector {
       statsOnly: this.#features.has(HISTOGRAM_STATS),
     };
     this.#dropNames =
-      fragment.aggregate !== undefined && dropsName(fragment.func) && !this.#features.has(DELAYED_NAME_REMOVAL);
+      (fragment.aggregate !== undefined || fragment.bare === true) &&
+      dropsName(fragment.func) &&
+      !this.#features.has(DELAYED_NAME_REMOVAL);
     this.#fold = fragment.aggregate ? new Fold(fragment, this.steps) : undefined;
     const isRate = fragment.func === 'rate' || fragment.func === 'increase';
     this.#namesCount = isRate && !(namesCounters(fragment.matchers) && !this.#features.has(TYPE_LABELS));
@@ -79,7 +90,7 @@ export class Collector {
     const metric = labelValue(series.labels, '__name__');
     const sink = { values, kinds, at, histogram: (to: number, h: Histogram) => this.#histograms.set(to, h) };
     computeRow(this.#spec, series, metric, sink, this.notes);
-    this.endRow(series.labels);
+    this.endRow(nameOf(series.labels));
   }
 
   countSeries(samples: number, bytes: number): void {
@@ -106,7 +117,7 @@ export class Collector {
     return { at, values: this.#values, kinds: this.#kinds };
   }
 
-  endRow(labels: Labels): void {
+  endRow(name: SeriesName): void {
     const at = this.#labels.length * this.steps;
     const kinds = this.#kinds;
     let points = 0;
@@ -116,14 +127,14 @@ export class Collector {
       if (kinds[i] === HISTOGRAM) histograms = true;
     }
     if (points === 0) return;
-    noteCounterName(this.fragment.func, labels, kinds, at, this.steps, this.#features, this.notes);
-    const shown = this.shown(labels);
+    noteCounterName(this.fragment.func, name.labels, kinds, at, this.steps, this.#features, this.notes);
+    const shown = this.shown(name);
     if (this.fragment.distinct) this.#signatures.push(signatureOf(shown));
     if (this.#fold && !histograms && this.#fold.add(shown, this.#values, kinds, at)) {
       kinds.fill(0, at, at + this.steps);
       return;
     }
-    this.#labels.push(shown);
+    this.#push(name);
     this.#points += points;
     if (this.#points > this.#limits.maxSamples) throw tooManySamples(this.#limits.maxSamples);
   }
@@ -133,9 +144,14 @@ export class Collector {
     return this.#fold?.groups;
   }
 
-  /** A series' labels as they are grouped by. */
-  shown(labels: Labels): Labels {
-    return this.#dropNames ? dropMetadata(labels) : labels;
+  /** A series' labels as rows or groups have them. */
+  shown({ labels, bare }: SeriesName): Labels {
+    return this.#dropNames ? bare : labels;
+  }
+
+  #push(name: SeriesName): void {
+    if (this.#dropNames && name.bare.length < name.labels.length - 2) this.#losesMore = true;
+    this.#labels.push(this.shown(name));
   }
 
   get dropsNames(): boolean {
@@ -156,9 +172,9 @@ export class Collector {
   }
 
   /** A series whose points were folded by the kernel. */
-  sawFolded(labels: Labels): void {
-    if (this.fragment.distinct) this.#signatures.push(signatureOf(this.shown(labels)));
-    if (this.#namesCount) noteCounterName(this.fragment.func, labels, ONE_FLOAT, 0, 1, this.#features, this.notes);
+  sawFolded(name: SeriesName): void {
+    if (this.fragment.distinct) this.#signatures.push(signatureOf(this.shown(name)));
+    if (this.#namesCount) noteCounterName(this.fragment.func, name.labels, ONE_FLOAT, 0, 1, this.#features, this.notes);
   }
 
   /** Rows of floats that the kernel has filled, one behind the other. */
@@ -167,7 +183,7 @@ export class Collector {
     values: Float64Array,
     kinds: Uint8Array,
     points: number,
-    labelsOf: (row: number) => Labels,
+    nameOf: (row: number) => SeriesName,
   ): void {
     if (this.fragment.aggregate) {
       for (let row = 0; row < count; row++) {
@@ -175,7 +191,7 @@ export class Collector {
         const room = this.row();
         room.values.set(values.subarray(from, from + this.steps), room.at);
         room.kinds.set(kinds.subarray(from, from + this.steps), room.at);
-        this.endRow(labelsOf(row));
+        this.endRow(nameOf(row));
       }
       return;
     }
@@ -183,11 +199,19 @@ export class Collector {
     this.#values.set(values, at);
     this.#kinds.set(kinds, at);
     for (let row = 0; row < count; row++) {
-      const labels = labelsOf(row);
+      const name = nameOf(row);
       if (this.#namesCount) {
-        noteCounterName(this.fragment.func, labels, kinds, row * this.steps, this.steps, this.#features, this.notes);
+        noteCounterName(
+          this.fragment.func,
+          name.labels,
+          kinds,
+          row * this.steps,
+          this.steps,
+          this.#features,
+          this.notes,
+        );
       }
-      this.#labels.push(labels);
+      this.#push(name);
     }
     this.#points += points;
     if (this.#points > this.#limits.maxSamples) throw tooManySamples(this.#limits.maxSamples);
@@ -232,6 +256,7 @@ export class Collector {
       ...(histograms.size > 0 ? { histograms } : {}),
       annotations: this.notes.list(),
       stats: { series: this.#series, samples: this.#samples, bytes: this.#bytes, timeMs },
+      ...(this.fragment.bare && this.#losesMore ? { losesMore: true } : {}),
       ...(this.fragment.distinct ? { signatures: Float64Array.from(this.#signatures) } : {}),
       ...(groups ? { partial: { rows: partialRows, counts: groups.counts, rests: groups.rests } } : {}),
     };
@@ -252,6 +277,9 @@ export class Collector {
     };
   }
 }
+
+/** Of a series whose labels come once. */
+export const nameOf = (labels: Labels): SeriesName => ({ labels, bare: dropMetadata(labels) });
 
 /** Points of groups, one group behind the other. */
 type Partial = { readonly values: Float64Array; readonly counts: Float64Array; readonly rests: Float64Array };

@@ -1,12 +1,11 @@
 // Works out a fragment in the kernel, a table of series at a time, and hands rows and partial aggregates to a collector. Series
 // that are more than floats in order are given back to be worked out by themselves.
 
-import type { Labels } from '#model/labels.ts';
-import type { Fragment, SeriesChunks, SeriesGroups, TimeRange } from '#model/query.ts';
+import type { Fragment, SeriesChunks, SeriesGroups, SeriesName, TimeRange } from '#model/query.ts';
 import { CHUNK_XOR, CHUNK_XOR_STARTS } from '#model/query.ts';
 import { executionError } from '../execute/errors.ts';
 import { isInstant } from '../functions/series.ts';
-import type { Collector } from './collect.ts';
+import { type Collector, nameOf } from './collect.ts';
 import { KernelFold } from './fold.ts';
 import { JOB, KERNEL_FOLDS, KERNEL_FUNCTIONS, type QueryKernel, STOP } from './kernel.ts';
 
@@ -17,7 +16,7 @@ const GROUP_WORD = 3;
 export type NumberedGroups = {
   readonly groups: SeriesGroups;
   readonly numbers: number[];
-  readonly labelsOf: (series: number) => Labels;
+  readonly name: (series: number) => SeriesName;
 };
 
 export class Evaluator {
@@ -49,30 +48,30 @@ export class Evaluator {
   }
 
   /**
-   * The series of a table: `labels` of each, the groups they are of (all of one without), and what is done with those that are not
+   * The series of a table: `name` of each, the groups they are of (all of one without), and what is done with those that are not
    * for the kernel.
    */
   run(
     table: { readonly address: number; readonly count: number },
-    labels: (index: number) => Labels,
+    name: (index: number) => SeriesName,
     groups: NumberedGroups | undefined,
     plain: (index: number) => void,
   ): void {
     const kernel = this.#kernel;
-    const folds = this.#fold !== undefined && this.#assign(table, labels, groups);
+    const folds = this.#fold !== undefined && this.#assign(table, name, groups);
     const notes = folds && this.#collector.needsSeen;
     if (notes) kernel.u8.fill(0, kernel.seen, kernel.seen + table.count);
     for (let at = 0; at < table.count; ) {
       this.#write(folds);
       at = kernel.exports.evaluate(kernel.job, table.address, at, table.count);
-      const stop = this.#collect(labels);
+      const stop = this.#collect(name);
       if (stop === STOP.plain) plain(at++);
       else if (stop === STOP.long) this.#makeRoom(table.address + at * 16);
       else if (stop === STOP.corrupt) throw executionError('cannot read a chunk: it ends early');
     }
     if (!notes) return;
     const seen = kernel.u8.slice(kernel.seen, kernel.seen + table.count);
-    for (let i = 0; i < table.count; i++) if (seen[i] !== 0) this.#collector.sawFolded(labels(i));
+    for (let i = 0; i < table.count; i++) if (seen[i] !== 0) this.#collector.sawFolded(name(i));
   }
 
   /** One series whose chunks somebody else has found; false if it is not for the kernel. */
@@ -103,9 +102,10 @@ export class Evaluator {
     u32[entry + 1] = kept;
     u32[entry + 2] = 0;
     u32[entry + GROUP_WORD] = 0;
+    const name = nameOf(series.labels);
     this.run(
       { address: kernel.table, count: 1 },
-      () => series.labels,
+      () => name,
       undefined,
       () => {},
     );
@@ -115,7 +115,7 @@ export class Evaluator {
   /** Puts the collector's group of each series into the table; false if there are too many groups for the kernel. */
   #assign(
     { address, count }: { readonly address: number; readonly count: number },
-    labels: (index: number) => Labels,
+    name: (index: number) => SeriesName,
     groups: NumberedGroups | undefined,
   ): boolean {
     const all = this.#collector.groups!;
@@ -127,7 +127,7 @@ export class Evaluator {
       for (let i = 0; i < count; i++) u32[at + i * ENTRY_WORDS] = 0;
     } else if (!groups) {
       for (let i = 0; i < count; i++) {
-        const group = all.of(this.#collector.shown(labels(i)));
+        const group = all.of(this.#collector.shown(name(i)));
         this.#kernel.u32[at + i * ENTRY_WORDS] = group;
       }
     } else {
@@ -140,10 +140,10 @@ export class Evaluator {
   }
 
   /** Numbers of the groups to those of the collector. */
-  #translated({ groups, numbers, labelsOf }: NumberedGroups): readonly number[] {
+  #translated({ groups, numbers, name }: NumberedGroups): readonly number[] {
     const { count } = groups;
     for (let i = numbers.length; i < count; i++) {
-      numbers.push(this.#collector.groups!.of(this.#collector.shown(labelsOf(groups.memberOf(i)))));
+      numbers.push(this.#collector.groups!.of(this.#collector.shown(name(groups.memberOf(i)))));
     }
     return numbers;
   }
@@ -183,7 +183,7 @@ export class Evaluator {
   }
 
   /** Takes what a call has left. Returns why it stopped. */
-  #collect(labels: (index: number) => Labels): number {
+  #collect(name: (index: number) => SeriesName): number {
     const { u32, f64, u8, job, rows, kinds, rowSeries } = this.#kernel;
     const w = job >>> 2;
     const kept = u32[w + JOB.u32.kept]!;
@@ -196,7 +196,7 @@ export class Evaluator {
         f64.subarray(rows / 8, rows / 8 + points),
         u8.subarray(kinds, kinds + points),
         u32[w + JOB.u32.points]!,
-        (row) => labels(u32[(rowSeries >>> 2) + row]!),
+        (row) => name(u32[(rowSeries >>> 2) + row]!),
       );
     }
     return stop;

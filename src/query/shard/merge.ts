@@ -35,6 +35,7 @@ export function mergeColumns(fragment: Fragment, parts: readonly Columns[]): Col
     ...(histograms.size > 0 ? { histograms } : {}),
     annotations: mergeAnnotations(parts),
     stats: mergeStats(parts),
+    ...(parts.some((part) => part.losesMore) ? { losesMore: true } : {}),
   };
 }
 

@@ -3,7 +3,7 @@
 
 import type { Clock } from '#base/clock.ts';
 import type { KernelMemory } from '#base/kernel.ts';
-import { compareLabels, labelsKey, METRIC_NAME } from '#model/labels.ts';
+import { compareLabels, isMetadataLabel, labelsKey, METADATA_LABELS, METRIC_NAME } from '#model/labels.ts';
 import {
   type Columns,
   type Fragment,
@@ -17,7 +17,6 @@ import {
   type TimeRange,
 } from '#model/query.ts';
 import { tooManyBytes, tooManySeries } from '../execute/errors.ts';
-import { isMetadataLabel, METADATA_LABELS } from '../execute/vector.ts';
 import { isInstant } from '../functions/series.ts';
 import { HISTOGRAM_STATS } from '../plan/build.ts';
 import { mergeSeries } from './beside.ts';
@@ -180,7 +179,7 @@ export class ShardQueries {
           chunks?.release();
         };
         if (table.count === 0) plain(0);
-        else evaluator.run(table, (index) => book.labels(numbers[first + index]!), groups, plain);
+        else evaluator.run(table, (index) => book.name(numbers[first + index]!), groups, plain);
         at += Math.max(1, table.count);
         if (clock.monotonic() - sliceStart < SLICE_MS) continue;
         await new Promise((resolve) => setImmediate(resolve));
@@ -208,7 +207,7 @@ function groupsOf(book: SeriesBook, { fragment, dropsNames }: Collector): Number
   const names = by
     ? labels.filter((name) => !(dropsNames && isMetadataLabel(name)))
     : [...labels, METRIC_NAME, ...(dropsNames ? METADATA_LABELS : [])];
-  return { groups: book.groups(by, names), numbers: [], labelsOf: (number) => book.labels(number) };
+  return { groups: book.groups(by, names), numbers: [], name: (number) => book.name(number) };
 }
 
 /** The first and last time of any sample that the fragment can use. */

@@ -32,3 +32,16 @@ test('both ends forget together', () => {
   assert.deepEqual(second.fresh, ['n', '5']);
   assert.deepEqual(unpacker.unpack(second), [['n', '5'], []]);
 });
+
+test('the same object comes out as the same object, until both ends begin anew', () => {
+  const [packer, unpacker] = [new LabelPacker(), new LabelUnpacker()];
+  const set = ['a', 'b'];
+  const send = (sets: readonly string[][], once = 0) => unpacker.unpack(structuredClone(packer.pack(sets, once)));
+  const [first] = send([set]);
+  const [, again] = send([['group', 'x'], set], 1);
+  assert.equal(again, first);
+  send(Array.from({ length: 30_000 }, () => []));
+  const [later] = send([set]);
+  assert.deepEqual(later, set);
+  assert.notEqual(later, first);
+});

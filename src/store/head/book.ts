@@ -1,9 +1,9 @@
 // The head's series by number, which is their slot: tables of chunks for the query kernel, groups, and label sets that are made
 // once for as long as slots keep their meaning. What a table says holds until the next one is made.
 
-import type { Labels } from '#model/labels.ts';
+import { dropMetadata, type Labels } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
-import type { SeriesBook, SeriesChunks, SeriesGroups, TimeRange } from '#model/query.ts';
+import type { SeriesBook, SeriesChunks, SeriesGroups, SeriesName, TimeRange } from '#model/query.ts';
 import { HeadGroups } from './groups.ts';
 import type { Head } from './head.ts';
 import { matchSlots } from './postings.ts';
@@ -13,8 +13,8 @@ import { chunksOfSlot } from './select.ts';
 export const TABLE_SERIES = 512;
 const TABLE_CHUNKS = 8192;
 const OPEN_BYTES = 512 * 1024;
-/** Label sets that are kept. */
-const MAX_SETS = 20_000;
+/** Series whose label sets are kept. */
+const MAX_NAMES = 20_000;
 
 type Areas = { readonly slots: number; readonly table: number; readonly chunks: number; readonly open: number };
 
@@ -22,8 +22,8 @@ export class HeadBook implements SeriesBook {
   readonly #head: Head;
   #areas: Areas | undefined;
   #count = 0;
-  #sets = new Map<number, Labels>();
-  #setsVersion = 0;
+  #names = new Map<number, SeriesName>();
+  #namesVersion = 0;
 
   constructor(head: Head) {
     this.#head = head;
@@ -43,18 +43,19 @@ export class HeadBook implements SeriesBook {
     return slots.filter((slot) => table.isAlive(slot) && matches(table.labelsOf(slot)));
   }
 
-  labels(slot: number): Labels {
-    if (this.#setsVersion !== this.version) {
-      this.#sets.clear();
-      this.#setsVersion = this.version;
+  name(slot: number): SeriesName {
+    if (this.#namesVersion !== this.version) {
+      this.#names.clear();
+      this.#namesVersion = this.version;
     }
-    let labels = this.#sets.get(slot);
-    if (!labels) {
-      if (this.#sets.size >= MAX_SETS) this.#sets.clear();
-      labels = this.#head.table.labelsOf(slot);
-      this.#sets.set(slot, labels);
+    let name = this.#names.get(slot);
+    if (!name) {
+      if (this.#names.size >= MAX_NAMES) this.#names.clear();
+      const labels = this.#head.table.labelsOf(slot);
+      name = { labels, bare: dropMetadata(labels) };
+      this.#names.set(slot, name);
     }
-    return labels;
+    return name;
   }
 
   table(slots: Uint32Array, from: number, to: number, range: TimeRange): { address: number; count: number } {
@@ -81,6 +82,29 @@ export class HeadBook implements SeriesBook {
       OPEN_BYTES,
     );
     return { address: areas.table, count: this.#count };
+  }
+
+  /** Label sets of those series that have samples in the range. */
+  inRange(slots: Uint32Array, range: TimeRange): Labels[] {
+    const found: Labels[] = [];
+    for (let from = 0; from < slots.length; ) {
+      const { address, count } = this.table(slots, from, slots.length, range);
+      const { u32 } = this.#head.memory.shard;
+      for (let i = 0; i < count; i++) {
+        const [chunks, plain] = [u32[(address >>> 2) + i * 4 + 1]!, u32[(address >>> 2) + i * 4 + 2]!];
+        if (plain ? this.#hasChunks(slots[from + i]!, range) : chunks > 0)
+          found.push(this.name(slots[from + i]!).labels);
+      }
+      if (count === 0 && this.#hasChunks(slots[from]!, range)) found.push(this.name(slots[from]!).labels);
+      from += Math.max(1, count);
+    }
+    return found;
+  }
+
+  #hasChunks(slot: number, range: TimeRange): boolean {
+    const found = this.chunks(slot, range);
+    found?.release();
+    return found !== undefined;
   }
 
   chunks(slot: number, range: TimeRange): { series: SeriesChunks; release(): void } | undefined {
