@@ -9,7 +9,13 @@ const ROOT = path.join(import.meta.dirname, '..');
 const OUT = path.join(ROOT, 'build', 'kernel');
 
 /** Where a kernel's constants lie in the shared memory; below RESERVED_BYTES of src/base/kernel.ts. */
-const BASES: Readonly<Record<string, number>> = { store: 1024, wire: 65_536, query: 131_072, remote: 196_608, print: 229_376 };
+const BASES: Readonly<Record<string, number>> = {
+  store: 1024,
+  wire: 65_536,
+  query: 131_072,
+  remote: 196_608,
+  print: 229_376,
+};
 
 const only = process.argv.slice(2);
 fs.mkdirSync(OUT, { recursive: true });
