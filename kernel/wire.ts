@@ -2,4 +2,5 @@
 
 export { exactAddress, powersAddress, readNumber, numberEnd, numberValue } from './lib/float';
 export { setTarget } from './lib/fresh';
+export { inflate } from './lib/inflate';
 export { arrange, enter, find, hash, isOrdered, keepExemplar, put, scan, stateAddress, unseen } from './lib/lines';

@@ -7,6 +7,7 @@ import type { HttpCall, HttpClient, HttpReply, PreparedCall } from '#clients/htt
 import { tooLarge } from '#clients/http/reply.ts';
 import { formatValue } from '#model/value.ts';
 import { acceptHeader } from '#wire/exposition/formats.ts';
+import type { Inflater } from './inflate.ts';
 import type { JobSpec, TargetSpec } from './spec.ts';
 
 /** The largest page read when the job sets no body_size_limit. */
@@ -20,14 +21,16 @@ export type PageDone = (error: unknown, page: Page | undefined, source: PageSour
 /** The way to one target's page: what is the same in every scrape is worked out once. */
 export class PageSource {
   readonly #client: HttpClient;
+  readonly #inflater: Inflater;
   readonly #call: HttpCall;
   readonly #prepared: PreparedCall | undefined;
   readonly #limitBytes: number;
   /** Size of the last page, for inflating the next. */
   #sizeHint = 0;
 
-  constructor(client: HttpClient, job: JobSpec, target: TargetSpec) {
+  constructor(client: HttpClient, inflater: Inflater, job: JobSpec, target: TargetSpec) {
     this.#client = client;
+    this.#inflater = inflater;
     this.#limitBytes = job.limits.bodySizeBytes || MAX_PAGE_BYTES;
     this.#call = {
       url: target.url,
@@ -85,10 +88,16 @@ export class PageSource {
       throw new OperatingError('status', `server returned HTTP status ${reply.status}${text ? ` ${text}` : ''}`);
     }
     const encoding = reply.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
-    const body = decode(reply.body, encoding, this.#limitBytes, this.#sizeHint);
+    const body = this.#decoded(reply.body, encoding);
     if (body !== reply.body) this.#client.recycle(reply.body);
     if (body.length > 0) this.#sizeHint = body.length;
     return { body, contentType: reply.headers.get('content-type') };
+  }
+
+  #decoded(body: Buffer, encoding: string): Uint8Array {
+    const page = encoding === 'gzip' ? this.#inflater.gunzip(body) : undefined;
+    if (page && page.length >= this.#limitBytes) throw tooLarge();
+    return page ?? decode(body, encoding, this.#limitBytes, this.#sizeHint);
   }
 }
 

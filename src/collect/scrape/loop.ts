@@ -11,6 +11,7 @@ import type { HistogramMetric, SummaryMetric } from '#model/registry.ts';
 import type { Admit } from './admit.ts';
 import type { Families } from './families.ts';
 import { messageOf, type Page, PageSource } from './fetch.ts';
+import type { Inflater } from './inflate.ts';
 import { type IngestContext, TargetIngest } from './ingest.ts';
 import type { JobSpec, TargetHealth, TargetSpec, TargetStatus } from './spec.ts';
 
@@ -19,6 +20,7 @@ export type LoopContext = IngestContext & {
   /** Moves this server's scrapes against those of its replicas: [0, 1). */
   readonly offsetSeed: number;
   readonly tracer: Tracer | undefined;
+  readonly inflater: Inflater;
 };
 
 /** What all loops of a job share. */
@@ -67,7 +69,7 @@ export class ScrapeLoop {
     this.#target = target;
     this.#context = context;
     this.#ingest = new TargetIngest(context);
-    this.#source = new PageSource(job.client, job.spec, target);
+    this.#source = new PageSource(job.client, this.#context.inflater, job.spec, target);
     this.#lengths = lengthsOf(context, target.intervalMs);
   }
 
@@ -98,7 +100,7 @@ export class ScrapeLoop {
   update(job: JobRuntime, target: TargetSpec, keepsSeries: boolean): void {
     this.#job = job;
     this.#target = target;
-    this.#source = new PageSource(job.client, job.spec, target);
+    this.#source = new PageSource(job.client, this.#context.inflater, job.spec, target);
     if (!keepsSeries) this.#ingest.replace();
     if (this.#intervalMs === target.intervalMs) return;
     this.#lengths = lengthsOf(this.#context, target.intervalMs);

@@ -13,6 +13,7 @@ import type { Appender, Metadata } from '#model/batch.ts';
 import type { Registry } from '#model/registry.ts';
 import { createAdmit } from './admit.ts';
 import { FamilyPool, familiesSizeBytes } from './families.ts';
+import { Inflater } from './inflate.ts';
 import { LineScratch } from './lines.ts';
 import { type JobRuntime, type LoopContext, ScrapeLoop } from './loop.ts';
 import { scrapeMetrics } from './metrics.ts';
@@ -58,6 +59,7 @@ export class ScrapePool {
       log: options.log,
       metrics: scrapeMetrics(options.registry),
       scratch: new LineScratch(slab),
+      inflater: new Inflater(slab, this.#buffers),
       families: new FamilyPool(),
       offsetSeed: options.offsetSeed,
       tracer: options.tracer,
