@@ -4,7 +4,7 @@
 import os from 'node:os';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
-import { errorText, UserError } from '#base/errors.ts';
+import { errorText } from '#base/errors.ts';
 import { flagTexts, type ParsedCommand } from '#base/flags.ts';
 import { offsetSeedOf } from '#collect/targets.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
@@ -17,7 +17,7 @@ import { userAssetRoutes } from '#serve/user-assets.ts';
 import type { AgentShardData } from './agent-shard.ts';
 import { autoReload } from './auto-reload.ts';
 import { Collecting } from './collecting.ts';
-import { loadServerConfig, type ServerConfig } from './config.ts';
+import { loadServerConfig, refuseForAgent, type ServerConfig } from './config.ts';
 import { Exchange, exchangeOptions } from './exchange.ts';
 import { logFeatures } from './features.ts';
 import { AGENT_FLAGS, type AgentFlags, featuresOf, scrapeFeatures } from './flags.ts';
@@ -40,11 +40,7 @@ export const runAgent = (command: ParsedCommand<typeof AGENT_FLAGS>): Promise<nu
 function loadAgentConfig(flags: AgentFlags): ServerConfig {
   const file = flags['config.file'];
   const config = loadServerConfig(file, nodeDisk, process.env, scrapeFeatures(flags));
-  if (config.ruleFiles.length > 0) throw new UserError('field rule_files is not allowed in agent mode', file);
-  if (config.alerting.alertmanagers.length > 0 || config.alerting.alertRelabelRules.length > 0) {
-    throw new UserError('field alerting is not allowed in agent mode', file);
-  }
-  if (config.reads.length > 0) throw new UserError('field remote_read is not allowed in agent mode', file);
+  refuseForAgent(config, file);
   return config;
 }
 

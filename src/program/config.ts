@@ -150,6 +150,14 @@ export function loadServerConfig(
   return parseServerConfig(textOf(disk.readFile(file), file), file, disk, environment, features);
 }
 
+/** Throws at what an agent has no use for. */
+export function refuseForAgent({ ruleFiles, alerting, reads }: ServerConfig, file: string): void {
+  const refuse = (field: string) => new UserError(`field ${field} is not allowed in agent mode`, file);
+  if (ruleFiles.length > 0) throw refuse('rule_files');
+  if (alerting.alertmanagers.length > 0 || alerting.alertRelabelRules.length > 0) throw refuse('alerting');
+  if (reads.length > 0) throw refuse('remote_read');
+}
+
 export function parseServerConfig(
   text: string,
   file: string,

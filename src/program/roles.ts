@@ -53,6 +53,11 @@ const oneOfModes =
 /** As Prometheus ends when flags of the other mode are given. */
 const EXIT_WRONG_MODE = 3;
 const MODE_FLAGS = { ...AGENT_FLAGS, ...SERVER_FLAGS };
+/** With those of the other mode, which are refused by name. */
+const AGENT_MODE_FLAGS: FlagTable = {
+  ...Object.fromEntries(Object.entries(SERVER_FLAGS).map(([name, flag]) => [name, { ...flag, hidden: true }])),
+  ...AGENT_FLAGS,
+};
 
 export const ROLES: Readonly<Record<string, Role>> = {
   up: {
@@ -69,7 +74,7 @@ export const ROLES: Readonly<Record<string, Role>> = {
   agent: {
     summary: 'Collects and sends on by remote write, and stores nothing else',
     help: "Collects like the server and sends everything on by remote write. It keeps no samples but those that its remotes have not taken yet, on disk; it answers no queries and evaluates no rules. It takes the flags of Prometheus' agent mode.",
-    flags: AGENT_FLAGS,
+    flags: AGENT_MODE_FLAGS,
     load: oneOfModes(() => true),
   },
   alertmanager: {

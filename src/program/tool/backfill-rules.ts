@@ -6,7 +6,7 @@ import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, OperatingError, UserError } from '#base/errors.ts';
 import { systemRandom } from '#base/random.ts';
-import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
+import type { HttpClient } from '#clients/http/client.ts';
 import { hashLabels, type Labels, labelsFrom, METRIC_NAME } from '#model/labels.ts';
 import { printExpr } from '#query/parse/print.ts';
 import { Backfill } from '#store/backfill.ts';
@@ -14,6 +14,7 @@ import { folderBytes } from '#store/block/block.ts';
 import { MIN_BLOCK_MS } from '#store/compact/plan.ts';
 import { formatBlocks } from '#store/tool/open.ts';
 import { parseFloat64 } from '#wire/exposition/number.ts';
+import { clientFor, HTTP_FLAGS } from './asking.ts';
 import { SUCCESS, toolCommand } from './command.ts';
 
 const DEFAULT_AGE_MS = 3 * 3_600_000;
@@ -35,8 +36,9 @@ export const createFromRules = toolCommand({
   summary: 'Makes blocks of what recording rules give over a past range',
   operands: '<rule file>...',
   flags: {
-    'human-readable': { kind: 'boolean', default: false, help: 'Print times and sizes for people.' },
-    quiet: { kind: 'boolean', default: false, help: 'Do not print the blocks.' },
+    ...HTTP_FLAGS,
+    'human-readable': { kind: 'boolean', short: 'r', default: false, help: 'Print times and sizes for people.' },
+    quiet: { kind: 'boolean', short: 'q', default: false, help: 'Do not print the blocks.' },
     url: { kind: 'text', default: 'http://localhost:9090', help: 'The server whose data the rules are evaluated on.' },
     start: { kind: 'text', help: 'First time, RFC 3339 or seconds since the epoch. Required.' },
     end: { kind: 'text', help: 'Last time; three hours ago if not given.' },
@@ -56,7 +58,7 @@ export const createFromRules = toolCommand({
     nodeDisk.makeFolder(folder);
     const options = { disk: nodeDisk, folder, random: systemRandom, nowMs: now };
     const backfill = new Backfill({ ...options, maxBlockMs: flags['max-block-duration'] });
-    const http = createHttpClient(undefined, { clock: systemClock, disk: nodeDisk, environment: process.env });
+    const http = clientFor(flags['http.config.file']);
     try {
       for (const rule of rules) {
         for (const range of stepsOf(rule, start, end)) {

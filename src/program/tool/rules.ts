@@ -14,7 +14,7 @@ import { errorText, UserError } from '#base/errors.ts';
 import { formatDuration } from '#base/units.ts';
 import { labelsKey } from '#model/labels.ts';
 import type { ParseOptions } from '#query/parse/parser.ts';
-import { loadServerConfig } from '../config.ts';
+import { loadServerConfig, refuseForAgent } from '../config.ts';
 import { FAILURE, LINT_FAILURE, type Streams, SUCCESS, toolCommand } from './command.ts';
 import { checkNamedFiles } from './config-files.ts';
 
@@ -147,7 +147,8 @@ export const checkConfig = toolCommand({
       values: CONFIG_LINTS,
       help: 'Linting checks to apply to rules and scrape configurations; none disables them.',
     },
-    'lint-lookback-delta': {
+    agent: { kind: 'boolean', default: false, help: 'Check the file for agent mode.' },
+    'query.lookback-delta': {
       kind: 'duration',
       default: 300_000,
       help: 'Lookback that scrape intervals are compared with by too-long-scrape-interval.',
@@ -166,13 +167,14 @@ export const checkConfig = toolCommand({
       let ruleFiles: string[] = [];
       try {
         const config = loadServerConfig(file, nodeDisk, process.env, {});
+        if (flags.agent) refuseForAgent(config, file);
         if (!flags['syntax-only']) ruleFiles = config.ruleFiles.flatMap(existing);
         checkNamedFiles(nodeDisk, config, flags['syntax-only'], (message) => streams.out(`${message}\n`));
         if (ruleFiles.length > 0) streams.out(`  SUCCESS: ${ruleFiles.length} rule files found\n`);
         streams.out(` SUCCESS: ${file} is valid prometheus config file syntax\n`);
         if (flags.lint === 'all' || flags.lint === 'too-long-scrape-interval') {
           for (const job of config.jobs) {
-            if (job.intervalMs < flags['lint-lookback-delta']) continue;
+            if (job.intervalMs < flags['query.lookback-delta']) continue;
             const what = `too long scrape interval found, data point will be marked as stale`;
             streams.err(`  FAILED: ${what} - job: ${job.spec.name}, interval: ${formatDuration(job.intervalMs)}\n`);
             add({ failed: true, hasErrors: false });

@@ -21,35 +21,65 @@ export async function runCommands(
   commands: readonly ToolCommand[],
   words: readonly string[],
 ): Promise<number> {
-  // Flags may stand before the command as well.
-  const first = words.findIndex((word) => !word.startsWith('-'));
-  const operands = first > 0 ? [...words.slice(first), ...words.slice(0, first)] : words;
-  const asksHelp = operands.some((word) => word === '--help' || word === '-h');
-  const command = findCommand(commands, operands);
-  if (!command) {
-    const words = operands.filter((word) => !word.startsWith('-'));
-    if (asksHelp || words.length === 0 || words[0] === 'help') {
+  const asksHelp = words.some((word) => word === '--help' || word === '-h');
+  const found = findCommand(commands, words);
+  if (!found) {
+    const plain = words.filter((word) => !word.startsWith('-'));
+    if (asksHelp || plain.length === 0 || plain[0] === 'help') {
       process.stdout.write(usage(role, commands));
       return 0;
     }
-    const asked = words.slice(0, 2).join(' ');
+    const asked = plain.slice(0, 2).join(' ');
     const hint = nearest(
       asked,
       commands.map(({ name }) => name),
     );
     throw new UserError(`expected command but got ${JSON.stringify(asked)}${hint ? `, did you mean ${hint}?` : ''}`);
   }
+  const { command, args } = found;
   if (asksHelp) {
     process.stdout.write(help(role, command));
     return 0;
   }
-  const args = operands.slice(command.name.split(' ').length);
   const parsed = parseFlags(command.flags, args);
   return command.run(parsed.flags, parsed.operands, processStreams);
 }
 
-const findCommand = (commands: readonly ToolCommand[], operands: readonly string[]): ToolCommand | undefined =>
-  commands.find(({ name }) => name.split(' ').every((word, i) => operands[i] === word));
+type FoundCommand = { readonly command: ToolCommand; readonly args: readonly string[] };
+
+function findCommand(commands: readonly ToolCommand[], words: readonly string[]): FoundCommand | undefined {
+  for (const command of commands) {
+    const args = argumentsOf(command, words);
+    if (args) return { command, args };
+  }
+  return undefined;
+}
+
+/** What is left of the line without the words of the command. Its flags may stand before and between them. */
+function argumentsOf({ name, flags }: ToolCommand, words: readonly string[]): string[] | undefined {
+  const names = name.split(' ');
+  const args: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (names.length === 0) return [...args, ...words.slice(i)];
+    if (!word.startsWith('-')) {
+      if (word !== names.shift()) return undefined;
+      continue;
+    }
+    args.push(word);
+    const value = words[i + 1];
+    if (value === undefined || word.includes('=') || !takesValue(flags, word)) continue;
+    args.push(value);
+    i++;
+  }
+  return names.length === 0 ? args : undefined;
+}
+
+function takesValue(flags: ToolCommand['flags'], word: string): boolean {
+  const written = word.replace(/^--?/, '');
+  const flag = Object.entries(flags).find(([name, { short }]) => name === written || short === written)?.[1];
+  return flag !== undefined && flag.kind !== 'boolean';
+}
 
 function usage(role: string, commands: readonly ToolCommand[]): string {
   const lines = commands.map(({ name, operands, summary }) => `  ${`${name} ${operands}`}\n        ${summary}.`);

@@ -1,28 +1,30 @@
 // `pharos tool query ...` and `check healthy|ready|web-config`: promtool's commands that ask a running server, and the check of
 // web configuration files.
 
-import path from 'node:path';
 import { systemClock } from '#base/clock.ts';
-import { loadYaml } from '#base/config/load.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { errorText, UserError } from '#base/errors.ts';
 import type { FlagTable } from '#base/flags.ts';
-import { createHttpClient } from '#clients/http/client.ts';
-import { httpClientFrom, httpClientSection } from '#clients/http/config.ts';
-import { goQuote } from '#query/parse/quote.ts';
 import { loadWebConfig } from '#serve/web-config.ts';
+import {
+  askServer,
+  fetchBytes,
+  HEADER_FLAG,
+  HTTP_FLAGS,
+  headersOf,
+  type LabelRecord,
+  labelsText,
+  required,
+  timeOf,
+  withScheme,
+} from './asking.ts';
 import { FAILURE, type Streams, SUCCESS, type ToolCommand, toolCommand } from './command.ts';
 
-const TIMEOUT_MS = 120_000;
-const MAX_REPLY_BYTES = 1 << 30;
 /** As far as promtool looks when no times are given. */
 const ALWAYS_S = 9999 * 3600;
 const DEFAULT_RANGE_S = 300;
 const DEFAULT_POINTS = 250;
 
-const HTTP_FLAGS = {
-  'http.config.file': { kind: 'text', default: '', help: 'File with the HTTP client configuration.' },
-} as const satisfies FlagTable;
 const QUERY_FLAGS = {
   format: {
     kind: 'text',
@@ -38,89 +40,19 @@ const RANGE_FLAGS = {
   end: { kind: 'text', default: '', help: 'End time (RFC 3339 or seconds since 1970).' },
 } as const satisfies FlagTable;
 
-type Labels = Readonly<Record<string, string>>;
 type Value = readonly [number, string];
 type Answer =
-  | { readonly resultType: 'vector'; readonly result: readonly { readonly metric: Labels; readonly value: Value }[] }
+  | {
+      readonly resultType: 'vector';
+      readonly result: readonly { readonly metric: LabelRecord; readonly value: Value }[];
+    }
   | {
       readonly resultType: 'matrix';
-      readonly result: readonly { readonly metric: Labels; readonly values: readonly Value[] }[];
+      readonly result: readonly { readonly metric: LabelRecord; readonly values: readonly Value[] }[];
     }
   | { readonly resultType: 'scalar' | 'string'; readonly result: Value };
 
-async function fetchText(
-  url: string,
-  configFile: string,
-  form?: URLSearchParams,
-): Promise<{ status: number; text: string }> {
-  const config =
-    configFile === ''
-      ? undefined
-      : httpClientFrom(
-          loadYaml(new TextDecoder().decode(nodeDisk.readFile(configFile)), httpClientSection, configFile),
-          (name) => path.resolve(path.dirname(configFile), name),
-        );
-  const http = createHttpClient(config, { clock: systemClock, disk: nodeDisk, environment: process.env });
-  try {
-    const reply = await http.call({
-      url,
-      method: form ? 'POST' : 'GET',
-      headers: form ? { 'content-type': 'application/x-www-form-urlencoded' } : {},
-      ...(form ? { body: form.toString() } : {}),
-      timeoutMs: TIMEOUT_MS,
-      maxBodyBytes: MAX_REPLY_BYTES,
-    });
-    return { status: reply.status, text: reply.body.toString('utf8') };
-  } finally {
-    http.close();
-  }
-}
-
-const withScheme = (server: string): string =>
-  (/^https?:\/\//.test(server) ? server : `http://${server}`).replace(/\/$/, '');
-
-/** The `data` of an answer; what the server refuses is printed as promtool prints it, and gives undefined. */
-async function askServer(
-  server: string,
-  what: string,
-  form: URLSearchParams | undefined,
-  configFile: string,
-  streams: Streams,
-): Promise<unknown> {
-  const failed = (why: string) => {
-    streams.err(`query error: ${why}\n`);
-    return undefined;
-  };
-  try {
-    const { status, text } = await fetchText(`${withScheme(server)}/api/v1/${what}`, configFile, form);
-    const answer = JSON.parse(text) as { status: string; errorType?: string; error?: string; data?: unknown };
-    if (answer.status !== 'success') return failed(`${answer.errorType ?? status}: ${answer.error ?? text.trim()}`);
-    return answer.data ?? [];
-  } catch (error) {
-    return failed(errorText(error));
-  }
-}
-
 const seconds = (ms: number): string => String(ms / 1000);
-
-/** Seconds since 1970. */
-function timeOf(text: string, what: string): number {
-  const asNumber = Number(text);
-  const value = text.trim() !== '' && Number.isFinite(asNumber) ? asNumber : Date.parse(text) / 1000;
-  if (!Number.isFinite(value)) {
-    throw new UserError(`error parsing ${what} time: cannot parse ${goQuote(text)} to a valid timestamp`);
-  }
-  return value;
-}
-
-function labelsText(labels: Labels, withName: boolean): string {
-  const name = withName ? (labels['__name__'] ?? '') : '';
-  const rest = Object.entries(labels)
-    .filter(([key]) => !withName || key !== '__name__')
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${goQuote(value)}`);
-  return rest.length === 0 && name !== '' ? name : `${name}{${rest.join(', ')}}`;
-}
 
 const point = ([time, value]: Value): string => `${decimal(value)} @[${decimal(String(time))}]`;
 
@@ -160,26 +92,21 @@ function print(data: unknown, format: string, streams: Streams, asText: () => st
   return SUCCESS;
 }
 
-function required(operands: readonly string[], ...names: string[]): string[] {
-  names.forEach((name, i) => {
-    if (operands[i] === undefined) throw new UserError(`required argument '${name}' not provided`);
-  });
-  return [...operands];
-}
-
 const instant = toolCommand({
   name: 'query instant',
   summary: 'Runs an instant query',
   operands: '<server> <expr>',
   flags: {
     ...QUERY_FLAGS,
+    ...HEADER_FLAG,
     time: { kind: 'text', default: '', help: 'Query evaluation time (RFC 3339 or seconds since 1970).' },
   },
   run: async (flags, operands, streams) => {
     const [server, query] = required(operands, 'server', 'expr');
     const time = flags.time === '' ? seconds(systemClock.now()) : String(timeOf(flags.time, 'evaluation'));
     const form = new URLSearchParams({ query: query!, time });
-    const data = await askServer(server!, 'query', form, flags['http.config.file'], streams);
+    const headers = headersOf(flags.header);
+    const data = await askServer(server!, 'query', form, flags['http.config.file'], streams, headers);
     return print(data, flags.format, streams, () => valueText(data as Answer));
   },
 });
@@ -188,7 +115,12 @@ const range = toolCommand({
   name: 'query range',
   summary: 'Runs a range query',
   operands: '<server> <expr>',
-  flags: { ...QUERY_FLAGS, ...RANGE_FLAGS, step: { kind: 'duration', default: 0, help: 'Query step size.' } },
+  flags: {
+    ...QUERY_FLAGS,
+    ...HEADER_FLAG,
+    ...RANGE_FLAGS,
+    step: { kind: 'duration', default: 0, help: 'Query step size.' },
+  },
   run: async (flags, operands, streams) => {
     const [server, query] = required(operands, 'server', 'expr');
     const end = flags.end === '' ? systemClock.now() / 1000 : timeOf(flags.end, 'end');
@@ -196,7 +128,8 @@ const range = toolCommand({
     if (start >= end) throw new UserError('start time is not before end time');
     const step = flags.step / 1000 || Math.max(Math.floor((end - start) / DEFAULT_POINTS), 1);
     const form = new URLSearchParams({ query: query!, start: String(start), end: String(end), step: String(step) });
-    const data = await askServer(server!, 'query_range', form, flags['http.config.file'], streams);
+    const headers = headersOf(flags.header);
+    const data = await askServer(server!, 'query_range', form, flags['http.config.file'], streams, headers);
     return print(data, flags.format, streams, () => valueText(data as Answer));
   },
 });
@@ -226,7 +159,9 @@ const series = toolCommand({
     const [server] = required(operands, 'server');
     if (flags.match.length === 0) throw new UserError('required flag --match not provided');
     const data = await askServer(server!, 'series', rangeForm(flags, flags.match), flags['http.config.file'], streams);
-    return print(data, flags.format, streams, () => (data as Labels[]).map((own) => labelsText(own, false)).join('\n'));
+    return print(data, flags.format, streams, () =>
+      (data as LabelRecord[]).map((own) => labelsText(own, false)).join('\n'),
+    );
   },
 });
 
@@ -251,12 +186,12 @@ const checkStatus = (name: 'healthy' | 'ready') =>
     flags: { ...HTTP_FLAGS, url: { kind: 'text', default: 'http://localhost:9090', help: 'The URL of the server.' } },
     run: async (flags, _, streams) => {
       try {
-        const { status, text } = await fetchText(`${withScheme(flags.url)}/-/${name}`, flags['http.config.file']);
+        const { status, body } = await fetchBytes(`${withScheme(flags.url)}/-/${name}`, flags['http.config.file']);
         if (status !== 200) {
           streams.err(`  FAILED: check failed: URL=${flags.url}, status=${status}\n`);
           return FAILURE;
         }
-        streams.err(`  SUCCESS: ${text}`);
+        streams.err(`  SUCCESS: ${body.toString('utf8')}`);
         return SUCCESS;
       } catch (error) {
         streams.err(`  FAILED: ${errorText(error)}\n`);

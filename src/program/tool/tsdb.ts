@@ -33,8 +33,25 @@ const RANGE_FLAGS = {
   match: { kind: 'texts', help: 'Series selector; may be given several times. All series without one.' },
 } as const;
 
+const SANDBOX_FLAG = {
+  'sandbox-dir-root': {
+    kind: 'text',
+    default: '',
+    hidden: true,
+    help: 'Accepted so that command lines of promtool can stay as they are; only blocks are read, nothing is written.',
+  },
+} as const;
+const FORMAT_FLAG = {
+  format: {
+    kind: 'text',
+    default: 'prom',
+    values: ['prom', 'seriesjson'],
+    help: 'What to print: samples (prom) or only series, as JSON (seriesjson).',
+  },
+} as const;
+
 const HUMAN_FLAG = {
-  'human-readable': { kind: 'boolean', default: false, help: 'Print times and sizes for people.' },
+  'human-readable': { kind: 'boolean', short: 'r', default: false, help: 'Print times and sizes for people.' },
 } as const;
 
 const folderOf = (operand: string | undefined): string => (operand ?? DEFAULT_FOLDER).replace(/(?<=.)\/+$/, '');
@@ -90,13 +107,14 @@ const dumping = (name: string, summary: string, format: 'lines' | 'openmetrics')
     name,
     summary,
     operands: '[folder]',
-    flags: RANGE_FLAGS,
+    flags: { ...RANGE_FLAGS, ...SANDBOX_FLAG, ...(format === 'lines' ? FORMAT_FLAG : {}) },
     run: async (flags, [operand], streams) => {
       const folder = folderOf(operand);
       warnOfLog(folder, streams);
       const range = { min: flags['min-time'], max: flags['max-time'] };
       const matchers = flags.match.map((selector) => parseSelector(selector));
-      for (const lines of dump(nodeDisk, folder, { range, matchers, format })) {
+      const written = 'format' in flags && flags.format === 'seriesjson' ? 'seriesjson' : format;
+      for (const lines of dump(nodeDisk, folder, { range, matchers, format: written })) {
         streams.out(lines);
         await streams.drained?.();
       }
@@ -110,7 +128,7 @@ const create = toolCommand({
   operands: '<file> [output folder]',
   flags: {
     ...HUMAN_FLAG,
-    quiet: { kind: 'boolean', default: false, help: 'Do not print the blocks.' },
+    quiet: { kind: 'boolean', short: 'q', default: false, help: 'Do not print the blocks.' },
     'max-block-duration': { kind: 'duration', default: MIN_BLOCK_MS, help: 'The longest block.' },
     label: { kind: 'texts', help: 'A label for every series, as name=value; may be given several times.' },
   },

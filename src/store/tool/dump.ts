@@ -3,7 +3,7 @@
 
 import type { Disk } from '#base/disk/disk.ts';
 import type { Histogram } from '#model/histogram.ts';
-import { isLegacyLabelName, type Labels, labelValue, METRIC_NAME, quote } from '#model/labels.ts';
+import { isLegacyLabelName, type Labels, labelsToRecord, labelValue, METRIC_NAME, quote } from '#model/labels.ts';
 import { compileMatchers, type Matcher } from '#model/matcher.ts';
 import type { TimeRange } from '#model/query.ts';
 import type { SeriesChunkSource } from '../chunks.ts';
@@ -17,7 +17,7 @@ export type DumpOptions = {
   readonly range: TimeRange;
   /** Series that any of them selects; none: all. */
   readonly matchers: readonly (readonly Matcher[])[];
-  readonly format: 'lines' | 'openmetrics';
+  readonly format: 'lines' | 'openmetrics' | 'seriesjson';
 };
 
 /** Lines, some thousand at a time. */
@@ -38,6 +38,10 @@ export function* dumpSources(sources: readonly SeriesChunkSource[], options: Dum
   let batch = '';
   for (const { labels, chunks } of mergeSources(sources, range)) {
     if (tests.length > 0 && !tests.some((test) => test(labels))) continue;
+    if (format === 'seriesjson') {
+      yield `${JSON.stringify(labelsToRecord(labels))}\n`;
+      continue;
+    }
     const name = format === 'lines' ? labelsText(labels) : openMetricsName(labels);
     for (const { encoding, bytes } of chunks) {
       const samples = new SampleColumns();
