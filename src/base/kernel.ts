@@ -13,6 +13,7 @@ const MAX_PAGES = 65_536;
 /** A memory of at most 4 GiB, private to one thread, and what has been handed out of it. */
 export class KernelMemory {
   readonly memory = new WebAssembly.Memory({ initial: RESERVED_BYTES / PAGE_BYTES, maximum: MAX_PAGES });
+  readonly #kernels = new Set<string>();
   #next = RESERVED_BYTES;
   #u8 = new Uint8Array(this.memory.buffer);
   #u32 = new Uint32Array(this.memory.buffer);
@@ -38,6 +39,12 @@ export class KernelMemory {
       }
     }
     return address;
+  }
+
+  /** A kernel can be there once only: a second one would write its constants over what the first has made of them. */
+  claim(kernel: string): void {
+    assert(!this.#kernels.has(kernel), `kernel ${kernel} is in this memory already`);
+    this.#kernels.add(kernel);
   }
 
   // Views are made anew when growing has detached them; fetch them after every call that may grow the memory.
@@ -77,6 +84,7 @@ export function loadKernel<E>(
     module = new WebAssembly.Module(fs.readFileSync(file));
     modules.set(name, module);
   }
+  memory.claim(name);
   const instance = new WebAssembly.Instance(module, {
     env: {
       ...calls,

@@ -6,6 +6,7 @@ import { systemClock } from '#base/clock.ts';
 import { type Random, seeded, systemRandom } from '#base/random.ts';
 import { RawBuffers } from '#clients/http/reply.ts';
 import { Inflater } from './inflate.ts';
+import { LineScratch } from './lines.ts';
 import { Slab } from './slab.ts';
 
 /** Lines of an exposition, noise, or bytes that repeat from near and far. */
@@ -31,7 +32,7 @@ function pageOf(random: Random): Buffer {
 export function fuzzInflate(seed: number, pages: number): void {
   const random = seeded(seed);
   const buffers = new RawBuffers();
-  const inflater = new Inflater(new Slab(), buffers);
+  const inflater = new Inflater(new LineScratch(new Slab()), buffers);
   for (let i = 0; i < pages; i++) {
     const page = pageOf(random);
     const packed = zlib.gzipSync(page, {

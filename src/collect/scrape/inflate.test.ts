@@ -6,9 +6,10 @@ import zlib from 'node:zlib';
 import { RawBuffers } from '#clients/http/reply.ts';
 import { fuzzInflate } from './inflate.fuzz.ts';
 import { Inflater } from './inflate.ts';
+import { LineScratch } from './lines.ts';
 import { Slab } from './slab.ts';
 
-const inflater = new Inflater(new Slab(), new RawBuffers());
+const inflater = new Inflater(new LineScratch(new Slab()), new RawBuffers());
 
 test('pages of all kinds come out as they went in; damaged ones as zlib reads them, or not at all', () => {
   for (let seed = 1; seed <= 10; seed++) fuzzInflate(seed, 40);

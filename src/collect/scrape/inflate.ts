@@ -2,11 +2,9 @@
 // garbage more than the work itself. What is not one plain gzip member as it should be is left to zlib, and so are its words.
 
 import zlib from 'node:zlib';
-import { loadKernel } from '#base/kernel.ts';
 import type { RawBuffers } from '#clients/http/reply.ts';
+import type { LineScratch } from './lines.ts';
 import { GrowingBlock, type Slab } from './slab.ts';
-
-type Kernel = { inflate(from: number, length: number, to: number, size: number): number };
 
 /** Inflated; beyond, zlib is faster even so. */
 const MAX_BYTES = 256 * 1024;
@@ -20,14 +18,15 @@ const MAX_RATIO = 1032;
 export class Inflater {
   readonly #slab: Slab;
   readonly #buffers: RawBuffers;
-  readonly #kernel: Kernel;
+  readonly #kernel: LineScratch['kernel'];
   readonly #input: GrowingBlock;
   readonly #output: GrowingBlock;
 
-  constructor(slab: Slab, buffers: RawBuffers) {
+  /** Uses the kernel of `scratch`: a second one in the same memory would begin with its constants as they are built. */
+  constructor({ slab, kernel }: Pick<LineScratch, 'slab' | 'kernel'>, buffers: RawBuffers) {
     this.#slab = slab;
     this.#buffers = buffers;
-    this.#kernel = loadKernel<Kernel>('wire', slab.memory);
+    this.#kernel = kernel;
     this.#input = new GrowingBlock(slab, 16 * 1024);
     this.#output = new GrowingBlock(slab, 64 * 1024);
   }

@@ -22,6 +22,7 @@ type WireKernel = {
   isOrdered(visits: number, visited: number): number;
   arrange(from: number, to: number, visits: number, visited: number): void;
   setTarget(address: number, count: number): void;
+  inflate(from: number, length: number, to: number, size: number): number;
   unseen(table: number, count: number, iteration: number, refs: number): number;
   scan(
     end: number,

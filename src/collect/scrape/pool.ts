@@ -50,6 +50,7 @@ export class ScrapePool {
   constructor(options: ScrapePoolOptions) {
     this.#options = options;
     const slab = new Slab();
+    const scratch = new LineScratch(slab);
     const wheel = new Wheel(options.clock);
     this.#context = {
       clock: options.clock,
@@ -58,8 +59,8 @@ export class ScrapePool {
       outbox: new Outbox(options.appender, new Rows(slab), wheel),
       log: options.log,
       metrics: scrapeMetrics(options.registry),
-      scratch: new LineScratch(slab),
-      inflater: new Inflater(slab, this.#buffers),
+      scratch,
+      inflater: new Inflater(scratch, this.#buffers),
       families: new FamilyPool(),
       offsetSeed: options.offsetSeed,
       tracer: options.tracer,
