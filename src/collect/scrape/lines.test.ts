@@ -26,7 +26,6 @@ test('both tables agree on random pages', () => {
 
 test('numbers are those of JavaScript, to the bit', () => {
   const slab = new Slab(new KernelMemory());
-  new LineScratch(slab);
   type Kernel = { readNumber(at: number): number; numberValue: { value: number }; numberEnd: { value: number } };
   const scratch = new LineScratch(slab);
   const kernel = scratch.kernel as unknown as Kernel;
