@@ -328,13 +328,6 @@ export function dropOutOfOrder(row: usize, epoch: u32): void {
   }
 }
 
-/** Whether the row holds no sample at all. */
-export function isEmpty(row: usize): bool {
-  if (load<u32>(row, R_FIRST) || load<u8>(row, R_ENCODING)) return false;
-  const extra = extraOf(row);
-  return !load<u32>(extra, E_OOO_FIRST) && !load<u16>(extra, E_OOO_COUNT);
-}
-
 /** Links a chunk that comes from the log. Chunks that are there already (same first sample) are replaced if the new one is longer. */
 export function restoreChunk(row: usize, bytes: usize, length: u32, encoding: u8, min: i64, max: i64, partial: bool): void {
   let link = row + R_FIRST;

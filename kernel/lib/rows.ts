@@ -1,7 +1,7 @@
 // Steps over ranges of rows, which the host drives in slices: truncation, what the log still needs, and reopening after a restart.
 
 import { setNextLogId } from './append';
-import { C_FLAGS, C_MAX, C_MIN, C_NEXT, closedChunk, closeOpen, dropBefore, dropOutOfOrder, ENCODING_STARTS, isEmpty, reopen } from './head';
+import { C_FLAGS, C_MAX, C_MIN, C_NEXT, closedChunk, closeOpen, dropBefore, dropOutOfOrder, ENCODING_STARTS, reopen } from './head';
 import {
   dropExtra,
   E_OOO_COUNT,
@@ -23,21 +23,14 @@ import {
 } from './table';
 import { X_LAST_TIME } from './xor';
 
-/**
- * Drops what is before `min` from rows [from, to) and, if `epoch` is not negative, out-of-order chunks up to it. Sets the bit of
- * each row that holds nothing any more in `dead`, if that is not 0.
- */
-export function truncateRows(from: u32, to: u32, min: f64, epoch: i32, dead: usize): void {
+/** Drops what is before `min` from rows [from, to) and, if `epoch` is not negative, out-of-order chunks up to it. */
+export function truncateRows(from: u32, to: u32, min: f64, epoch: i32): void {
   for (let slot = from; slot < to; slot++) {
     const row = rowOf(slot);
     if (!isAlive(row)) continue;
     dropBefore(row, <i64>min);
     if (epoch >= 0) dropOutOfOrder(row, <u32>epoch);
     if (load<u8>(row, R_ENCODING) != ENCODING_STARTS) dropExtra(row);
-    if (dead && isEmpty(row)) {
-      const word = dead + (<usize>(slot >> 5) << 2);
-      store<u32>(word, load<u32>(word) | (<u32>1 << (slot & 31)));
-    }
   }
 }
 

@@ -409,15 +409,17 @@ function addPosting(pair: usize, slot: u32): void {
   store<u32>(end, slot);
 }
 
+// Removal in three steps, each in slices between which series come and go: rows die, lists forget them, their slots are used again.
+
 /**
- * Takes the series whose bit is set in `dead` (one bit per slot) out of every list, and frees their rows and what only
- * they used. Their chunks must be gone. Returns how many there were.
+ * Ends the series of rows [from, to) that hold no chunk: they are not found any more and their refs are void. Sets their bits in
+ * `dead` (one per slot); the slots are not used again before `reuseDead`. Returns how many there were.
  */
-export function seriesRemove(dead: usize): u32 {
-  let removed: u32 = 0;
-  for (let slot: u32 = 0; slot < rowCount; slot++) {
-    if (!isDead(dead, slot)) continue;
+export function killEmpty(from: u32, to: u32, dead: usize): u32 {
+  let killed: u32 = 0;
+  for (let slot = from; slot < to; slot++) {
     const row = rowOf(slot);
+    if (!isAlive(row) || !isEmpty(row)) continue;
     let link = seriesBuckets + (<usize>(load<u32>(row, R_HASH) & seriesMask) << 2);
     while (load<u32>(link) != slot + 1) link = rowOf(load<u32>(link) - 1) + R_HASH_NEXT;
     store<u32>(link, load<u32>(row, R_HASH_NEXT));
@@ -428,56 +430,102 @@ export function seriesRemove(dead: usize): u32 {
     dropExtra(row);
     store<u8>(row, 0, R_FLAGS);
     store<u16>(row, <u16>((<u32>load<u16>(row, R_GENERATION) + 1) & 0x7fff), R_GENERATION);
-    removed++;
+    const word = dead + (<usize>(slot >> 5) << 2);
+    store<u32>(word, load<u32>(word) | (<u32>1 << (slot & 31)));
+    killed++;
   }
-  if (removed == 0) return 0;
-  for (let i: u32 = 0; i <= nameMask; i++) {
-    let link = nameBuckets + (<usize>i << 2);
+  seriesCount -= killed;
+  return killed;
+}
+
+/** Whether the row holds no sample at all. */
+export function isEmpty(row: usize): bool {
+  if (load<u32>(row, R_FIRST) || load<u8>(row, R_ENCODING)) return false;
+  const extra = extraOf(row);
+  return !load<u32>(extra, E_OOO_FIRST) && !load<u16>(extra, E_OOO_COUNT);
+}
+
+let sweptNames: u32 = 0;
+/** The last pair of the name being swept that stays; 0: none yet. */
+let sweptPair: usize = 0;
+
+/** Slots from here on were made after rows had died. */
+let deadEnd: u32 = 0;
+
+/**
+ * Begins a sweep over the names there are, whose addresses it puts at `names`; `dead` has bits for `slots` slots. Names and slots that come
+ * later have nothing that is dead.
+ */
+export function beginSweep(names: usize, slots: u32): void {
+  deadEnd = slots;
+  sweptNames = 0;
+  sweptPair = 0;
+  for (let name = nameAfter(0); name; name = nameAfter(name)) {
+    store<u32>(names, <u32>name);
+    names += 4;
+  }
+}
+
+/**
+ * Takes dead slots out of the lists of `count` names at `names`, and frees pairs and names that have no series left; about
+ * `budget` entries in one call. Returns whether there is more to do.
+ */
+export function sweep(names: usize, count: u32, dead: usize, budget: u32): bool {
+  let done: u32 = 0;
+  for (; sweptNames < count; sweptNames++) {
+    const name = <usize>load<u32>(names + (<usize>sweptNames << 2));
+    // New pairs come before the first: a sweep that goes on behind one that stays meets every old one.
+    let link = sweptPair ? sweptPair + P_SIBLING : name + N_FIRST;
     while (load<u32>(link)) {
-      const name = <usize>load<u32>(link);
-      sweepPairs(name, dead);
-      if (load<u32>(name, N_PAIRS) == 0) {
-        store<u32>(link, load<u32>(name, N_NEXT));
-        slabRelease(name, <u32>N_BYTES + load<u32>(name, N_LENGTH));
-        nameCount--;
-      } else link = name + N_NEXT;
+      if (done >= budget) return true;
+      const pair = <usize>load<u32>(link);
+      done += 1 + (load<u32>(pair, P_COUNT) >> 2);
+      if (sweepPostings(pair, dead)) {
+        sweptPair = pair;
+        link = pair + P_SIBLING;
+      } else {
+        store<u32>(link, load<u32>(pair, P_SIBLING));
+        freePair(name, pair);
+      }
     }
+    sweptPair = 0;
+    if (load<u32>(name, N_PAIRS) == 0) freeName(name);
   }
-  // The lowest slots are used again first.
-  for (let slot = rowCount; slot > 0; slot--) {
+  return false;
+}
+
+/** Lets the dead slots of [from, to) be used again, the lowest first if ranges come from the last to the first. */
+export function reuseDead(from: u32, to: u32, dead: usize): void {
+  for (let slot = to; slot > from; slot--) {
     if (!isDead(dead, slot - 1)) continue;
     store<u32>(rowOf(slot - 1), freeSlot, R_HASH_NEXT);
     freeSlot = slot;
   }
-  seriesCount -= removed;
-  return removed;
 }
 
 // @ts-ignore: decorator
 @inline
 function isDead(dead: usize, slot: u32): bool {
-  return (load<u32>(dead + (<usize>(slot >> 5) << 2)) & (<u32>1 << (slot & 31))) != 0;
+  return slot < deadEnd && (load<u32>(dead + (<usize>(slot >> 5) << 2)) & (<u32>1 << (slot & 31))) != 0;
 }
 
-function sweepPairs(name: usize, dead: usize): void {
-  let link = name + N_FIRST;
-  while (load<u32>(link)) {
-    const pair = <usize>load<u32>(link);
-    const kept = sweepPostings(pair, dead);
-    if (kept) {
-      link = pair + P_SIBLING;
-      continue;
-    }
-    store<u32>(link, load<u32>(pair, P_SIBLING));
-    let bucket = pairBuckets + (<usize>(load<u32>(pair) & pairMask) << 2);
-    while (load<u32>(bucket) != <u32>pair) bucket = <usize>load<u32>(bucket) + P_NEXT;
-    store<u32>(bucket, load<u32>(pair, P_NEXT));
-    const room = load<u32>(pair, P_ROOM) & ~UNSORTED;
-    if (room) slabRelease(<usize>load<u32>(pair, P_POSTINGS), room << 2);
-    slabRelease(pair, <u32>P_BYTES + load<u32>(pair, P_LENGTH));
-    store<u32>(name, load<u32>(name, N_PAIRS) - 1, N_PAIRS);
-    pairCount--;
-  }
+function freePair(name: usize, pair: usize): void {
+  let bucket = pairBuckets + (<usize>(load<u32>(pair) & pairMask) << 2);
+  while (load<u32>(bucket) != <u32>pair) bucket = <usize>load<u32>(bucket) + P_NEXT;
+  store<u32>(bucket, load<u32>(pair, P_NEXT));
+  const room = load<u32>(pair, P_ROOM) & ~UNSORTED;
+  if (room) slabRelease(<usize>load<u32>(pair, P_POSTINGS), room << 2);
+  slabRelease(pair, <u32>P_BYTES + load<u32>(pair, P_LENGTH));
+  store<u32>(name, load<u32>(name, N_PAIRS) - 1, N_PAIRS);
+  pairCount--;
+}
+
+function freeName(name: usize): void {
+  let link = nameBuckets + (<usize>(load<u32>(name) & nameMask) << 2);
+  while (load<u32>(link) != <u32>name) link = <usize>load<u32>(link) + N_NEXT;
+  store<u32>(link, load<u32>(name, N_NEXT));
+  slabRelease(name, <u32>N_BYTES + load<u32>(name, N_LENGTH));
+  nameCount--;
 }
 
 function sweepPostings(pair: usize, dead: usize): u32 {

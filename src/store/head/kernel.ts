@@ -15,7 +15,10 @@ export type StoreKernel = {
   seriesFind(lengths: number, bytes: number, count: number): number;
   seriesHash(): number;
   seriesCreate(lengths: number, bytes: number, count: number): number;
-  seriesRemove(dead: number): number;
+  killEmpty(from: number, to: number, dead: number): number;
+  beginSweep(names: number, slots: number): void;
+  sweep(names: number, count: number, dead: number, budget: number): number;
+  reuseDead(from: number, to: number, dead: number): void;
   pairFind(bytes: number, nameLength: number, valueLength: number, hash: number): number;
   pairHash(bytes: number, nameLength: number, valueLength: number): number;
   pairOfLast(index: number, bytes: number, nameLength: number, valueLength: number): number;
@@ -101,7 +104,7 @@ export type StoreKernel = {
     stride: number,
   ): number;
   regroup(groups: number): void;
-  truncateRows(from: number, to: number, min: number, epoch: number, dead: number): void;
+  truncateRows(from: number, to: number, min: number, epoch: number): void;
   oldestSegment(from: number, to: number): number;
   pinnedRows(from: number, to: number, segment: number, out: number): number;
   movePin(slot: number, segment: number): void;

@@ -132,7 +132,8 @@ function union(table: SeriesTable, pairs: readonly number[], total: number): Uin
     slots.set(list, at);
     at += list.length;
   }
-  return slots.sort();
+  // Lists are shorter than told while series are being removed.
+  return slots.subarray(0, at).sort();
 }
 
 /** Both ascending; `a` is the shorter one. Gallops through `b`. */

@@ -28,6 +28,8 @@ export class SeriesTable {
   readonly matchers = new MatcherMemory();
   /** Counts removals of series: slots found before one may be another series' now. */
   removals = 0;
+  /** Lists may still name series that have died. */
+  #isRemoving = false;
 
   constructor(memory: HeadMemory) {
     this.#memory = memory;
@@ -203,6 +205,11 @@ export class SeriesTable {
 
   /** Slots of the series with a pair, ascending. A view that is valid until the next series is made. */
   postings(pair: number): Uint32Array {
+    const slots = this.#postings(pair);
+    return this.#isRemoving ? slots.filter((slot) => this.isAlive(slot)) : slots;
+  }
+
+  #postings(pair: number): Uint32Array {
     const u32 = this.#memory.shard.u32;
     const count = u32[(pair + PAIR.count) >>> 2]!;
     if (u32[(pair + PAIR.room) >>> 2] === 0)
@@ -262,15 +269,11 @@ export class SeriesTable {
     return sorted;
   }
 
-  /** Removes the series whose bits are set at `dead`; refs to them are unknown from then on. */
-  remove(dead: number): number {
-    this.#memory.ahead(1024 * 1024);
-    const removed = this.#memory.kernel.seriesRemove(dead);
-    if (removed > 0) {
-      this.#strings.clear();
-      this.removals++;
-    }
-    return removed;
+  /** Series have died or their lists have been swept: refs to them, and what was found before, are void. */
+  noteRemoval(isUnderWay: boolean): void {
+    this.#isRemoving = isUnderWay;
+    this.#strings.clear();
+    this.removals++;
   }
 }
 
