@@ -8,6 +8,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer } from './peers.ts';
 import { answers, freePort, PHAROS, type Running, start, temporaryFolder } from './programs.ts';
+import { labelsByMetric, unknownToPages } from './shipped-rules.ts';
 
 const mysqld = peer('mysqld', 'mariadb-server');
 const mysqlInstall = peer('mariadb-install-db', 'mariadb-server');
@@ -163,6 +164,8 @@ queries:
   assert.deepEqual(missingFamilies(more, MYSQL_OPTIONAL_FAMILIES), []);
   assert.equal(more.get('mysql_info_schema_auto_increment_column{column="id",schema="shop",table="orders"}'), 3);
   assert.equal(more.get('mysql_info_schema_auto_increment_column_max{column="id",schema="shop",table="orders"}'), 255);
+  // Replication needs a replica.
+  assert.deepEqual(unknownToPages('mysql.yml', labelsByMetric(db.keys()), /mysql_slave_status_/), []);
   assert.ok([...db.keys()].some((key) => /^mysql_version_info\{.*version="\d+\./.test(key)));
   let all = await exporter.page('/metrics');
   while (!all.has('sql_query_success{query="slow"}')) all = await exporter.page('/metrics');
@@ -333,6 +336,7 @@ queries: [{name: q, url: "${primary.url}", sql: "SELECT 7::bigint AS n, 'a' AS k
   assert.deepEqual(missingFamilies(standby, POSTGRES_REPLICA_FAMILIES), []);
   assert.equal(standby.get('pg_exporter_last_scrape_error'), 0);
   assert.equal(standby.get('pg_replication_is_replica'), 1);
+  assert.deepEqual(unknownToPages('postgres.yml', labelsByMetric([...db.keys(), ...standby.keys()])), []);
   // Queries run by their own schedule: the first page may come before the first answer.
   let all = await page('/metrics');
   while (!all.has('sql_query_success{query="q"}')) all = await page('/metrics');
@@ -377,6 +381,8 @@ test("Redis: a replica, a cluster's node and a sentinel", { skip: redis.skip }, 
   assert.equal(first.get('redis_config_client_output_buffer_limit_bytes{class="pubsub",limit="hard"}'), 33554432);
   assert.equal(first.get('redis_config_client_output_buffer_limit_overcome_seconds{class="pubsub",limit="soft"}'), 60);
   assert.ok(first.has('redis_slowlog_last_id') && first.has('redis_last_slow_execution_duration_seconds'));
+  const known = labelsByMetric([...first.keys(), ...copy.keys()]);
+  assert.deepEqual(unknownToPages('redis.yml', known), []);
   const member = await page('/metrics/source/node');
   assert.equal(member.get('redis_cluster_enabled'), 1);
   assert.equal(member.get('redis_cluster_state'), 0, 'no slots are assigned');
@@ -478,6 +484,8 @@ backend be
   );
   const status = await page('/metrics/source/web');
   assert.equal(status.get('nginx_up'), 1);
+  assert.deepEqual(unknownToPages('nginx.yml', labelsByMetric(status.keys())), []);
+  assert.notDeepEqual(unknownToPages('nginx.yml', new Map()), [], 'what is not there is noticed');
   assert.ok(status.get('nginx_http_requests_total')! >= 2);
   assert.ok(status.has('nginx_connections_accepted'));
   for (const name of ['csv', 'sock']) {
@@ -489,6 +497,8 @@ backend be
     assert.equal(proxy.get('haproxy_backend_up{backend="be"}'), 1);
     assert.ok(proxy.get('haproxy_frontend_http_requests_total{frontend="fe"}')! >= 1);
     assert.ok(proxy.get('haproxy_backend_http_responses_total{backend="be",code="2xx"}')! >= 1);
+    // HAProxy's own exporter says "proxy".
+    assert.deepEqual(unknownToPages('haproxy.yml', labelsByMetric(proxy.keys()), /^label proxy /), []);
   }
 });
 

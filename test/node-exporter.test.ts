@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer } from './peers.ts';
 import { answers, freePort, PHAROS, type Running, start, temporaryFolder } from './programs.ts';
+import { labelsByMetric, unknownToPages } from './shipped-rules.ts';
 
 const upstream = peer('prometheus-node-exporter', 'prometheus-node-exporter');
 
@@ -149,6 +150,13 @@ test('shows the families, labels and values of node_exporter', { skip: upstream.
   const theirSuccess = success(after.samples);
   for (const [collector, value] of success(mine.samples))
     if (theirSuccess.has(collector)) assert.equal(value, theirSuccess.get(collector), `success of ${collector}`);
+});
+
+test('what the alerts of hosts ask for is on the page', async (t) => {
+  const { samples } = await scrape(await startOurs(t));
+  const page = labelsByMetric(samples.map(key));
+  // What needs hardware or services that this host may not have; the fixture and systemd have tests of their own.
+  assert.deepEqual(unknownToPages('hosts.yml', page, /metric node_(systemd|md|hwmon|edac)_/), []);
 });
 
 test('a file that hangs costs its collectors, not the page, and heals', async (t) => {

@@ -18,6 +18,7 @@ import { silentLogger } from '#base/log.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { writeText } from '#wire/exposition/write.ts';
 import { peer } from '../../test/peers.ts';
+import { labelsByMetric, unknownToPages } from '../../test/shipped-rules.ts';
 import { KafkaReader, KafkaWriter } from './kafka/protocol.ts';
 import { buildQuery } from './probe/dns-message.ts';
 import { moduleSchema, type ProbeModule } from './probe/modules.ts';
@@ -30,9 +31,10 @@ async function scrape(
   t: TestContext,
   kind: 'clickhouse' | 'elasticsearch' | 'jolokia' | 'kafka',
   url: string,
+  collect: readonly string[] = [],
 ): Promise<string> {
   const client = createHttpClient(undefined, { clock: systemClock, disk: nodeDisk });
-  const sources = new Sources([{ name: 'one', kind, url, timeout: 5000 }], {
+  const sources = new Sources([{ name: 'one', kind, url, timeout: 5000, collect }], {
     clock: systemClock,
     log: silentLogger,
     http: client,
@@ -68,15 +70,24 @@ test("ClickHouse by clickhouse_exporter's names", async (t) => {
   const url = await serve(t, (_, sql) => {
     assert.match(sql, / FORMAT JSONEachRow$/);
     if (sql.includes('system.metrics'))
-      return '{"metric":"Query","value":"1"}\n{"metric":"TCPConnection","value":"3"}\n';
-    if (sql.includes('asynchronous_metrics')) return '{"metric":"MaxPartCountForPartition","value":7}\n';
-    if (sql.includes('system.events')) return '{"event":"SelectQuery","value":"42"}\n';
+      return '{"metric":"Query","value":"1"}\n{"metric":"ReadonlyReplica","value":"0"}\n';
+    if (sql.includes('asynchronous_metrics'))
+      return '{"metric":"MaxPartCountForPartition","value":7}\n{"metric":"ReplicasMaxAbsoluteDelay","value":0}\n';
+    if (sql.includes('system.events'))
+      return ['SelectQuery', 'FailedQuery', 'RejectedInserts', 'ZooKeeperHardwareExceptions']
+        .map((event) => `{"event":"${event}","value":"42"}\n`)
+        .join('');
     if (sql.includes('system.parts'))
       return '{"database":"shop","table":"orders","bytes":"1000","parts":"2","rows":"30"}\n';
     return '{"name":"default","free_space":"10","total_space":"20"}\n';
   });
+  const page = await scrape(t, 'clickhouse', url);
+  assert.deepEqual(unknownToPages('clickhouse.yml', labelsByMetric(page.split('\n'))), []);
   has(
-    await scrape(t, 'clickhouse', url),
+    page,
+    'ClickHouseMetrics_Query 1',
+    'ClickHouseAsyncMetrics_MaxPartCountForPartition 7',
+    'ClickHouseProfileEvents_SelectQuery 42',
     'clickhouse_up 1',
     'clickhouse_query 1',
     'clickhouse_max_part_count_for_partition 7',
@@ -99,7 +110,7 @@ test("Elasticsearch by elasticsearch_exporter's names", async (t) => {
               http: { current_open: 1 },
               indices: { docs: { count: 9, deleted: 1 }, search: { query_total: 4, query_time_in_millis: 1500 } },
               jvm: {
-                mem: { heap_used_in_bytes: 100 },
+                mem: { heap_used_in_bytes: 100, heap_max_in_bytes: 1000 },
                 gc: { collectors: { young: { collection_count: 3, collection_time_in_millis: 250 } } },
               },
               breakers: { parent: { tripped: 1, overhead: 1.5 } },
@@ -107,7 +118,7 @@ test("Elasticsearch by elasticsearch_exporter's names", async (t) => {
               process: { cpu: { total_in_millis: 2500 }, mem: { total_virtual_in_bytes: 99 } },
               thread_pool: { search: { rejected: 2 } },
               fs: {
-                data: [{ path: '/d', mount: '/ (sda)', available_in_bytes: 11 }],
+                data: [{ path: '/d', mount: '/ (sda)', available_in_bytes: 11, total_in_bytes: 110 }],
                 io_stats: { devices: [{ device_name: 'sda', operations: 8, read_kilobytes: 16 }] },
               },
             },
@@ -115,6 +126,7 @@ test("Elasticsearch by elasticsearch_exporter's names", async (t) => {
         }),
   );
   const page = await scrape(t, 'elasticsearch', url);
+  assert.deepEqual(unknownToPages('elasticsearch.yml', labelsByMetric(page.split('\n'))), []);
   const node = 'cluster="c",es_client_node="true",es_data_node="true",es_ingest_node="true",es_master_node="false",';
   has(
     page,
@@ -131,6 +143,117 @@ test("Elasticsearch by elasticsearch_exporter's names", async (t) => {
     'elasticsearch_nodes_roles{cluster="c",host="10.0.0.1",name="n1",role="ingest"} 1',
     'elasticsearch_nodes_roles{cluster="c",host="10.0.0.1",name="n1",role="ml"} 0',
     `elasticsearch_thread_pool_rejected_count{${node}host="10.0.0.1",name="n1",type="search"} 2`,
+  );
+});
+
+/** Answers of Elasticsearch 8, shortened, by path. */
+const ELASTICSEARCH: Readonly<Record<string, unknown>> = {
+  '/': {
+    cluster_name: 'c',
+    cluster_uuid: 'u',
+    version: { number: '8.14.0', build_hash: 'h', lucene_version: '9.10.0' },
+  },
+  '/_cluster/health': { cluster_name: 'c', status: 'green' },
+  '/_nodes/stats': { nodes: {} },
+  '/_all/_stats': {
+    indices: {
+      logs: {
+        primaries: { docs: { count: 5, deleted: 1 }, store: { size_in_bytes: 50 } },
+        total: { docs: { count: 10, deleted: 2 }, search: { query_time_in_millis: 1500, query_total: 3 } },
+      },
+    },
+  },
+  '/_alias': { logs: { aliases: { current: {} } } },
+  '/_all/_stats?level=shards': {
+    indices: { logs: { shards: { 0: [{ routing: { node: 'n', primary: true }, docs: { count: 5 } }] } } },
+  },
+  '/_cat/shards?format=json': [
+    { index: 'logs', state: 'STARTED', node: 'n' },
+    { index: 'logs', state: 'UNASSIGNED', node: null },
+  ],
+  '/_snapshot': { backup: { type: 'fs' } },
+  '/_snapshot/backup/_all': {
+    snapshots: [
+      {
+        state: 'SUCCESS',
+        version: '8',
+        start_time_in_millis: 1000,
+        end_time_in_millis: 2000,
+        indices: ['a'],
+        failures: [],
+        shards: { total: 1, failed: 0, successful: 1 },
+      },
+      {
+        state: 'PARTIAL',
+        version: '8',
+        start_time_in_millis: 5000,
+        end_time_in_millis: 7000,
+        indices: ['a', 'b'],
+        failures: [{}],
+        shards: { total: 2, failed: 1, successful: 1 },
+      },
+    ],
+  },
+  '/_cluster/settings?include_defaults=true&flat_settings=true': {
+    persistent: { 'cluster.max_shards_per_node': '1200', 'cluster.routing.allocation.disk.watermark.low': '200gb' },
+    transient: { 'cluster.routing.allocation.enable': 'primaries' },
+    defaults: {
+      'cluster.routing.allocation.enable': 'all',
+      'cluster.routing.allocation.disk.threshold_enabled': 'true',
+      'cluster.routing.allocation.disk.watermark.high': '90%',
+    },
+  },
+  '/_slm/status': { operation_mode: 'RUNNING' },
+  '/_slm/stats': {
+    retention_runs: 4,
+    total_snapshots_taken: 9,
+    policy_stats: [{ policy: 'daily', snapshots_taken: 9 }],
+  },
+  '/_ilm/status': { operation_mode: 'STOPPED' },
+  '/_all/_ilm/explain': { indices: { logs: { managed: true, phase: 'hot', action: 'rollover', step: 'check' } } },
+  '/_data_stream/*/_stats': { data_streams: [{ data_stream: 'd', backing_indices: 2, store_size_bytes: 77 }] },
+  '/_tasks?group_by=none': { tasks: [{ action: 'a' }, { action: 'a' }, { action: 'b' }] },
+  '/_all/_settings': {
+    logs: {
+      settings: {
+        index: { number_of_replicas: '1', number_of_shards: '3', creation_date: '5000', blocks: { read_only: 'true' } },
+      },
+    },
+  },
+};
+
+test('Elasticsearch: collectors that are named, one of them missing on the server', async (t) => {
+  const url = await serve(t, (path) => (path in ELASTICSEARCH ? JSON.stringify(ELASTICSEARCH[path]) : undefined));
+  const names = 'clustersettings data_stream health-report ilm indices indices_settings shards slm snapshots tasks';
+  const page = await scrape(t, 'elasticsearch', url, names.split(' '));
+  has(
+    page,
+    'elasticsearch_up 1',
+    'elasticsearch_version{build_hash="h",cluster="c",cluster_uuid="u",lucene_version="9.10.0",version="8.14.0"} 1',
+    'elasticsearch_scrape_collector_success{collector="indices"} 1',
+    'elasticsearch_scrape_collector_success{collector="health-report"} 0',
+    'elasticsearch_indices_docs_primary{cluster="c",index="logs"} 5',
+    'elasticsearch_indices_docs_total{cluster="c",index="logs"} 10',
+    'elasticsearch_index_stats_search_query_time_seconds_total{cluster="c",index="logs"} 1.5',
+    'elasticsearch_indices_aliases{alias="current",cluster="c",index="logs"} 1',
+    'elasticsearch_indices_shards_docs{cluster="c",index="logs",node="n",primary="true",shard="0"} 5',
+    'elasticsearch_node_shards_total{cluster="c",node="n"} 1',
+    'elasticsearch_snapshot_stats_number_of_snapshots{repository="backup"} 2',
+    'elasticsearch_snapshot_stats_latest_snapshot_timestamp_seconds{repository="backup"} 1',
+    'elasticsearch_snapshot_stats_snapshot_number_of_failures{repository="backup",state="PARTIAL",version="8"} 1',
+    'elasticsearch_clustersettings_stats_max_shards_per_node 1200',
+    'elasticsearch_clustersettings_stats_shard_allocation_enabled 1',
+    'elasticsearch_clustersettings_allocation_watermark_high_ratio 0.9',
+    'elasticsearch_clustersettings_allocation_watermark_low_bytes 2.147483648e+11',
+    'elasticsearch_slm_stats_operation_mode{operation_mode="RUNNING"} 1',
+    'elasticsearch_slm_stats_snapshots_taken_total{policy="daily"} 9',
+    'elasticsearch_ilm_status{operation_mode="STOPPED"} 1',
+    'elasticsearch_ilm_index_status{action="rollover",index="logs",phase="hot",step="check"} 1',
+    'elasticsearch_data_stream_store_size_bytes{data_stream="d"} 77',
+    'elasticsearch_task_stats_action{action="a"} 2',
+    'elasticsearch_indices_settings_replicas{index="logs"} 1',
+    'elasticsearch_indices_settings_total_fields{index="logs"} 1000',
+    'elasticsearch_indices_settings_stats_read_only_indices 1',
   );
 });
 
@@ -254,8 +377,10 @@ function answerSasl(session: SaslSession, api: number, request: KafkaReader, out
 
 test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
   const port = await startBroker(t);
+  const page = await scrape(t, 'kafka', `kafka://127.0.0.1:${port}`);
+  assert.deepEqual(unknownToPages('kafka.yml', labelsByMetric(page.split('\n'))), []);
   has(
-    await scrape(t, 'kafka', `kafka://127.0.0.1:${port}`),
+    page,
     'kafka_up 1',
     'kafka_brokers 1',
     'kafka_topic_partitions{topic="orders"} 1',

@@ -1,4 +1,5 @@
-// ClickHouse under clickhouse_exporter's names, over its HTTP interface: metrics, events, asynchronous metrics, parts of tables.
+// ClickHouse over its HTTP interface: metrics, events and asynchronous metrics, under clickhouse_exporter's names and under those of
+// its own page, for which most dashboards and alerts are made; parts of tables, disks.
 
 import type { Page } from '../page.ts';
 import { httpText, metricWord, type Source, type SourceEnvironment, type SourceKind } from '../source.ts';
@@ -28,15 +29,14 @@ export const clickhouseKind: SourceKind = {
     async read(page, signal) {
       const rows = (sql: string) => clickhouseRows(source, sql, environment, signal);
       for (const { metric, value } of await rows('SELECT metric, value FROM system.metrics'))
-        page.gauge(`clickhouse_${metricWord(String(metric))}`, `ClickHouse metric ${metric}.`, Number(value));
+        addGauge(page, 'metric', String(metric), Number(value), 'ClickHouseMetrics');
       for (const { metric, value } of await rows('SELECT metric, value FROM system.asynchronous_metrics'))
-        page.gauge(
-          `clickhouse_${metricWord(String(metric))}`,
-          `ClickHouse asynchronous metric ${metric}.`,
-          Number(value),
-        );
-      for (const { event, value } of await rows('SELECT event, value FROM system.events'))
-        page.counter(`clickhouse_${metricWord(String(event))}_total`, `ClickHouse event ${event}.`, Number(value));
+        addGauge(page, 'asynchronous metric', String(metric), Number(value), 'ClickHouseAsyncMetrics');
+      for (const { event, value } of await rows('SELECT event, value FROM system.events')) {
+        const help = `ClickHouse event ${event}.`;
+        page.counter(`clickhouse_${metricWord(String(event))}_total`, help, Number(value));
+        page.counter(`ClickHouseProfileEvents_${nameOf(String(event))}`, help, Number(value));
+      }
       addParts(
         page,
         await rows(
@@ -51,6 +51,15 @@ export const clickhouseKind: SourceKind = {
     },
   }),
 };
+
+/** As ClickHouse's own page spells it. */
+const nameOf = (text: string): string => text.replace(/[^a-zA-Z0-9_:]/g, '_');
+
+function addGauge(page: Page, kind: string, name: string, value: number, own: string): void {
+  const help = `ClickHouse ${kind} ${name}.`;
+  page.gauge(`clickhouse_${metricWord(name)}`, help, value);
+  page.gauge(`${own}_${nameOf(name)}`, help, value);
+}
 
 function addParts(page: Page, rows: readonly Record<string, string | number | null>[]): void {
   for (const row of rows) {

@@ -9,8 +9,10 @@ import { systemClock } from '#base/clock.ts';
 import { silentLogger } from '#base/log.ts';
 import type { MetricFamily } from '#model/family.ts';
 import { labelsToRecord } from '#model/labels.ts';
+import { writeText } from '#wire/exposition/write.ts';
 import { peer } from '../../../test/peers.ts';
 import { answers, freePort, start, temporaryFolder } from '../../../test/programs.ts';
+import { labelsByMetric, unknownToPages } from '../../../test/shipped-rules.ts';
 import { HostFiles } from '../node/files.ts';
 import { findCgroupMounts, readCgroup } from './cgroup.ts';
 import { containerCollector } from './container.ts';
@@ -130,6 +132,9 @@ test('containers of Podman by name, image and labels, with what they use', { ski
       samples.map((one) => `${name}${one.suffix}{${one.labels.join()}}`),
     );
     assert.equal(new Set(keys).size, keys.length, 'no series twice');
+    const page = writeText(first.map((family) => ({ ...family, help: '' }))).split('\n');
+    // Containers of Kubernetes alone have these.
+    assert.deepEqual(unknownToPages('containers.yml', labelsByMetric(page), /label (namespace|container) of/), []);
     for (;;) {
       const later = sampleOf(await collect(), 'container_cpu_usage_seconds_total')!;
       if (later.value > cpu.value) break;

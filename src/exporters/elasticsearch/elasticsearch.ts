@@ -1,9 +1,10 @@
 // Elasticsearch and OpenSearch under elasticsearch_exporter's names: cluster health and the statistics of every node.
 
 import type { Page } from '../page.ts';
+import { Parts } from '../parts.ts';
 import { httpText, type SourceKind } from '../source.ts';
-
-type Json = { readonly [key: string]: unknown };
+import { at, type Field, type Json } from './json.ts';
+import { OPTIONAL } from './optional.ts';
 
 /** Fields of /_cluster/health. */
 const HEALTH = [
@@ -20,7 +21,6 @@ const HEALTH = [
   'unassigned_shards',
 ];
 
-type Field = readonly [path: string, metric: string, type: 'counter' | 'gauge', divisor?: number];
 const NODE: readonly Field[] = [
   ['indices.docs.count', 'indices_docs', 'gauge'],
   ['indices.docs.deleted', 'indices_docs_deleted', 'gauge'],
@@ -118,15 +118,9 @@ const NODE: readonly Field[] = [
   ['transport.tx_size_in_bytes', 'transport_tx_size_bytes_total', 'counter'],
 ];
 
-const at = (value: unknown, path: string): unknown => {
-  // Keys hold dots nowhere but in "load_average.1m", whose parts are looked up one by one.
-  let current = value;
-  for (const key of path.split('.')) current = (current as Json | undefined)?.[key];
-  return current;
-};
-
 export const elasticsearchKind: SourceKind = {
   up: 'elasticsearch_up',
+  optional: Object.keys(OPTIONAL).sort(),
   create: (source, environment) => ({
     close: async () => {},
     async read(page, signal) {
@@ -136,9 +130,31 @@ export const elasticsearchKind: SourceKind = {
       const cluster = String(health['cluster_name'] ?? '');
       const { nodes } = (await get('_nodes/stats')) as { nodes?: Record<string, Json> };
       for (const node of Object.values(nodes ?? {})) addNode(page, cluster, node);
+      addVersion(page, await get(''));
+      const parts = new Parts(environment.clock, environment.log.with({ source: source.name }), () => !signal.aborted);
+      for (const name of source.collect ?? []) await parts.run(name, () => OPTIONAL[name]!(page, get, cluster));
+      parts.addTo(page, 'elasticsearch_scrape_collector');
     },
   }),
 };
+
+function addVersion(page: Page, about: Json): void {
+  const text = (path: string) => String(at(about, path) ?? '');
+  page.gauge('elasticsearch_version', 'The version of the server.', 1, [
+    'build_date',
+    text('version.build_date'),
+    'build_hash',
+    text('version.build_hash'),
+    'cluster',
+    text('cluster_name'),
+    'cluster_uuid',
+    text('cluster_uuid'),
+    'lucene_version',
+    text('version.lucene_version'),
+    'version',
+    text('version.number'),
+  ]);
+}
 
 function addHealth(page: Page, health: Json): void {
   const labels = ['cluster', String(health['cluster_name'] ?? '')];
