@@ -24,7 +24,7 @@ type Hook = { status: string; groupKey: string; alerts: { status: string; labels
 /** An alertmanager on simulated time whose webhook goes to a real server; restarts keep the folder. */
 async function world(t: TestContext, more = '', receiver = '') {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pharos-am-'));
-  const hooks: Hook[] = [];
+  const hooks: Hook[] & { url: string } = Object.assign([], { url: '' });
   const state = { status: 200 };
   const server = http.createServer((request, response) => {
     let text = '';
@@ -43,6 +43,7 @@ async function world(t: TestContext, more = '', receiver = '') {
     fs.rmSync(folder, { recursive: true });
   });
   const { port } = server.address() as net.AddressInfo;
+  hooks.url = `http://127.0.0.1:${port}/`;
   const yaml = `
 route: { receiver: hook, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h }
 receivers: [{ name: hook, ${receiver} webhook_configs: [{ url: 'http://127.0.0.1:${port}/' }] }]
@@ -301,4 +302,21 @@ test("fingerprints are Prometheus'", () => {
     fingerprint(labelsOf({ alertname: 'bar', cluster: 'a', n: '2', severity: 'warning' })),
     'aa57469f8a1faddb',
   );
+});
+
+test('labels of routes: templates that may name each other, for messages and for who asks', async (t) => {
+  const { open, fire, pass, hooks } = await world(t);
+  const am = open();
+  const yaml = `
+route:
+  receiver: hook
+  group_wait: 10s
+  labels: { why: '{{ .CommonLabels.n }}', long: '{{ routeLabels "why" }}!', loop: '{{ routeLabels "loop" }}' }
+receivers: [{ name: hook, webhook_configs: [{ url: '${hooks.url}', payload: { own: '{{ routeLabels "long" }} {{ .RouteLabels.why }}' } }] }]
+`;
+  am.apply(parseAlertmanagerConfig(yaml, 'am.yml', (file) => file));
+  fire(am, { alertname: 'A', n: 'x' });
+  assert.deepEqual(am.routeLabels(am.groups()[0]!), { why: 'x', long: 'x!' });
+  await pass(11_000);
+  assert.deepEqual(hooks.at(-1), { own: 'x! x' });
 });

@@ -23,11 +23,12 @@ import { type AlertmanagerFigures, type AlertmanagerMetrics, alertmanagerMetrics
 import { type LogEntry, NotificationLog } from './notify/log.ts';
 import { type NotificationEvent, Pipeline } from './notify/pipeline.ts';
 import type { Receiver } from './notify/receiver.ts';
-import { notificationTemplates, renderer } from './notify/render.ts';
+import { notificationTemplates, type Render, renderer } from './notify/render.ts';
+import { renderRouteLabels } from './notify/route-labels.ts';
 import type { PushSettings } from './proxy/push.ts';
 import type { AlertReplicas } from './replicas.ts';
 import type { AlertmanagerConfig } from './route/config.ts';
-import { type Flush, Groups, type GroupView } from './route/groups.ts';
+import { Groups, type GroupView } from './route/groups.ts';
 import { buildTree, type Route } from './route/tree.ts';
 import { glob } from './rules/glob.ts';
 import { type Silence, Silences, silenceState } from './silence/silences.ts';
@@ -107,7 +108,7 @@ type Running = {
   readonly inhibitor: Inhibitor;
   readonly receivers: ReadonlyMap<string, Receiver>;
   readonly templates: TemplateSet;
-  readonly render: ReturnType<typeof renderer>;
+  readonly render: Render;
   readonly unsubscribe: () => void;
   readonly clients: readonly HttpClient[];
 };
@@ -408,7 +409,12 @@ export class Alertmanager implements AlertSink {
   dryRun(labels: Labels, annotations: Labels): DryRun {
     const running = this.#running!;
     const render = renderer(running.templates, this.#options.externalUrl);
-    return dryRun({ ...running, silences: this.silences, render }, labels, annotations, this.#options.clock.now());
+    return dryRun(
+      { ...running, silences: this.silences, render, logger: this.#options.logger },
+      labels,
+      annotations,
+      this.#options.clock.now(),
+    );
   }
 
   #maintain(): void {
@@ -558,36 +564,3 @@ const eventGroup = ({ groupKey, labels, route }: GroupView): EventGroup => ({
   labels,
   receiver: route.settings.receiver,
 });
-
-function renderRouteLabels(
-  flush: Pick<Flush, 'route' | 'groupKey' | 'groupLabels' | 'now'>,
-  alerts: readonly KnownAlert[],
-  render: ReturnType<typeof renderer>,
-  logger: Logger,
-): Readonly<Record<string, string>> {
-  const { labels, receiver } = flush.route.settings;
-  const entries = Object.entries(labels);
-  if (entries.length === 0) return {};
-  const rendered = render({
-    receiver,
-    groupKey: flush.groupKey,
-    groupLabels: flush.groupLabels,
-    routeLabels: labels,
-    alerts,
-    changed: new Set(),
-    reason: 'first notification',
-    now: flush.now,
-    truncated: 0,
-    previous: {},
-  });
-  return Object.fromEntries(
-    entries.flatMap(([name, template]) => {
-      try {
-        return [[name, rendered.text(template)]];
-      } catch (error) {
-        logger.error('cannot render a route label', { label: name, err: error });
-        return [];
-      }
-    }),
-  );
-}

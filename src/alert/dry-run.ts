@@ -1,11 +1,13 @@
 // What would happen to an alert with given labels now: where it would go, what would keep it quiet, what would be said. It
 // changes nothing.
 
+import type { Logger } from '#base/log.ts';
 import type { Labels } from '#model/labels.ts';
 import type { Inhibitor } from './inhibit/inhibit.ts';
 import type { Pipeline } from './notify/pipeline.ts';
-import type { Notification, Receiver } from './notify/receiver.ts';
-import type { Rendered } from './notify/render.ts';
+import type { Receiver } from './notify/receiver.ts';
+import type { Render } from './notify/render.ts';
+import { renderRouteLabels } from './notify/route-labels.ts';
 import { groupKeyOf } from './route/groups.ts';
 import { groupLabels, matchRoutes, type Route } from './route/tree.ts';
 import type { Silences } from './silence/silences.ts';
@@ -17,7 +19,8 @@ export type DryRunParts = {
   readonly silences: Silences;
   readonly pipeline: Pipeline;
   readonly receivers: ReadonlyMap<string, Receiver>;
-  readonly render: (notification: Notification) => Rendered;
+  readonly render: Render;
+  readonly logger: Logger;
 };
 
 export type DryRun = {
@@ -36,7 +39,7 @@ export type DryRun = {
 };
 
 export function dryRun(parts: DryRunParts, labels: Labels, annotations: Labels, now: number): DryRun {
-  const { tree, inhibitor, silences, pipeline, receivers, render } = parts;
+  const { tree, inhibitor, silences, pipeline, receivers, render, logger } = parts;
   const alert: KnownAlert = {
     ...{ labels, annotations, startsAt: now, endsAt: 0, generatorUrl: '', fingerprint: '' },
     ...{ updatedAt: now, timedOut: false },
@@ -48,8 +51,10 @@ export function dryRun(parts: DryRunParts, labels: Labels, annotations: Labels, 
       const { receiver, groupWaitMs } = route.settings;
       const grouped = groupLabels(route, labels);
       const groupKey = groupKeyOf(route, grouped);
+      const group = { route, groupKey, groupLabels: grouped, now };
+      const routeLabels = renderRouteLabels(group, [alert], render, logger);
       const { text } = render({
-        ...{ receiver, groupKey, groupLabels: grouped, routeLabels: {}, alerts: [alert] },
+        ...{ receiver, groupKey, groupLabels: grouped, routeLabels, alerts: [alert] },
         ...{ changed: new Set([alert.fingerprint]), reason: 'first notification', now, truncated: 0, previous: {} },
       });
       return {

@@ -70,7 +70,12 @@ export function receiverKind<F extends Fields>(
           http_config: RawHttpClient | undefined;
         };
         const make = build(config, global);
-        const http = config.http_config ? httpClientFrom(config.http_config, global.resolve) : global.http;
+        const http = config.http_config
+          ? httpClientFrom(
+              kind === 'msteamsv2' ? withProxyOf(global, config.http_config) : config.http_config,
+              global.resolve,
+            )
+          : global.http;
         return (context, index) => {
           const notify = make(context, context.http(http));
           return {
@@ -98,6 +103,12 @@ export function receiverKind<F extends Fields>(
       }),
   };
 }
+
+/** Upstream lets this kind alone take over the proxy of the global section when its own section names none. */
+const withProxyOf = ({ http_config }: GlobalConfig, own: RawHttpClient): RawHttpClient =>
+  own.proxy_url || own.proxy_from_environment || !http_config?.proxy_url
+    ? own
+    : { ...own, proxy_url: http_config.proxy_url };
 
 /** A template that failed: trying again cannot help. */
 export class RenderError extends Error {

@@ -532,6 +532,47 @@ test('SNS: keys of a profile, and of a role that is taken on with them', async (
   assert.ok(!nobody.delivery.ok && /failed to get shared config profile, other/.test(nobody.delivery.message));
 });
 
+test('webhook: a body that the configuration lays out', async () => {
+  const payload = `{ text: "{{ .CommonLabels.alertname }}: x", "{{ .Status }}": [ "{{ len .Alerts }}", true, 5, null ],
+    list: '{{ .GroupLabels.Values | toJson }}', map: "{b: 1, a: [x, '1']}", none: "", word: "a: b: c" }`;
+  const { delivery, first } = await send('webhook', `{url: BASE/hook, payload: ${payload}}`);
+  assert.deepEqual(delivery, ok);
+  assert.equal(
+    first.text,
+    '{"firing":[1,true,5,null],"list":["Down"],"map":{"a":["x","1"],"b":1},"none":null,"text":{"Down":"x"},"word":"a: b: c"}\n',
+  );
+});
+
+test('a proxy of the global section serves every kind that calls a service', async () => {
+  const kinds: Record<string, string> = {
+    discord: '{webhook_url: "http://service.test/x"}',
+    incidentio: '{url: "http://service.test/x", alert_source_token: t}',
+    jira: '{api_url: "http://service.test/x", project: P, issue_type: T}',
+    mattermost: '{webhook_url: "http://service.test/x"}',
+    msteams: '{webhook_url: "http://service.test/x"}',
+    msteamsv2: '{webhook_url: "http://service.test/x", http_config: {follow_redirects: false}}',
+    opsgenie: '{api_url: "http://service.test/x", api_key: k}',
+    pagerduty: '{url: "http://service.test/x", routing_key: k}',
+    pushover: '{api_url: "http://service.test/x", user_key: u, token: t}',
+    rocketchat: '{api_url: "http://service.test/x", token: t, token_id: i, channel: c}',
+    slack: '{api_url: "http://service.test/x", channel: c}',
+    sns: '{api_url: "http://service.test/", topic_arn: t, sigv4: {region: r, access_key: a, secret_key: s}}',
+    telegram: '{api_url: "http://service.test", bot_token: t, chat_id: 1}',
+    victorops: '{api_url: "http://service.test/", api_key: k, routing_key: r}',
+    webex:
+      '{api_url: "http://service.test/x", room_id: r, http_config: {proxy_url: "BASE", authorization: {credentials: c}}}',
+    webhook: '{url: "http://service.test/x"}',
+    wechat: '{api_url: "http://service.test/", api_secret: s, corp_id: c}',
+    dingtalk: '{api_url: "http://service.test/x", access_token: k}',
+    feishu: '{api_url: "http://service.test/x", key: k}',
+    wecom: '{api_url: "http://service.test/x", key: k}',
+  };
+  for (const [kind, yaml] of Object.entries(kinds)) {
+    const { requests } = await send(kind, yaml, { global: 'http_config: {proxy_url: "BASE"}' });
+    assert.match(requests[0]?.headers.host ?? 'nothing came', /^service\.test/, kind);
+  }
+});
+
 test('mistakes in receivers have their position', () => {
   const message = (yaml: string) => {
     try {

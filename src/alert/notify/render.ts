@@ -46,6 +46,8 @@ export type Rendered = {
   readonly text: (template: string) => string;
   /** Expands a template with HTML's contextual escaping. */
   readonly html: (template: string) => string;
+  /** A label of the route; '' when it has none of this name. */
+  readonly routeLabel: (name: string) => string;
 };
 
 export function viewOf(
@@ -73,26 +75,58 @@ export function viewOf(
   };
 }
 
+/** `labelsAre`: what the notification has for labels of its route. */
+export type Render = (notification: Notification, labelsAre?: 'rendered' | 'templates') => Rendered;
+
 export function renderer(
   templates: TemplateSet,
   externalUrl: string,
   acknowledgementOf: AcknowledgementOf = () => undefined,
-): (notification: Notification) => Rendered {
-  return (notification) => {
+): Render {
+  return (notification, labelsAre = 'rendered') => {
     const view = viewOf(notification, externalUrl, acknowledgementOf);
+    const { routeLabels } = notification;
     const data = notificationData({
       ...view,
       receiver: notification.receiver,
       reason: notification.reason,
-      routeLabels: Object.entries(notification.routeLabels).flat(),
+      routeLabels: Object.entries(routeLabels).flat(),
     });
+    const labelOf = (name: string) => (labelsAre === 'rendered' ? (routeLabels[name] ?? '') : resolve(name));
+    const set =
+      Object.keys(routeLabels).length === 0
+        ? templates
+        : templates.withFunctions({ routeLabels: { params: ['string'], call: (name) => labelOf(name as string) } });
     const expand = (template: string, html: boolean): string => {
       try {
-        return templates.expand(template, data, { html });
+        return set.expand(template, data, { html });
       } catch (error) {
         throw new RenderError(`cannot expand template: ${error instanceof Error ? error.message : error}`);
       }
     };
-    return { view, text: (template) => expand(template, false), html: (template) => expand(template, true) };
+    // Labels of a route may name each other.
+    const known = new Map<string, string>();
+    const under: string[] = [];
+    const resolve = (name: string): string => {
+      const template = routeLabels[name];
+      if (template === undefined) return '';
+      let value = known.get(name);
+      if (value !== undefined) return value;
+      if (under.includes(name)) throw new Error(`route label cycle detected: ${[...under, name].join(' -> ')}`);
+      under.push(name);
+      try {
+        value = expand(template, false);
+      } finally {
+        under.pop();
+      }
+      known.set(name, value);
+      return value;
+    };
+    return {
+      view,
+      text: (template) => expand(template, false),
+      html: (template) => expand(template, true),
+      routeLabel: labelOf,
+    };
   };
 }

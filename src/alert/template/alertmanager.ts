@@ -245,7 +245,7 @@ const FUNCTIONS: FunctionTable = {
     call: (pattern, replacement, t) => replaceText(pattern as string, replacement as string, t as string),
   },
   stringSlice: { params: ['string'], variadic: true, call: (...items) => stringSlice(items as string[]) },
-  // What a route's label renders to is known where the route is known; elsewhere there is none.
+  // Whoever knows the route puts another one in its place.
   routeLabels: text(() => ''),
   date: { params: ['string', 'time.Time'], call: (layout, time) => (time as GoTime).format(layout as string) },
   tz: { params: ['string', 'time.Time'], call: (zone, time) => (time as GoTime).in(zone as string) },
