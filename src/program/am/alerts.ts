@@ -1,12 +1,12 @@
 // `pharos am alert`: query and add.
 
 import os from 'node:os';
-import { parseMatcher } from '#alert/match/parse.ts';
+import { type MatcherMode, parseMatcher } from '#alert/match/parse.ts';
 import { UserError } from '#base/errors.ts';
 import { labelsOf } from '#model/labels.ts';
 import { formatMatcher } from '#model/matcher.ts';
 import type { ToolCommand } from '../tool/command.ts';
-import { API_FLAGS, amCommand, callApi, outputOf, settings, shownTime, table } from './api.ts';
+import { API_FLAGS, amCommand, callApi, modeOf, outputOf, shownTime, table } from './api.ts';
 
 type Alert = {
   readonly labels: Readonly<Record<string, string>>;
@@ -18,10 +18,10 @@ type Alert = {
 };
 
 /** A first operand without an operator is an alert's name, possibly a regular expression. */
-export function filterQuery(operands: readonly string[]): string[] {
+export function filterQuery(operands: readonly string[], mode: MatcherMode): string[] {
   return operands.map((text, i) => {
     const isName = i === 0 && !/[=~]/.test(text);
-    return formatMatcher(parseMatcher(isName ? `alertname=~"${text.replace(/["\\]/g, '\\$&')}"` : text));
+    return formatMatcher(parseMatcher(isName ? `alertname=~"${text.replace(/["\\]/g, '\\$&')}"` : text, mode));
   });
 }
 
@@ -57,7 +57,7 @@ const query = amCommand(
       unprocessed: String(isAny ? flags.unprocessed : true),
       ...(flags.receiver ? { receiver: flags.receiver } : {}),
     });
-    for (const filter of filterQuery(operands)) parameters.append('filter', filter);
+    for (const filter of filterQuery(operands, modeOf(flags))) parameters.append('filter', filter);
     const alerts = await callApi<Alert[]>(flags, 'GET', `alerts?${parameters}`);
     alerts.sort((a, b) => (a.startsAt < b.startsAt ? -1 : 1));
     const output = outputOf(flags);
@@ -66,8 +66,8 @@ const query = amCommand(
       const rows = alerts.map((a) => [
         pairs(a.labels),
         pairs(a.annotations),
-        shownTime(a.startsAt),
-        shownTime(a.endsAt),
+        shownTime(a.startsAt, flags),
+        shownTime(a.endsAt, flags),
         a.generatorURL,
         a.status.state,
       ]);
@@ -75,7 +75,7 @@ const query = amCommand(
     } else {
       const rows = alerts.map((a) => [
         a.labels['alertname'] ?? '',
-        shownTime(a.startsAt),
+        shownTime(a.startsAt, flags),
         a.annotations['summary'] ?? '',
         a.status.state,
       ]);
@@ -130,7 +130,7 @@ async function fingerprintsOf(flags: Parameters<typeof callApi>[0], operands: re
   if (operands.length === 0) throw new UserError('expected matchers or a fingerprint');
   if (operands.every((text) => FINGERPRINT.test(text))) return [...operands];
   const parameters = new URLSearchParams();
-  for (const filter of filterQuery(operands)) parameters.append('filter', filter);
+  for (const filter of filterQuery(operands, modeOf(flags))) parameters.append('filter', filter);
   const alerts = await callApi<{ fingerprint: string }[]>(flags, 'GET', `alerts?${parameters}`);
   if (alerts.length === 0) throw new UserError('no alert matches');
   return alerts.map(({ fingerprint }) => fingerprint);
@@ -146,7 +146,7 @@ const acknowledge = amCommand(
     comment: { kind: 'text', short: 'c', default: '', help: 'What is being done about it.' },
   },
   async (flags, operands, { out }) => {
-    const by = flags.author || settings().author || os.userInfo().username;
+    const by = flags.author || os.userInfo().username;
     for (const fingerprint of await fingerprintsOf(flags, operands)) {
       await callApi(flags, 'POST', `alerts/${fingerprint}/acknowledgement`, { by, comment: flags.comment });
       out(`${fingerprint}\n`);
@@ -226,12 +226,12 @@ const history = amCommand(
   },
   async (flags, operands, { out }) => {
     const parameters = new URLSearchParams({ search: flags.search, limit: String(flags.limit) });
-    for (const filter of filterQuery(operands)) parameters.append('filter', filter);
+    for (const filter of filterQuery(operands, modeOf(flags))) parameters.append('filter', filter);
     const sent = await callApi<Sent[]>(flags, 'GET', `history?${parameters}`);
     if (outputOf(flags) === 'json') out(`${JSON.stringify(sent)}\n`);
     else {
       const rows = sent.map(({ at, receiver, integration, reason, ok, message, alerts }) => [
-        shownTime(at),
+        shownTime(at, flags),
         receiver,
         integration,
         alerts.map(({ name, resolved }) => (resolved ? `${name} (resolved)` : name)).join(', '),

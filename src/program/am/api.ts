@@ -1,16 +1,18 @@
 // How `pharos am` talks to an alertmanager: where it is, as whom, and what comes back.
 
-import os from 'node:os';
 import path from 'node:path';
+import type { MatcherMode } from '#alert/match/parse.ts';
+import { GoTime } from '#alert/template/time.ts';
 import { systemClock } from '#base/clock.ts';
 import { loadYaml } from '#base/config/load.ts';
-import { object, optional, string } from '#base/config/schema.ts';
 import { nodeDisk } from '#base/disk/node.ts';
 import { OperatingError, UserError } from '#base/errors.ts';
 import type { FlagTable, FlagValues } from '#base/flags.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { httpClientFrom, httpClientSection } from '#clients/http/config.ts';
+import { ALERTMANAGER_FEATURES } from '../alertmanager-flags.ts';
 import { type ToolCommand, toolCommand } from '../tool/command.ts';
+import { alertmanagerBuildInfo } from '../version.ts';
 
 export const API_FLAGS = {
   'alertmanager.url': { kind: 'text', default: '', help: 'Alertmanager to talk to.' },
@@ -23,6 +25,18 @@ export const API_FLAGS = {
   },
   timeout: { kind: 'duration', default: 30_000, help: 'How long the command may take.' },
   'http.config.file': { kind: 'text', default: '', help: 'File with the HTTP client configuration.' },
+  'date.format': {
+    kind: 'text',
+    default: '2006-01-02 15:04:05 MST',
+    help: "How to print times, as a layout of Go's package time.",
+  },
+  'version-check': { kind: 'boolean', default: true, help: "Warn when the alertmanager's version is another one." },
+  'enable-feature': {
+    kind: 'text',
+    default: '',
+    help: 'How matchers are read, and nothing else: classic-mode or utf8-strict-mode.',
+  },
+  verbose: { kind: 'boolean', short: 'v', default: false, hidden: true, help: 'Accepted; there is no more to tell.' },
 } as const satisfies FlagTable;
 
 /** The parts of a command in the order in which they are read. */
@@ -36,45 +50,37 @@ export const amCommand = <const T extends FlagTable>(
 
 type ApiFlags = FlagValues<typeof API_FLAGS>;
 
-const settingsSchema = object({
-  'alertmanager.url': optional(string()),
-  author: optional(string()),
-  comment_required: optional(string()),
-  output: optional(string()),
-  'http.config.file': optional(string()),
-  'date.format': optional(string()),
-  receiver: optional(string()),
-});
+export const outputOf = (flags: Pick<ApiFlags, 'output'>): string => flags.output || 'simple';
 
-/** Defaults that users keep in amtool's files: their own, then the machine's. */
-export function settings(): {
-  readonly url: string;
-  readonly author: string;
-  readonly output: string;
-  readonly httpConfig: string;
-} {
-  const files = [path.join(os.homedir(), '.config', 'amtool', 'config.yml'), '/etc/amtool/config.yml'];
-  const all = files
-    .filter((file) => nodeDisk.exists(file))
-    .map((file) => loadYaml(new TextDecoder().decode(nodeDisk.readFile(file)), settingsSchema, file));
-  const first = (name: 'alertmanager.url' | 'author' | 'output' | 'http.config.file') =>
-    all.map((s) => s[name]).find(Boolean) ?? '';
-  return {
-    url: first('alertmanager.url'),
-    author: first('author'),
-    output: first('output'),
-    httpConfig: first('http.config.file'),
-  };
+/** How the command reads matchers. */
+export function modeOf(flags: Pick<ApiFlags, 'enable-feature'>): MatcherMode {
+  const features = flags['enable-feature'].split(',').filter(Boolean);
+  for (const name of features)
+    if (!ALERTMANAGER_FEATURES.some((known) => known === name))
+      throw new UserError(`unknown option '${name}' for --enable-feature`);
+  if (features.includes('classic-mode')) return 'classic';
+  return features.includes('utf8-strict-mode') ? 'utf8-strict' : 'fallback';
 }
 
-export const outputOf = (flags: Pick<ApiFlags, 'output'>): string => flags.output || settings().output || 'simple';
+/** Says so when the alertmanager is of another release; one that cannot be asked will be heard of soon enough. */
+export async function checkVersion(flags: ApiFlags, err: (text: string) => void): Promise<void> {
+  const own = alertmanagerBuildInfo().version;
+  const release = (version: string) => version.split('.').slice(0, 2).join('.');
+  try {
+    const { versionInfo } = await callApi<{ versionInfo: { version: string } }>(flags, 'GET', 'status');
+    if (release(versionInfo.version) === release(own)) return;
+    err(`Warning: amtool version (${own}) and alertmanager version (${versionInfo.version}) are different.\n`);
+  } catch (error) {
+    if (!(error instanceof OperatingError)) throw error;
+  }
+}
 
 const REPLY_BYTES = 256 << 20;
 
 export async function callApi<T>(flags: ApiFlags, method: string, what: string, body?: unknown): Promise<T> {
-  const base = flags['alertmanager.url'] || settings().url;
+  const base = flags['alertmanager.url'];
   if (base === '') throw new UserError('required flag --alertmanager.url not provided');
-  const file = flags['http.config.file'] || settings().httpConfig;
+  const file = flags['http.config.file'];
   const config =
     file === ''
       ? undefined
@@ -121,5 +127,6 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('');
 }
 
-/** As amtool writes times. */
-export const shownTime = (text: string): string => `${new Date(text).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+/** As the flag has it; amtool's own way if it says nothing. */
+export const shownTime = (text: string, flags: Pick<ApiFlags, 'date.format'>): string =>
+  new GoTime(Date.parse(text)).format(flags['date.format']);

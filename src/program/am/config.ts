@@ -155,7 +155,9 @@ const render = amCommand(
   },
   async (flags, _, { out }) => {
     if (flags['template.text'] === '') throw new UserError('required flag --template.text not provided');
-    const files = flags['template.glob'].flatMap((pattern) => globFiles(path.resolve(pattern), nodeDisk));
+    const files = flags['template.glob'].flatMap((pattern) =>
+      globFiles(path.resolve(pattern), nodeDisk).filter((file) => nodeDisk.exists(file)),
+    );
     const texts = files.map((file) => ({ name: path.basename(file), text: read(file) }));
     const templates = notificationTemplates(texts, systemClock);
     const now = systemClock.now();

@@ -11,7 +11,7 @@ import { parseDuration } from '#base/units.ts';
 import { compileMatcher, formatMatcher, type Matcher } from '#model/matcher.ts';
 import type { ToolCommand } from '../tool/command.ts';
 import { filterQuery, labelOperands } from './alerts.ts';
-import { API_FLAGS, amCommand, callApi, outputOf, settings, shownTime, table } from './api.ts';
+import { API_FLAGS, amCommand, callApi, modeOf, outputOf, shownTime, table } from './api.ts';
 
 type JsonMatcher = {
   readonly name: string;
@@ -24,6 +24,7 @@ type Silence = {
   readonly matchers: readonly JsonMatcher[];
   readonly startsAt: string;
   readonly endsAt: string;
+  readonly updatedAt: string;
   readonly createdBy: string;
   readonly comment: string;
   readonly status: { readonly state: string };
@@ -49,30 +50,41 @@ const query = amCommand(
     ...API_FLAGS,
     expired: { kind: 'boolean', help: 'Show expired silences instead of those in force.' },
     quiet: { kind: 'boolean', short: 'q', help: 'Print ids only.' },
-    createdBy: { kind: 'text', default: '', help: 'Only silences of this author.' },
-    ID: { kind: 'text', default: '', help: 'Only the silence with this id.' },
+    'created-by': { kind: 'text', default: '', help: 'Only silences of this author.' },
+    id: { kind: 'text', default: '', help: 'Only the silence with this id.' },
     within: { kind: 'duration', default: 0, help: 'Only silences that expire, or expired, within this time.' },
   },
   async (flags, operands, { out }) => {
     const parameters = new URLSearchParams();
-    for (const filter of filterQuery(operands)) parameters.append('filter', filter);
+    for (const filter of filterQuery(operands, modeOf(flags))) parameters.append('filter', filter);
     const now = systemClock.now();
     const all = await callApi<Silence[]>(flags, 'GET', `silences?${parameters}`);
     const shown = all.filter((silence) => {
       const end = Date.parse(silence.endsAt);
       if ((silence.status.state === 'expired') !== flags.expired) return false;
-      if (flags.createdBy && silence.createdBy !== flags.createdBy) return false;
-      if (flags.ID && silence.id !== flags.ID) return false;
+      if (flags['created-by'] && silence.createdBy !== flags['created-by']) return false;
+      if (flags.id && silence.id !== flags.id) return false;
       return flags.within === 0 || Math.abs(end - now) <= flags.within;
     });
     shown.sort((a, b) => (a.endsAt < b.endsAt ? -1 : 1));
     if (flags.quiet) out(shown.map(({ id }) => `${id}\n`).join(''));
     else if (outputOf(flags) === 'json') out(`${JSON.stringify(shown)}\n`);
-    else {
+    else if (outputOf(flags) === 'extended') {
       const rows = shown.map((s) => [
         s.id,
         s.matchers.map((m) => formatMatcher(fromJson(m))).join(' '),
-        shownTime(s.endsAt),
+        shownTime(s.startsAt, flags),
+        shownTime(s.endsAt, flags),
+        shownTime(s.updatedAt, flags),
+        s.createdBy,
+        s.comment,
+      ]);
+      out(table([['ID', 'Matchers', 'Starts At', 'Ends At', 'Updated At', 'Created By', 'Comment'], ...rows]));
+    } else {
+      const rows = shown.map((s) => [
+        s.id,
+        s.matchers.map((m) => formatMatcher(fromJson(m))).join(' '),
+        shownTime(s.endsAt, flags),
         s.createdBy,
         s.comment,
       ]);
@@ -139,10 +151,11 @@ const add = amCommand(
     },
   },
   async (flags, operands, { out }) => {
-    const onAnnotations = flags['annotation-matcher'].map((text) => parseMatcher(text));
+    const mode = modeOf(flags);
+    const onAnnotations = flags['annotation-matcher'].map((text) => parseMatcher(text, mode));
     if (operands.length + onAnnotations.length === 0) throw new UserError('no matchers specified');
     const matchers = operands.map((text, i) =>
-      parseMatcher(i === 0 && !/[=~]/.test(text) ? `alertname="${text}"` : text),
+      parseMatcher(i === 0 && !/[=~]/.test(text) ? `alertname="${text}"` : text, mode),
     );
     if ([...matchers, ...onAnnotations].every((matcher) => compileMatcher(matcher)('')))
       throw new UserError('at least one matcher must not match the empty string');
@@ -151,7 +164,7 @@ const add = amCommand(
     const silence = {
       matchers: matchers.map(toJson),
       ...span(flags, systemClock.now(), undefined),
-      createdBy: flags.author || settings().author || os.userInfo().username,
+      createdBy: flags.author || os.userInfo().username,
       comment: flags.comment,
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
       ...(onAnnotations.length > 0 ? { annotationMatchers: onAnnotations.map(toJson) } : {}),
@@ -186,7 +199,7 @@ const update = amCommand(
       rows.push([
         silenceID,
         known.matchers.map((m) => formatMatcher(fromJson(m))).join(' '),
-        shownTime(times.endsAt),
+        shownTime(times.endsAt, flags),
         known.createdBy,
         changed.comment,
       ]);
@@ -204,7 +217,11 @@ const importSilences = amCommand(
   'silence import',
   '[<file>]',
   'Adds the silences of a JSON file, as `silence query -o json` prints them; reads standard input without a file',
-  { ...API_FLAGS, force: { kind: 'boolean', short: 'f', help: 'Add them as new, even those whose id exists.' } },
+  {
+    ...API_FLAGS,
+    force: { kind: 'boolean', short: 'f', help: 'Add them as new, even those whose id exists.' },
+    worker: { kind: 'integer', short: 'w', default: 8, min: 1, help: 'How many are sent at a time.' },
+  },
   async (flags, [file], { out, err, stdin }) => {
     const text = file === undefined || file === '-' ? await stdin() : new TextDecoder().decode(nodeDisk.readFile(file));
     let silences: Silence[];
@@ -214,7 +231,7 @@ const importSilences = amCommand(
       throw new UserError(`couldn't unmarshal silences: ${errorText(error)}`, file);
     }
     let failed = 0;
-    for (const { id, ...silence } of silences) {
+    const importOne = async ({ id, ...silence }: Silence) => {
       try {
         const { silenceID } = await callApi<{ silenceID: string }>(
           flags,
@@ -227,7 +244,12 @@ const importSilences = amCommand(
         failed++;
         err(`couldn't import silence ${id}: ${errorText(error)}\n`);
       }
-    }
+    };
+    const waiting = silences.values();
+    const work = async () => {
+      for (const silence of waiting) await importOne(silence);
+    };
+    await Promise.all(Array.from({ length: flags.worker }, work));
     return failed > 0 ? 1 : 0;
   },
 );

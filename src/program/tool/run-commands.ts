@@ -5,6 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { UserError } from '#base/errors.ts';
 import { describeFlags, parseFlags } from '#base/flags.ts';
 import { nearest } from '#base/nearest.ts';
+import { versionText } from '../version.ts';
 import type { Streams, ToolCommand } from './command.ts';
 
 const processStreams: Streams = {
@@ -22,6 +23,10 @@ export async function runCommands(
   words: readonly string[],
 ): Promise<number> {
   const asksHelp = words.some((word) => word === '--help' || word === '-h');
+  if (words.length === 1 && words[0] === '--version') {
+    process.stdout.write(versionText());
+    return 0;
+  }
   const found = findCommand(commands, words);
   if (!found) {
     const plain = words.filter((word) => !word.startsWith('-'));
