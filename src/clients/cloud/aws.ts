@@ -3,7 +3,7 @@
 
 import { createHash, createHmac } from 'node:crypto';
 import path from 'node:path';
-import { OperatingError } from '#base/errors.ts';
+import { errorText, OperatingError } from '#base/errors.ts';
 import type { SigV4Config } from './config.ts';
 import type { CloudParts, SignedRequest } from './signer.ts';
 
@@ -126,10 +126,7 @@ export class AwsCredentials {
     const relative = environment['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'];
     const full = relative ? `http://169.254.170.2${relative}` : environment['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
     if (full) return this.#fromContainer(full);
-    throw new OperatingError(
-      'aws',
-      'no credentials for sigv4: give access_key and secret_key, a profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a web identity; the metadata service of machines is not asked',
-    );
+    return this.#fromMachine();
   }
 
   #profileName(): string {
@@ -238,10 +235,56 @@ export class AwsCredentials {
     const reply = await call(url, token ? { headers: { authorization: token } } : {});
     if (reply.status !== 200)
       throw new OperatingError('aws', `the container's credentials service answers ${reply.status}`);
-    const found = JSON.parse(reply.body.toString('utf8')) as Record<string, string | undefined>;
-    const { AccessKeyId: accessKey = '', SecretAccessKey: secretKey = '', Token: sessionToken = '' } = found;
-    return { keys: { accessKey, secretKey, sessionToken }, expires: Date.parse(found['Expiration'] ?? '') || Infinity };
+    return keysIn(reply.body);
   }
+
+  /** The role of the machine, from its metadata service: version 2, which gives a token first. */
+  async #fromMachine(): Promise<EndingKeys> {
+    const { call, environment } = this.#parts;
+    const none = (why: string) =>
+      new OperatingError(
+        'aws',
+        `no credentials for sigv4: give access_key and secret_key, a profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a web identity; ${why}`,
+      );
+    if (environment['AWS_EC2_METADATA_DISABLED']?.toLowerCase() === 'true') {
+      throw none('AWS_EC2_METADATA_DISABLED forbids to ask the machine');
+    }
+    const isIpv6 = environment['AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE']?.toLowerCase() === 'ipv6';
+    const service =
+      environment['AWS_EC2_METADATA_SERVICE_ENDPOINT'] ||
+      (isIpv6 ? 'http://[fd00:ec2::254]' : 'http://169.254.169.254');
+    const ask = async (path: string, method: string, headers: Record<string, string>): Promise<Buffer> => {
+      const url = `${service.replace(/\/$/, '')}/latest/${path}`;
+      const reply = await call(url, { method, headers }).catch((error: unknown) => {
+        throw none(`the machine's metadata service does not answer: ${errorText(error)}`);
+      });
+      if (reply.status !== 200) throw none(`the machine's metadata service answers ${path} with ${reply.status}`);
+      return reply.body;
+    };
+    const token = await ask('api/token', 'PUT', { 'x-aws-ec2-metadata-token-ttl-seconds': TOKEN_SECONDS });
+    const headers = { 'x-aws-ec2-metadata-token': token.toString('utf8') };
+    const roles = await ask(MACHINE_ROLES, 'GET', headers);
+    const role = roles.toString('utf8').split('\n')[0]!.trim();
+    if (role === '') throw none('the machine has no role');
+    return keysIn(await ask(`${MACHINE_ROLES}${role}`, 'GET', headers));
+  }
+}
+
+const MACHINE_ROLES = 'meta-data/iam/security-credentials/';
+/** How long the token for the machine's metadata is good for: long enough for what is asked with it. */
+const TOKEN_SECONDS = '300';
+
+/** Keys as the services of containers and machines give them. */
+function keysIn(body: Buffer): EndingKeys {
+  const found = JSON.parse(body.toString('utf8')) as Record<string, string | undefined>;
+  const { AccessKeyId: accessKey = '', SecretAccessKey: secretKey = '', Token: sessionToken = '' } = found;
+  if (accessKey === '' || secretKey === '') {
+    throw new OperatingError(
+      'aws',
+      `the credentials service gives no keys: ${found['Message'] ?? found['Code'] ?? ''}`,
+    );
+  }
+  return { keys: { accessKey, secretKey, sessionToken }, expires: Date.parse(found['Expiration'] ?? '') || Infinity };
 }
 
 const keysOf = (profile: Readonly<Record<string, string>>): AwsKeys => ({

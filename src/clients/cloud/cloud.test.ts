@@ -147,7 +147,10 @@ test('sigv4: keys from the section, the environment and profiles', async () => {
     headersFor('sigv4: {region: r, profile: none}', files),
     /failed to get shared config profile, none/,
   );
-  await assert.rejects(headersFor('sigv4: {region: r}'), /no credentials for sigv4/);
+  await assert.rejects(
+    headersFor('sigv4: {region: r}', { AWS_EC2_METADATA_DISABLED: 'true' }),
+    /no credentials for sigv4/,
+  );
   await assert.rejects(headersFor('sigv4: {access_key: A, secret_key: B}'), /region not configured/);
 });
 
@@ -195,6 +198,39 @@ test('sigv4: roles are taken on through STS, and again before their keys end', a
   };
   const chained = await headersFor('sigv4: {region: r, profile: r}', profile, () => assumed('AssumeRole', 'R', ''));
   assert.match(chained.asked[0]?.headers.authorization ?? '', /Credential=S\//);
+});
+
+test("sigv4: the machine's role, by its metadata service", async () => {
+  const machine = { AWS_EC2_METADATA_SERVICE_ENDPOINT: `${base}/` };
+  const role = (name: string) => (request: Seen) => {
+    if (request.url === '/latest/api/token') return { body: request.method === 'PUT' ? 'tok2' : '' };
+    if (request.headers['x-aws-ec2-metadata-token'] !== 'tok2') return { status: 401, body: '' };
+    if (request.url === '/latest/meta-data/iam/security-credentials/') return { body: name };
+    return {
+      body: JSON.stringify({ AccessKeyId: 'M', SecretAccessKey: 's', Token: 't', Expiration: '2015-08-30T13:36:00Z' }),
+    };
+  };
+  const { headers, asked, again } = await headersFor('sigv4: {region: r}', machine, role('web\n'));
+  assert.match(headers['authorization'] ?? '', /Credential=M\//);
+  assert.equal(headers['x-amz-security-token'], 't');
+  assert.deepEqual(
+    asked.map(({ method, url }) => `${method} ${url}`),
+    [
+      'PUT /latest/api/token',
+      'GET /latest/meta-data/iam/security-credentials/',
+      'GET /latest/meta-data/iam/security-credentials/web',
+    ],
+  );
+  await again();
+  assert.equal(seen.length, 3, 'keys are kept until they end');
+  const refused = (reply: typeof answer, environment = {}) =>
+    headersFor('sigv4: {region: r}', { ...machine, ...environment }, reply);
+  await assert.rejects(refused(role('')), /no credentials for sigv4: .*; the machine has no role$/);
+  await assert.rejects(
+    refused(() => ({ status: 404, body: '' })),
+    /metadata service answers api\/token with 404$/,
+  );
+  await assert.rejects(refused(role('web'), { AWS_EC2_METADATA_DISABLED: 'true' }), /AWS_EC2_METADATA_DISABLED/);
 });
 
 test('azuread: secrets, federated tokens, the machine, and renewal', async () => {
