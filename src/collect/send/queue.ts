@@ -143,6 +143,8 @@ export class DiskQueue {
 
   /** Everything before the cursor has been taken. */
   commit(cursor: Cursor, points: number): void {
+    // Given up while it was under way: it is counted as lost, and the position is further already.
+    if (cursor.segment < this.#committed.segment) return;
     this.#committed = cursor;
     this.pendingPoints = Math.max(0, this.pendingPoints - points);
     while (this.#segments.length > 0 && this.#segments[0]!.number < cursor.segment) this.#remove(this.#segments[0]!);
