@@ -396,3 +396,111 @@ test('icmp: an echo of this host, and a reason where there is none', { skip: pin
   assert.equal(none.ok, false);
   assert.match(none.log, /203\.0\.113\.1|assign requested address/);
 });
+
+test('http with OAuth 2: a token is fetched for the probe, and a refused one is the reason', async (t) => {
+  const forms: string[] = [];
+  const tokens = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    forms.push(`${request.headers['authorization'] ?? ''} ${body}`);
+    const isKnown = body.includes('client_secret=right') || request.headers['authorization']?.startsWith('Basic ');
+    response
+      .writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' })
+      .end(isKnown ? '{"access_token":"t0ken","token_type":"Bearer","expires_in":60}' : '{"error":"invalid_client"}');
+  });
+  const tokenPort = await listen(t, tokens);
+  const guarded = await listen(
+    t,
+    http.createServer((request, response) =>
+      response.writeHead(request.headers['authorization'] === 'Bearer t0ken' ? 200 : 403).end(),
+    ),
+  );
+  const module = (secret: string, url: string) =>
+    `{prober: http, http: {oauth2: {client_id: me, client_secret: ${secret}, token_url: "${url}", scopes: [read]}}}`;
+  const good = await run(module('right', `http://127.0.0.1:${tokenPort}/token`), `127.0.0.1:${guarded}`);
+  assert.ok(good.ok, good.log);
+  assert.equal(good.page.get('probe_http_status_code'), 200);
+  assert.match(forms.join('\n'), /grant_type=client_credentials.*scope=read|scope=read.*grant_type=client_credentials/);
+  const dead = await run(module('right', 'http://127.0.0.1:1/token'), `127.0.0.1:${guarded}`);
+  assert.equal(dead.ok, false);
+  assert.match(dead.log, /ECONNREFUSED|connection refused/);
+  const plain = await run('{prober: http}', `127.0.0.1:${guarded}`);
+  assert.equal(plain.page.get('probe_http_status_code'), 403);
+});
+
+/** The query's bytes as an answer with one address. */
+function answerTo(query: Buffer): Buffer {
+  const answer = Buffer.from(query);
+  answer.writeUInt16BE(0x8180, 2);
+  answer.writeUInt16BE(1, 6);
+  return Buffer.concat([answer, Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1])]);
+}
+
+/** Answers each query with its length before it, in two pieces. */
+function answerOverTcp(socket: net.Socket): void {
+  socket.on('error', () => {});
+  socket.on('data', (bytes: Buffer) => {
+    const answer = answerTo(bytes.subarray(2));
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(answer.length);
+    socket.write(length);
+    socket.write(answer);
+  });
+}
+
+test('dns over TCP and over TLS, with the certificate judged', { skip: openssl.skip }, async (t) => {
+  const module = (extra: string) =>
+    `{prober: dns, dns: {query_name: example.org, query_type: A, transport_protocol: tcp${extra}}}`;
+  const plain = await listen(t, net.createServer(answerOverTcp));
+  const tcp = await run(module(''), `127.0.0.1:${plain}`);
+  assert.ok(tcp.ok, tcp.log);
+  assert.equal(tcp.page.get('probe_dns_answer_rrs'), 1);
+  const secured = await listen(t, tls.createServer(certificate(), answerOverTcp));
+  const trusted = `, dns_over_tls: true, tls_config: {ca_file: ${folder}/cert.pem, server_name: localhost}`;
+  const dot = await run(module(trusted), `127.0.0.1:${secured}`);
+  assert.ok(dot.ok, dot.log);
+  assert.equal(dot.page.get('probe_dns_query_succeeded'), 1);
+  const untrusted = await run(module(', dns_over_tls: true'), `127.0.0.1:${secured}`);
+  assert.equal(untrusted.ok, false);
+  assert.match(untrusted.log, /self.signed|certificate/i);
+  const notTls = await run(module(trusted), `127.0.0.1:${plain}`);
+  assert.equal(notTls.ok, false);
+});
+
+test('servers that take connections and never answer end with the time-out, of every prober', async (t) => {
+  const silent = await listen(t, net.createServer());
+  const mute = path.join(folder, 'mute');
+  const local = net.createServer();
+  await new Promise<void>((resolve) => local.listen(mute, resolve));
+  t.after(() => local.close());
+  const modules: Readonly<Record<string, string>> = {
+    http: '{prober: http, timeout: 200ms}',
+    https: '{prober: http, timeout: 200ms}',
+    tcp: '{prober: tcp, timeout: 200ms, tcp: {query_response: [{expect: "^HELLO"}]}}',
+    tls: '{prober: tcp, timeout: 200ms, tcp: {tls: true}}',
+    dns: '{prober: dns, timeout: 200ms, dns: {query_name: a.b, transport_protocol: tcp}}',
+    grpc: '{prober: grpc, timeout: 200ms}',
+    websocket: '{prober: websocket, timeout: 200ms}',
+    unix: '{prober: unix, timeout: 200ms, unix: {query_response: [{expect: "^HELLO"}]}}',
+  };
+  for (const [name, yaml] of Object.entries(modules)) {
+    const target =
+      name === 'https'
+        ? `https://127.0.0.1:${silent}`
+        : name === 'unix'
+          ? mute
+          : name === 'websocket'
+            ? `ws://127.0.0.1:${silent}`
+            : `127.0.0.1:${silent}`;
+    const { ok, log, families } = await probe(
+      loadYaml(yaml, moduleSchema, 'test'),
+      target,
+      undefined,
+      systemClock,
+      nodeDisk,
+    );
+    assert.equal(ok, false, name);
+    assert.match(log.join('\n'), /200 ms/, name);
+    assert.match(writeText(families), /^probe_success 0$/m, name);
+  }
+});
