@@ -79,6 +79,14 @@ const STEPS: readonly Step[] = [
   { method: 'POST', path: '/metrics/job/e', body: 'x 1 now\n' },
   { method: 'POST', path: '/metrics/job/e', body: '# TYPE x summary\nx{quantile="a"} 1\n' },
   { method: 'POST', path: '/metrics/job/e', body: '3x 1\n' },
+  // Bytes that are no UTF-8.
+  {
+    method: 'POST',
+    path: '/metrics/job/e',
+    body: Buffer.from('t 1\nx{a="gr\xc3\xbcn",b="\xfc\xffn\\n"} 1\n', 'latin1'),
+  },
+  { method: 'POST', path: '/metrics/job/utf8', body: Buffer.from('# HELP t \xff\nt 1\n', 'latin1') },
+  { method: 'POST', path: '/metrics/job/utf8', body: 'y{a="grün"} 1\n' },
   {
     method: 'POST',
     path: '/metrics/job/tabs',
@@ -262,10 +270,14 @@ test("Pushgateway's own file is taken over at the first start", { skip: upstream
   const linesOf = (page: string) => page.split('\n').filter(isPushed).sort();
   const after = await (await fetch(`${first.url}/metrics`)).text();
   assert.ok(linesOf(before).length > 20, before);
+  const series = (lines: string[]) => lines.map((line) => line.replace(/ \S+$/, ''));
+  assert.deepEqual(series(linesOf(after)), series(linesOf(before)));
   // Times of pushes are exact to the microsecond; the last digit may be printed otherwise.
-  const numberOf = (line: string) => Number(Number(line.split(' ').at(-1)).toFixed(6));
-  const numbers = (lines: string[]) => lines.map((line) => [line.replace(/ \S+$/, ''), numberOf(line)]);
-  assert.deepEqual(numbers(linesOf(after)), numbers(linesOf(before)), 'times of pushes included');
+  const numbers = (lines: string[]) => lines.map((line) => Number(line.split(' ').at(-1)));
+  const [wanted, got] = [numbers(linesOf(before)), numbers(linesOf(after))];
+  wanted.forEach((value, i) => {
+    assert.ok(Object.is(value, got[i]) || Math.abs(value - got[i]!) < 5e-6, `${linesOf(before)[i]}: ${got[i]}`);
+  });
   assert.match(fs.readFileSync(`${file}.pushgateway`, 'latin1'), /MetricGroup/, 'the way back stays open');
   await first.stop('SIGKILL');
   const second = await startOurs(t, ...flags);
@@ -286,16 +298,33 @@ test('the page for people shows groups and escapes what was pushed', async (t) =
   assert.doesNotMatch(await (await fetch(`${url}/`)).text(), /shown/);
 });
 
-test('a push that is too large is refused and the gateway goes on', async (t) => {
-  const { url } = await startOurs(t, '--push.max-body-size=1MB');
+test('a push of 100 MB is refused, packed or not, while pages are served', async (t) => {
+  const { url } = await startOurs(t);
+  assert.equal((await fetch(`${url}/metrics/job/small`, { method: 'POST', body: 'small 1\n' })).status, 200);
   const body = `# ${'x'.repeat(100 * 1024 * 1024)}\n`;
-  const status = await fetch(`${url}/metrics/job/large`, { method: 'POST', body }).then(
+  const push = (name: string, sent: string | Buffer, headers: Record<string, string> = {}) =>
+    fetch(`${url}/metrics/job/${name}`, {
+      method: 'POST',
+      body: typeof sent === 'string' ? sent : new Uint8Array(sent),
+      headers,
+    }).then(
+      (response) => response.status,
+      () => 'closed',
+    );
+  const pushes = [push('large', body), push('bomb', zlib.gzipSync(body), { 'content-encoding': 'gzip' })];
+  const pages = Array.from({ length: 10 }, async () => (await fetch(`${url}/metrics`)).text());
+  for (const page of await Promise.all(pages)) assert.match(page, /^small\{.*\} 1$/m);
+  for (const status of await Promise.all(pushes)) assert.ok(status === 413 || status === 'closed', `status ${status}`);
+  const limited = await startOurs(t, '--push.max-body-size=1MB');
+  const refused = await fetch(`${limited.url}/metrics/job/a`, {
+    method: 'POST',
+    body: `# ${'x'.repeat(2 ** 20)}\n`,
+  }).then(
     (response) => response.status,
     () => 'closed',
   );
-  assert.ok(status === 413 || status === 'closed', `status ${status}`);
-  const small = await fetch(`${url}/metrics/job/small`, { method: 'POST', body: 'small 1\n' });
-  assert.equal(small.status, 200);
+  assert.ok(refused === 413 || refused === 'closed', `status ${refused}`);
+  assert.equal((await fetch(`${limited.url}/metrics/job/a`, { method: 'POST', body: 'small 1\n' })).status, 200);
 });
 
 test('replicas share every push through etcd', { skip: etcd.skip }, async (t) => {

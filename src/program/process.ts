@@ -20,9 +20,6 @@ export function compileLess(): void {
   for (const flag of ['--no-turbofan', '--no-maglev']) v8.setFlagsFromString(flag);
 }
 
-/** Collects garbage sooner than usual: for a role whose state is small and whose pages are large. */
-export const keepHeapSmall = (): void => v8.setFlagsFromString('--heap-growing-percent=20');
-
 export type ExternalUrl = { readonly url: URL; readonly prefix: string };
 
 /** Where the server is reached from outside and where its routes begin. */

@@ -14,7 +14,7 @@ import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { pushMetrics, pushRoutes } from '#serve/push.ts';
 import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
-import { externalUrl, handleSignals, keepHeapSmall, startWeb } from './process.ts';
+import { externalUrl, handleSignals, startWeb } from './process.ts';
 import type { PUSH_FLAGS, PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 
@@ -60,7 +60,6 @@ export function createGateway(
 }
 
 export async function runPushgateway(command: ParsedCommand<typeof PUSHGATEWAY_FLAGS>): Promise<number> {
-  keepHeapSmall();
   const { flags } = command;
   const clock = systemClock;
   const logger = processLogger(flags);

@@ -11,7 +11,7 @@ import { familiesByName, type MetricFamily, type WrittenFamily } from '#model/fa
 import { quote } from '#model/labels.ts';
 import type { Counter, HistogramMetric, Registry, Vec } from '#model/registry.ts';
 import { renderPieces } from '#wire/exposition/write.ts';
-import { FamilyError, type ParsedPage, parseFamilies } from '#wire/families/text.ts';
+import { FamilyError, type ParsedPage, parseFamilyBytes } from '#wire/families/text.ts';
 import { snappyDecodeFrames } from '#wire/snappy-frames.ts';
 import { type HttpRequest, type HttpResponse, json, type Route, success, text } from './http.ts';
 import { groupsJson } from './push-json.ts';
@@ -200,7 +200,7 @@ async function readBody(request: HttpRequest, options: PushRouteOptions): Promis
     type.includes(';encoding=delimited') &&
     type.includes(';proto=io.prometheus.client.metricfamily');
   if (isProtobuf) return parsePushProtobuf(body);
-  return parseFamilies(Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8'), options.allowUtf8Names);
+  return parseFamilyBytes(body, options.allowUtf8Names);
 }
 
 /** `<job>{/<label>[@base64]/<value>}` */

@@ -1,6 +1,7 @@
 // Text format 0.0.4 into families, for pushes and text files. Unlike scraping, which wants series, these are kept family by family,
 // histograms and summaries as wholes; the rules and the wording of errors are those of Prometheus' text parser.
 
+import { isUtf8 } from 'node:buffer';
 import { quote } from '#model/labels.ts';
 import type { FamilyType, ParsedFamily, ParsedValue } from './types.ts';
 
@@ -36,6 +37,45 @@ export type ParsedPage = { readonly families: readonly ParsedFamily[]; readonly 
 
 export function parseFamilies(text: string, allowUtf8Names: boolean): ParsedPage {
   return new PageParser(text, allowUtf8Names).parse();
+}
+
+/** As `parseFamilies`, of bytes: outside of remarks they must be UTF-8. */
+export function parseFamilyBytes(bytes: Uint8Array, allowUtf8Names: boolean): ParsedPage {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!isUtf8(body)) refuseOtherBytes(body);
+  return parseFamilies(body.toString('utf8'), allowUtf8Names);
+}
+
+/** Throws at the first line that is not UTF-8 and no remark, naming the label value that is not. */
+function refuseOtherBytes(body: Buffer): void {
+  let start = 0;
+  for (let line = 1; start < body.length; line++) {
+    const next = body.indexOf(0x0a, start);
+    const end = next < 0 ? body.length : next;
+    const bytes = body.subarray(start, end);
+    start = end + 1;
+    if (isUtf8(bytes)) continue;
+    const text = bytes.toString('latin1');
+    if (/^[ \t]*#/.test(text)) continue;
+    const values = [...text.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1]!);
+    const wrong = values.find((value) => !isUtf8(Buffer.from(value, 'latin1')));
+    const plain = wrong?.replace(/\\(.)/g, (_, char) => (char === 'n' ? '\n' : char));
+    const what = plain === undefined ? 'invalid UTF-8' : `invalid label value ${quoteBytes(plain)}`;
+    throw new FamilyError(`text format parsing error in line ${line}: ${what}`);
+  }
+}
+
+/** Quoted as Go quotes bytes that are no text: what belongs to no character as \xHH. */
+function quoteBytes(latin1: string): string {
+  const bytes = Buffer.from(latin1, 'latin1');
+  let text = '';
+  for (let i = 0; i < bytes.length; ) {
+    const size = [1, 2, 3, 4].find((length) => i + length <= bytes.length && isUtf8(bytes.subarray(i, i + length)));
+    if (size === undefined) text += `\\x${bytes[i]!.toString(16).padStart(2, '0')}`;
+    else text += quote(bytes.toString('utf8', i, i + size)).slice(1, -1);
+    i += size ?? 1;
+  }
+  return `"${text}"`;
 }
 
 class PageParser {
