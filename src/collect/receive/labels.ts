@@ -42,10 +42,14 @@ function sortPairs(pairs: readonly string[]): string[] {
 
 const MAX_SHOWN = 1000;
 
-/** As Prometheus prints label sets in its messages: `{a="b", c="d"}`. */
+/** As Prometheus prints label sets in its messages: `{a="b", c="d"}`; long ones only begin. */
 export function formatPairs(labels: Labels): string {
-  const parts: string[] = [];
-  for (let i = 0; i < labels.length; i += 2) parts.push(`${labels[i]}=${JSON.stringify(labels[i + 1])}`);
-  const text = `{${parts.join(', ')}}`;
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
+  let text = '';
+  for (let i = 0; i < labels.length; i += 2) {
+    const value = labels[i + 1]!;
+    const shown = JSON.stringify(value.length > MAX_SHOWN ? value.slice(0, MAX_SHOWN) : value);
+    text += `${i > 0 ? ', ' : ''}${labels[i]!.slice(0, MAX_SHOWN)}=${shown}`;
+    if (text.length > MAX_SHOWN) return `{${text.slice(0, MAX_SHOWN - 1)}...`;
+  }
+  return `{${text}}`;
 }

@@ -8,7 +8,7 @@ import { type HeadMemory, MAX_LABELS, MAX_ROWS, MAX_SERIES_BYTES } from './kerne
 import { labelsProblem } from './labels.ts';
 import { checkLimits, type HeadLimits, type LimitHit, type RefusalBook } from './limits.ts';
 import type { HeadCounters } from './metrics.ts';
-import type { SeriesTable } from './table.ts';
+import { type SeriesTable, sizeProblem } from './table.ts';
 
 export type SeriesProblem = { readonly reason: RejectReason; readonly detail: string };
 /** A ref for each label set, NaN where there is a problem. */
@@ -106,7 +106,13 @@ export class SeriesResolver {
       done += taken.count;
       at += taken.bytes;
       if (taken.count > 0 || done === count) continue;
-      this.#single(labelsAt(words, bytes, at), done, refs, refused);
+      const problem = sizeProblem(words[at / 4 + 1]!, words[at / 4 + 2]!);
+      if (problem === undefined) this.#single(labelsAt(words, bytes, at), done, refs, refused);
+      else {
+        this.#counters.invalid.with('labels').add();
+        refs[done] = Number.NaN;
+        refused.set(done, { reason: 'invalidLabels', detail: problem });
+      }
       at = recordEnd(words, at);
       done++;
     }

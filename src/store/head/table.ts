@@ -60,7 +60,8 @@ export class SeriesTable {
    */
   stage(labels: Labels): string | undefined {
     const { shard, areas } = this.#memory;
-    if (labels.length > MAX_LABELS * 2) return `${labels.length / 2} labels, the limit is ${MAX_LABELS}`;
+    const problem = sizeProblem(labels.length / 2, 0);
+    if (problem !== undefined) return problem;
     const u8 = shard.u8;
     const u32 = shard.u32;
     let lengthAt = areas.lengths >>> 2;
@@ -277,7 +278,13 @@ export class SeriesTable {
   }
 }
 
-function tooLong(labels: Labels): string {
-  const bytes = labels.reduce((total, text) => total + text.length, 0);
-  return `${bytes} bytes of labels, the limit is ${MAX_SERIES_BYTES}`;
+const tooLong = (labels: Labels): string =>
+  tooManyBytes(labels.reduce((total, text) => total + encoder.encode(text).length, 0));
+
+const tooManyBytes = (bytes: number): string => `${bytes} bytes of labels, the limit is ${MAX_SERIES_BYTES}`;
+
+/** Whether a label set is too large to be a series. */
+export function sizeProblem(count: number, bytes: number): string | undefined {
+  if (count > MAX_LABELS) return `${count} labels, the limit is ${MAX_LABELS}`;
+  return bytes > MAX_SERIES_BYTES ? tooManyBytes(bytes) : undefined;
 }
