@@ -35,13 +35,18 @@ export type BackfillOptions = {
 const MAX_SAMPLES = 20_000_000;
 
 /** Samples of one series within one stretch of time. */
-type Gathered = { readonly chunks: EncodedChunk[]; open: SampleColumns };
+type Gathered = { readonly chunks: EncodedChunk[]; readonly open: SampleColumns };
+type Stretch = Map<string, { readonly labels: Labels; readonly gathered: Gathered }>;
+
+/** A series that samples are added to, and where its last one went. */
+type Filling = { readonly labels: Labels; readonly key: string; start: number; gathered: Gathered | undefined };
 
 export class Backfill {
   readonly #options: BackfillOptions;
   readonly #blockMs: number;
   /** By the start of the stretch, by series. */
-  #stretches = new Map<number, Map<string, { readonly labels: Labels; readonly gathered: Gathered }>>();
+  #stretches = new Map<number, Stretch>();
+  readonly #filling = new Map<string, Filling>();
   #samples = 0;
   #written: BlockMeta[] = [];
 
@@ -50,8 +55,19 @@ export class Backfill {
     this.#blockMs = blockRanges(0, MIN_BLOCK_MS, options.maxBlockMs ?? MIN_BLOCK_MS).at(-1)!;
   }
 
-  add(labels: Labels, time: number, value: number): void {
-    this.#room(labels, time).push(time, value);
+  /** What `add` takes for a series. */
+  series(labels: Labels): Filling {
+    const key = labelsKey(labels);
+    let filling = this.#filling.get(key);
+    if (!filling) {
+      filling = { labels, key, start: Number.NaN, gathered: undefined };
+      this.#filling.set(key, filling);
+    }
+    return filling;
+  }
+
+  add(series: Filling, time: number, value: number): void {
+    this.#room(series, time).push(time, value);
   }
 
   /** A series with its samples, as an evaluation gives them; values keep their bits. */
@@ -61,40 +77,45 @@ export class Backfill {
     values: Float64Array,
     histograms?: ReadonlyMap<number, Histogram>,
   ): void {
+    const series = this.series(labels);
     const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
     for (let i = 0; i < timestamps.length; i++) {
       const histogram = histograms?.get(i);
-      const room = this.#room(labels, timestamps[i]!);
+      const room = this.#room(series, timestamps[i]!);
       if (histogram) room.pushHistogram(timestamps[i]!, histogram);
       else room.pushBits(timestamps[i]!, words[i * 2 + 1]!, words[i * 2]!);
     }
   }
 
-  #room(labels: Labels, time: number): SampleColumns {
+  #room(series: Filling, time: number): SampleColumns {
     if (++this.#samples > (this.#options.maxSamples ?? MAX_SAMPLES)) {
       this.#flush();
       this.#samples = 1;
     }
-    const start = Math.floor(time / this.#blockMs) * this.#blockMs;
-    let stretch = this.#stretches.get(start);
-    if (!stretch) {
-      stretch = new Map();
-      this.#stretches.set(start, stretch);
-    }
-    const key = labelsKey(labels);
-    let series = stretch.get(key);
-    if (!series) {
-      series = { labels, gathered: { chunks: [], open: new SampleColumns(8) } };
-      stretch.set(key, series);
-    }
-    const { gathered } = series;
-    const { open } = gathered;
+    if (!series.gathered || !(time >= series.start && time < series.start + this.#blockMs)) this.#turn(series, time);
+    const { open, chunks } = series.gathered!;
     const goesBack = open.length > 0 && time <= open.timestamps[open.length - 1]!;
     if (goesBack || open.length >= SAMPLES_PER_CHUNK) {
-      gathered.chunks.push(...encodeChunks(open));
+      chunks.push(...encodeChunks(open));
       open.clear();
     }
     return open;
+  }
+
+  /** The series goes on in the stretch of this time. */
+  #turn(series: Filling, time: number): void {
+    series.start = Math.floor(time / this.#blockMs) * this.#blockMs;
+    let stretch = this.#stretches.get(series.start);
+    if (!stretch) {
+      stretch = new Map();
+      this.#stretches.set(series.start, stretch);
+    }
+    let entry = stretch.get(series.key);
+    if (!entry) {
+      entry = { labels: series.labels, gathered: { chunks: [], open: new SampleColumns(8) } };
+      stretch.set(series.key, entry);
+    }
+    series.gathered = entry.gathered;
   }
 
   #flush(): void {
@@ -116,6 +137,7 @@ export class Backfill {
       if (block) this.#written.push(block);
     }
     this.#stretches = new Map();
+    for (const series of this.#filling.values()) series.gathered = undefined;
   }
 
   /** Writes what is left and merges blocks that overlap each other. Returns the blocks, in order of time. */
@@ -146,29 +168,26 @@ export function backfillOpenMetrics(
   const backfill = new Backfill(options);
   const reader = new TextReader('openmetrics');
   const extra = Object.entries(extraLabels);
-  const known = new Map<string, Labels>();
-  let line = 1;
-  for (const { bytes, lines } of piecesOf(options.disk, path)) {
+  const known = new Map<string, ReturnType<Backfill['series']>>();
+  for (const { bytes, at } of piecesOf(options.disk, path)) {
     reader.reset(bytes);
     try {
       for (let kind = reader.next(); kind !== 'end'; kind = reader.next()) {
         if (kind !== 'series') continue;
         const key = reader.key();
-        let labels = known.get(key);
-        if (!labels) {
-          labels = reader.labels();
-          if (extra.length > 0) labels = labelsFrom([...pairsOf(labels), ...extra]);
-          known.set(key, labels);
+        let series = known.get(key);
+        if (!series) {
+          const labels = reader.labels();
+          series = backfill.series(extra.length > 0 ? labelsFrom([...pairsOf(labels), ...extra]) : labels);
+          known.set(key, series);
         }
         if (Number.isNaN(reader.timestamp)) throw new ExpositionError(`expected timestamp for series ${key}, got none`);
-        backfill.add(labels, reader.timestamp, reader.value);
+        backfill.add(series, reader.timestamp, reader.value);
       }
     } catch (error) {
       if (!(error instanceof ExpositionError)) throw error;
-      const before = bytes.subarray(0, reader.entryStart);
-      throw new UserError(error.message, path, { line: line + countLines(before), column: 1 });
+      throw new UserError(error.message, path, { line: lineAt(options.disk, path, at + reader.entryStart), column: 1 });
     }
-    line += lines;
     options.onBytes?.(bytes.length);
   }
   return backfill.finish();
@@ -178,14 +197,22 @@ function* pairsOf(labels: Labels): Generator<[string, string]> {
   for (let i = 0; i < labels.length; i += 2) yield [labels[i]!, labels[i + 1]!];
 }
 
-function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  for (const byte of bytes) if (byte === 10) count++;
-  return count;
+/** The line that begins at a place in a file; lines are counted only for messages. */
+function lineAt(disk: Disk, path: string, place: number): number {
+  let line = 1;
+  for (const { bytes, at, end } of piecesOf(disk, path)) {
+    const until = Math.min(end, place) - at;
+    for (let next = bytes.indexOf(10); next >= 0 && next < until; next = bytes.indexOf(10, next + 1)) line++;
+    if (place < end) break;
+  }
+  return line;
 }
 
-/** The file in pieces that end with a line, each closed as a page of its own; the last one must be closed in the file. */
-function* piecesOf(disk: Disk, path: string): Generator<{ bytes: Uint8Array; lines: number }> {
+/** The file in pieces, [at, end) of it, that end with a line, each closed as a page of its own; the last one must be closed in the file. */
+function* piecesOf(
+  disk: Disk,
+  path: string,
+): Generator<{ readonly bytes: Uint8Array; readonly at: number; readonly end: number }> {
   const file = disk.open(path, 'read');
   try {
     const size = file.size();
@@ -193,13 +220,13 @@ function* piecesOf(disk: Disk, path: string): Generator<{ bytes: Uint8Array; lin
       const bytes = new Uint8Array(Math.min(PIECE_BYTES, size - at) + END.length);
       const got = file.read(bytes.subarray(0, bytes.length - END.length), at);
       if (at + got >= size) {
-        yield { bytes: bytes.subarray(0, got), lines: 0 };
+        yield { bytes: bytes.subarray(0, got), at, end: size };
         return;
       }
       const end = bytes.lastIndexOf(10, got - 1) + 1;
       if (end === 0) throw new UserError(`a line is longer than ${PIECE_BYTES} bytes`, path);
       bytes.set(END, end);
-      yield { bytes: bytes.subarray(0, end + END.length), lines: countLines(bytes.subarray(0, end)) };
+      yield { bytes: bytes.subarray(0, end + END.length), at, end: at + end };
       at += end;
     }
   } finally {

@@ -43,8 +43,12 @@ test('recording rules become blocks of what a server answers for them', { skip: 
   for (let k = 0; k < 480; k++) {
     for (let i = 0; i < 6; i++) {
       const labels = { host: `h${i % 2}`, cpu: String(i) };
-      backfill.add(labelsOf({ __name__: 'load', ...labels }), start + k * 60_000, k + i / 4);
-      backfill.add(labelsOf({ __name__: 'requests_total', ...labels }), start + k * 60_000, k * 60 * (i + 1));
+      backfill.add(backfill.series(labelsOf({ __name__: 'load', ...labels })), start + k * 60_000, k + i / 4);
+      backfill.add(
+        backfill.series(labelsOf({ __name__: 'requests_total', ...labels })),
+        start + k * 60_000,
+        k * 60 * (i + 1),
+      );
     }
   }
   backfill.finish();

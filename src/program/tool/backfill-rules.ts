@@ -181,7 +181,7 @@ async function evaluate(
     for (const [time, text] of values) {
       const value = parseFloat64(text);
       if (value === undefined) throw failed(`its answer has the value ${JSON.stringify(text)}`);
-      backfill.add(labels, Math.round(time * 1000), value);
+      backfill.add(backfill.series(labels), Math.round(time * 1000), value);
     }
   }
   return { warnings: answer.warnings ?? [], skipped };

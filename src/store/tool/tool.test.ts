@@ -152,7 +152,7 @@ test('samples in any order, in instalments, give the same blocks', (t) => {
   const build = (name: string, order: typeof rows, maxSamples: number) => {
     nodeDisk.makeFolder(`${folder}/${name}`);
     const backfill = new Backfill({ ...options(`${folder}/${name}`), random: seeded(name.length), maxSamples });
-    for (const { labels, k } of order) backfill.add(labels, START + k * 10_000, k * 1.5);
+    for (const { labels, k } of order) backfill.add(backfill.series(labels), START + k * 10_000, k * 1.5);
     backfill.finish();
     return dumped(`${folder}/${name}`);
   };
