@@ -36,7 +36,10 @@ for (const file of files) {
     ];
     for (const panel of allPanels(dashboard)) {
       texts.push(panel.title, panel.description);
-      for (const query of panel.queries) parseExpr(interpolate(query.expr, scope, 'prometheus'));
+      for (const query of panel.queries) {
+        parseExpr(interpolate(query.expr, scope, 'prometheus'));
+        if (typeof query.legend === 'object') texts.push(query.legend);
+      }
       assert.ok(knowsUnit(panel.field?.unit ?? ''), `unit ${panel.field?.unit}`);
     }
     for (const one of texts.filter((text) => text !== undefined)) {

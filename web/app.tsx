@@ -35,6 +35,7 @@ const SERVER_PAGES: Pages = {
   '/metric-browser': page(() => import('./explore/metrics.tsx'), 'MetricsPage'),
   '/alerts': page(() => import('./alerting/alerts.tsx'), 'AlertsPage'),
   '/rules': page(() => import('./alerting/rules.tsx'), 'RulesPage'),
+  '/rule-versions': page(() => import('./alerting/rule-versions.tsx'), 'RuleVersionsPage'),
   '/alert-groups': ALERT_GROUPS,
   '/silences': SILENCES,
   '/alert-history': page(() => import('./alerting/history.tsx'), 'HistoryPage'),

@@ -31,6 +31,7 @@ export const PAGES = {
     'query',
     'route-tester',
     'rules',
+    'rule-versions',
     'service-discovery',
     'shards',
     'silences',

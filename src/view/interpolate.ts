@@ -82,6 +82,7 @@ export function formatVariable(value: Value, format: string | undefined, dialect
 function byDialect(value: Value, dialect: Dialect): string {
   const { values } = value;
   const first = values[0] ?? '';
+  if (values.length === 0) return dialect === 'sql' && value.multi ? "''" : '';
   switch (dialect) {
     case 'prometheus':
       if (!value.multi && values.length <= 1) return promQuote(first);

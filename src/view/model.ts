@@ -43,7 +43,7 @@ export type Query = {
   readonly source?: SourceRef;
   /** PromQL, SQL, Lucene or a path, by the kind of the source. */
   readonly expr: string;
-  readonly legend?: string;
+  readonly legend?: Text;
   /** How the answer becomes fields: one per series, one row per series, or buckets. */
   readonly format?: 'series' | 'table' | 'heatmap';
   readonly instant?: boolean;

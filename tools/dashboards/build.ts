@@ -13,6 +13,7 @@ import type {
   Variable,
 } from '../../src/view/model.ts';
 import { GRID_COLUMNS, readDashboard, SCHEMA } from '../../src/view/model.ts';
+import { legendText } from './legends.ts';
 
 export type Draft = Omit<Panel, 'id' | 'grid'> & { readonly w: number; readonly h: number };
 
@@ -31,7 +32,12 @@ type Asked = string | readonly [expr: string, legend: string];
 const queries = (asked: readonly Asked[], extra: Partial<Query> = {}): Query[] =>
   asked.map((one, index) => {
     const [expr, legend] = typeof one === 'string' ? [one, undefined] : one;
-    return { ref: String.fromCharCode(65 + index), expr, ...(legend === undefined ? {} : { legend }), ...extra };
+    return {
+      ref: String.fromCharCode(65 + index),
+      expr,
+      ...(legend === undefined ? {} : { legend: legendText(legend) }),
+      ...extra,
+    };
   });
 
 function panel(

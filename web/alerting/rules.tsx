@@ -4,6 +4,7 @@ import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { useNow } from '../base/clock.ts';
+import { linkTo } from '../base/router.tsx';
 import { useText } from '../base/text.ts';
 import { formatAgo, formatDuration } from '../base/time.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
@@ -82,6 +83,11 @@ export function RulesPage() {
           <SearchField />
           {stored.data && (
             <>
+              {stored.data.length > 0 && (
+                <Button variant="default" component="a" {...linkTo('/rule-versions')}>
+                  {t('Versions')}
+                </Button>
+              )}
               <Button variant="default" onClick={() => setEditing({ kind: 'group', group: undefined })}>
                 {t('New group')}
               </Button>

@@ -138,6 +138,7 @@ export function SilenceForm({
         />
         <TextInput
           label={t('Lasts')}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
           value={length}
           onChange={(e) => setLength(e.currentTarget.value)}
           error={lengthMs === undefined ? t('A duration such as 30m, 2h or 1d') : undefined}

@@ -1,7 +1,7 @@
 // Looking up texts in the user's language. `t` for code outside components, `useText` inside them, so that switching
 // the language redraws.
 
-import { TEXTS } from '../texts.ts';
+import { SINGULARS, TEXTS } from '../texts.ts';
 import { type Language, settings, useSettings } from './settings.ts';
 
 export type TextKey = keyof typeof TEXTS;
@@ -11,7 +11,7 @@ export type TextValues = Readonly<Record<string, string | number>>;
 export type Localized = string | { readonly en: string; readonly zh?: string };
 
 export function translate(language: Language, key: TextKey, values?: TextValues): string {
-  const text: string = language === 'zh' ? TEXTS[key] : key;
+  const text = language === 'zh' ? TEXTS[key] : String(values?.n) === '1' ? (SINGULARS[key] ?? key) : key;
   return values ? text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole)) : text;
 }
 

@@ -10,6 +10,8 @@ import type { PublicSource } from '../../src/view/sources/source.ts';
 import { transform } from '../../src/view/transform.ts';
 import { get, plain, VIEW } from '../base/api.ts';
 import { type Columns, parseSample, queryInstant, queryRange, type Row, seriesName, shortNames } from '../base/prom.ts';
+import { useSettings } from '../base/settings.ts';
+import { localized } from '../base/text.ts';
 import { parseDuration, type Span, stepFor } from '../base/time.ts';
 import { apiOf, type DashboardContext, dialectOf, resolveSource, scrapeMsOf, withBuiltIns } from './context.ts';
 import { intervalOf } from './variables.ts';
@@ -48,9 +50,12 @@ export function usePanelData(panel: Panel, context: DashboardContext, scope: Sco
       intervalOf(panel.interval && interpolate(panel.interval, scope)) || leastStep(panel, context, scope),
     ),
   );
+  // Names of series are in the user's language.
+  const { language } = useSettings();
   return useQuery({
     queryKey: [
       'panel',
+      language,
       panel.id,
       panel.queries,
       panel.source,
@@ -169,7 +174,7 @@ async function askPrometheus(
 ): Promise<Answer> {
   if (expr.trim() === '') return { frames: [], warnings: [] };
   const api = apiOf(source);
-  const legend = query.legend === undefined ? undefined : interpolate(query.legend, scope);
+  const legend = query.legend === undefined ? undefined : interpolate(localized(query.legend), scope);
   if (query.instant && !query.both) {
     const answer = await queryInstant(api, expr, span.toMs, { signal });
     const frames =

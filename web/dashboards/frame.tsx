@@ -186,9 +186,18 @@ function NoData({ data, height }: { data: PanelData; height: number }) {
   const questions = data.asked
     .filter(({ source }) => source.kind === 'prometheus')
     .map(({ source, expr }) => ({ api: apiOf(source), expr }));
-  const { data: absent = [] } = useAbsent(questions, data.span);
-  const reasons = absent.map((one) => absentText(t, one));
-  const shown = reasons.length > 0 ? reasons : [t('Nothing was measured in this range, or nothing matches the query.')];
+  const { data: absent = [], isSuccess: isSettled } = useAbsent(questions, data.span);
+  const reasons = absent.map((one) =>
+    one.why === 'unknown' ? t('No series is called {name}.', { name: one.name }) : absentText(t, one),
+  );
+  const shown =
+    reasons.length > 0
+      ? reasons
+      : [
+          questions.length > 0 && isSettled
+            ? t('Every metric asked for has series; nothing fulfils the query at present.')
+            : t('Nothing was measured in this range, or nothing matches the query.'),
+        ];
   return (
     <div className="panel-empty" title={shown.join('\n')} tabIndex={0}>
       <div>

@@ -3,7 +3,7 @@
 import { ActionIcon, Button, Checkbox, Group, Select, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { lazy, Suspense } from 'react';
 import type { Panel, Query } from '../../src/view/model.ts';
-import { useText } from '../base/text.ts';
+import { localized, useText } from '../base/text.ts';
 import { Icon } from '../shell/icons.tsx';
 import { apiOf, resolveSource } from './context.ts';
 import { useSources } from './entries.ts';
@@ -97,7 +97,7 @@ export function Queries({ panel, onChange }: { panel: Panel; onChange: (panel: P
               mt={8}
               label={t('Legend')}
               placeholder="{{instance}}"
-              value={query.legend ?? ''}
+              value={localized(query.legend)}
               onChange={(e) => set(index, { legend: e.currentTarget.value })}
             />
           </div>

@@ -1,26 +1,14 @@
-// What concerns a dashboard as a whole: title, tags, range, refresh, variables; everything else as JSON.
+// What concerns a dashboard as a whole: title, tags, range, refresh, variables, annotations and
+// links; and all of it as JSON.
 
-import {
-  ActionIcon,
-  Button,
-  Checkbox,
-  Drawer,
-  Group,
-  Select,
-  Stack,
-  TagsInput,
-  Text,
-  Textarea,
-  TextInput,
-} from '@mantine/core';
+import { Button, Drawer, Group, Stack, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { type Dashboard, readDashboard, type Variable, type VariableKind } from '../../src/view/model.ts';
+import { type Dashboard, readDashboard } from '../../src/view/model.ts';
 import { localized, useText } from '../base/text.ts';
 import { CodeField } from '../shell/code-field.tsx';
-import { Icon } from '../shell/icons.tsx';
 import { Failure } from '../shell/parts.tsx';
-
-const KINDS: readonly VariableKind[] = ['query', 'custom', 'interval', 'textbox', 'constant', 'source', 'adhoc'];
+import { AnnotationSettings, LinkSettings } from './settings-marks.tsx';
+import { VariableSettings } from './settings-variables.tsx';
 
 export function SettingsEditor({
   dashboard: given,
@@ -35,9 +23,6 @@ export function SettingsEditor({
   const [dashboard, setDashboard] = useState(given);
   const [json, setJson] = useState<string | undefined>();
   const [error, setError] = useState<unknown>();
-  const variables = dashboard.variables ?? [];
-  const set = (index: number, change: Partial<Variable>) =>
-    setDashboard({ ...dashboard, variables: variables.map((one, i) => (i === index ? { ...one, ...change } : one)) });
   const apply = () => {
     try {
       onDone(readDashboard(json === undefined ? dashboard : JSON.parse(json)));
@@ -98,76 +83,17 @@ export function SettingsEditor({
               />
             </Group>
             <Text fw={600}>{t('Variables')}</Text>
-            {variables.map((variable, index) => (
-              <div key={index} className="surface" style={{ padding: 10 }}>
-                <Group grow align="flex-end">
-                  <TextInput
-                    size="xs"
-                    label={t('Name')}
-                    value={variable.name}
-                    onChange={(e) => set(index, { name: e.currentTarget.value })}
-                  />
-                  <TextInput
-                    size="xs"
-                    label={t('Label')}
-                    value={localized(variable.label)}
-                    onChange={(e) => set(index, { label: e.currentTarget.value })}
-                  />
-                  <Select
-                    size="xs"
-                    label={t('Type')}
-                    allowDeselect={false}
-                    data={[...KINDS]}
-                    value={variable.kind}
-                    onChange={(kind) => kind && set(index, { kind: kind as VariableKind })}
-                  />
-                </Group>
-                <TextInput
-                  size="xs"
-                  mt={6}
-                  label={t('Query')}
-                  placeholder="label_values(up, instance)"
-                  value={variable.query}
-                  onChange={(e) => set(index, { query: e.currentTarget.value })}
-                />
-                <Group mt={6}>
-                  <Checkbox
-                    size="xs"
-                    label={t('Several values')}
-                    checked={variable.multi ?? false}
-                    onChange={(e) => set(index, { multi: e.currentTarget.checked })}
-                  />
-                  <Checkbox
-                    size="xs"
-                    label={t('Offer “All”')}
-                    checked={variable.all ?? false}
-                    onChange={(e) => set(index, { all: e.currentTarget.checked })}
-                  />
-                  <span style={{ flex: 1 }} />
-                  <ActionIcon
-                    variant="subtle"
-                    color="gray"
-                    aria-label={t('Remove')}
-                    onClick={() => setDashboard({ ...dashboard, variables: variables.filter((_, i) => i !== index) })}
-                  >
-                    <Icon name="trash" size={16} />
-                  </ActionIcon>
-                </Group>
-              </div>
-            ))}
-            <Button
-              variant="default"
-              size="compact-sm"
-              w="fit-content"
-              onClick={() =>
-                setDashboard({
-                  ...dashboard,
-                  variables: [...variables, { name: `var${variables.length + 1}`, kind: 'query', query: '' }],
-                })
-              }
-            >
-              {t('Add variable')}
-            </Button>
+            <VariableSettings
+              variables={dashboard.variables ?? []}
+              onChange={(variables) => setDashboard({ ...dashboard, variables })}
+            />
+            <Text fw={600}>{t('Annotations')}</Text>
+            <AnnotationSettings
+              annotations={dashboard.annotations ?? []}
+              onChange={(annotations) => setDashboard({ ...dashboard, annotations })}
+            />
+            <Text fw={600}>{t('Links')}</Text>
+            <LinkSettings links={dashboard.links ?? []} onChange={(links) => setDashboard({ ...dashboard, links })} />
             <Button
               variant="subtle"
               size="compact-sm"

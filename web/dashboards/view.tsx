@@ -5,15 +5,16 @@ import { ActionIcon, Button, Group } from '@mantine/core';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Dashboard, Panel } from '../../src/view/model.ts';
 import { useNow } from '../base/clock.ts';
-import { changeQuery, Link, useLocation } from '../base/router.tsx';
+import { changeQuery, useLocation } from '../base/router.tsx';
 import { localized, useText } from '../base/text.ts';
 import { parseDuration, resolveRange, type Span } from '../base/time.ts';
 import { Icon } from '../shell/icons.tsx';
 import { Failure, Waiting } from '../shell/parts.tsx';
 import { absolute, TimePicker } from '../shell/timepicker.tsx';
 import { CurrentDashboard, type DashboardContext } from './context.ts';
-import { useEntries, useSources } from './entries.ts';
+import { useSources } from './entries.ts';
 import { PanelGrid, type PanelGridProps } from './grid.tsx';
+import { DashboardLinks } from './links.tsx';
 import { type DashboardMark, useMarks } from './marks.ts';
 import { filtersOf, VariableBar } from './variable-bar.tsx';
 import { scopeOf, useVariables } from './variables.ts';
@@ -64,7 +65,7 @@ export function DashboardView(props: DashboardViewProps) {
     <div className={kiosk ? 'page dashboard kiosk' : 'page dashboard'} style={{ maxWidth: 'none' }}>
       <header className="no-print">
         {props.title ?? <h1>{localized(dashboard.title)}</h1>}
-        <DashboardLinks dashboard={dashboard} />
+        <DashboardLinks dashboard={dashboard} scope={scope} range={range} />
         <div className="spacer" />
         {props.toolbar}
         <TimePicker
@@ -137,46 +138,6 @@ function useShortcuts(dashboard: Dashboard, reload: () => void): void {
     window.addEventListener('keydown', press);
     return () => window.removeEventListener('keydown', press);
   }, [dashboard.uid, reload]);
-}
-
-function DashboardLinks({ dashboard }: { dashboard: Dashboard }) {
-  const entries = useEntries();
-  const links = dashboard.links ?? [];
-  if (links.length === 0) return null;
-  const shown = links.flatMap((link) => {
-    if (link.tags)
-      return (entries.data ?? [])
-        .filter((entry) => entry.uid !== dashboard.uid && link.tags!.some((tag) => entry.tags.includes(tag)))
-        .map((entry) => ({ title: localized(entry.title), to: `/d/${entry.uid}` }));
-    if (link.dashboard) return [{ title: localized(link.title), to: `/d/${link.dashboard}` }];
-    return [{ title: localized(link.title), to: link.url ?? '' }];
-  });
-  return (
-    <Group gap={6}>
-      {shown.slice(0, 12).map((link) =>
-        link.to.startsWith('/') ? (
-          <Link
-            key={link.title + link.to}
-            to={link.to}
-            className="chip"
-            style={{ textDecoration: 'none', fontFamily: 'inherit' }}
-          >
-            {link.title}
-          </Link>
-        ) : (
-          <a
-            key={link.title + link.to}
-            href={link.to}
-            className="chip"
-            rel="noreferrer"
-            style={{ textDecoration: 'none', fontFamily: 'inherit' }}
-          >
-            {link.title}
-          </a>
-        ),
-      )}
-    </Group>
-  );
 }
 
 export function EditBar({

@@ -167,14 +167,14 @@ function Pool({
 }) {
   const t = useText();
   const up = all.filter((target) => target.health === 'up').length;
-  const share = all.length === 0 ? 0 : up / all.length;
+  const down = all.filter((target) => target.health === 'down').length;
   return (
     <section className="surface" style={{ marginBottom: 14, overflow: 'hidden' }} aria-label={name}>
       <Group p="10px 14px" gap="sm">
         <Text component="h2" fw={650} m={0} fz={16}>
           {name}
         </Text>
-        <State tone={share === 1 ? 'good' : share === 0 ? 'bad' : 'warn'}>
+        <State tone={down === 0 ? (up === all.length ? 'good' : 'plain') : down === all.length ? 'bad' : 'warn'}>
           {t('{up} of {all} up', { up, all: all.length })}
         </State>
         <Anchor component={Link} to={`/service-discovery?pool=${encodeURIComponent(name)}`} size="sm">
@@ -182,16 +182,20 @@ function Pool({
         </Anchor>
       </Group>
       <div className="scroll" tabIndex={0} role="region" aria-label={name}>
-        <table className="data">
+        <table className="data aligned" style={{ minWidth: 820 }}>
           <thead>
             <tr>
               <th>{t('Endpoint')}</th>
-              <th>{t('Health')}</th>
+              <th style={{ width: 92 }}>{t('Health')}</th>
               <th>{t('Labels')}</th>
-              <th className="num">{t('Last scrape')}</th>
-              <th className="num">{t('Duration')}</th>
-              <th>{t('Interval')}</th>
-              <th />
+              <th style={{ width: 104 }} className="num">
+                {t('Last scrape')}
+              </th>
+              <th style={{ width: 96 }} className="num">
+                {t('Duration')}
+              </th>
+              <th style={{ width: 84 }}>{t('Interval')}</th>
+              <th style={{ width: 76 }} />
             </tr>
           </thead>
           <tbody>

@@ -1,7 +1,7 @@
 // The bar on the left: where one can go, and the choices that hold everywhere (theme, language, time zone).
 
 import { Menu, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ROLE } from '../base/role.ts';
 import { Link, useLocation } from '../base/router.tsx';
 import { changeSettings, useSettings } from '../base/settings.ts';
@@ -76,6 +76,11 @@ export function Navigation({ open, close }: { open: boolean; close: () => void }
   const t = useText();
   const { path } = useLocation();
   const { navigationFolded } = useSettings();
+  const list = useRef<HTMLElement>(null);
+  // On low screens the list scrolls; the page that is open must be in sight.
+  useEffect(() => {
+    if (path !== '') list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+  }, [path]);
   return (
     <>
       {open && <button type="button" className="shade" aria-label={t('Close')} onClick={close} />}
@@ -84,7 +89,7 @@ export function Navigation({ open, close }: { open: boolean; close: () => void }
           <Logo />
           <span className="label">Pharos</span>
         </Link>
-        <nav aria-label={t('Main navigation')}>
+        <nav aria-label={t('Main navigation')} ref={list}>
           {SECTIONS.map((section) => (
             <div key={section.title ?? 'top'}>
               {section.title && <h2>{t(section.title)}</h2>}
