@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { TEXTS } from '../../web/texts.ts';
 import { pagesOf, skip } from './browser.ts';
 
 const { visit, call } = pagesOf({
@@ -25,7 +26,7 @@ const ADDRESSES = [
   ...['/query?g0.expr=up&g0.tab=explain', '/query?g0.expr=nothing_like_it', '/metric-browser?metric=up', '/targets'],
   ...['/service-discovery', '/alertmanager-discovery', '/config', '/flags', '/status', '/tsdb-status', '/cardinality'],
   ...['/queries', '/shards', '/push-groups', '/alerts', '/rules', '/rule-versions', '/alert-history', '/alert-groups'],
-  ...['/silences?new=alertname%3D%22X%22', '/route-tester?labels=alertname%3D%22X%22', '/no-such-page'],
+  ...['/silences?new=alertname%3D%22X%22', '/route-tester?labels=alertname%3D%22X%22'],
 ];
 const DASHBOARDS = fs
   .readdirSync(path.join(import.meta.dirname, '..', '..', 'deploy', 'dashboards'))
@@ -44,7 +45,7 @@ const NAMES = new RegExp(
 /** What the application itself says: no data, no code, no names that a user gave. */
 async function englishOn(page: Page): Promise<string[]> {
   const texts = (await page.evaluate(`(() => {
-    const data = 'style, script, code, pre, .mono, .chip, .cm-editor, .plot, .legend, tbody, option, .value, .u-legend, canvas, svg, .panel-body, .labels, .brand, [lang=en], .u-wrap, select, .data-text';
+    const data = 'style, script, textarea, .annotations, code, pre, .mono, .chip, .cm-editor, .plot, .legend, tbody, option, .value, .u-legend, canvas, svg, .panel-body, .labels, .brand, body [lang], .u-wrap, select, .data-text';
     const found = [];
     for (const element of document.querySelectorAll('body *')) {
       if (element.closest(data)) continue;
@@ -57,8 +58,11 @@ async function englishOn(page: Page): Promise<string[]> {
     }
     return found;
   })()`)) as string[];
+  // One word alone may be somebody's name for something, unless it is one that has a Chinese text.
   const isEnglish = (text: string) =>
-    (text.match(/[A-Za-z][A-Za-z.']{2,}/g) ?? []).some((word) => !NAMES.test(word)) && !/[\u4e00-\u9fff]/.test(text);
+    (text in TEXTS && TEXTS[text as keyof typeof TEXTS] !== text) ||
+    (!/[\u4e00-\u9fff]|^(\/|https?:)/.test(text) &&
+      (text.match(/[A-Za-z][A-Za-z.']{2,}/g) ?? []).filter((word) => !NAMES.test(word)).length > 1);
   return [...new Set(texts.filter(isEnglish))];
 }
 

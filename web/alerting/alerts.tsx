@@ -8,6 +8,7 @@ import { useText } from '../base/text.ts';
 import { formatAgo } from '../base/time.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
 import { Card, Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Annotations } from './annotations.tsx';
 import { Explanation } from './explanation.tsx';
 import { RuleFacts, useRules } from './rule-facts.tsx';
 import { ALERT_TONES, matcherForLabels, type Rule, type RuleAlert, type RuleGroup, severityTone } from './types.ts';
@@ -169,17 +170,7 @@ function AlertRow({ alert, nowMs }: { alert: RuleAlert; nowMs: number }) {
         </td>
         <td>
           <Labels labels={alert.labels} without={['alertname']} />
-          {Object.entries(alert.annotations).map(([name, value]) => (
-            <Text key={name} size="sm" c={name === 'summary' ? undefined : 'dimmed'} className="wrap" mt={2}>
-              {/^https?:\/\//.test(value) ? (
-                <Anchor href={value} target="_blank" rel="noreferrer" size="sm">
-                  {name}: {value}
-                </Anchor>
-              ) : (
-                value
-              )}
-            </Text>
-          ))}
+          <Annotations annotations={alert.annotations} />
         </td>
         <td className="num mono">
           {Number.isFinite(Number(alert.value)) ? Number(Number(alert.value).toPrecision(6)) : alert.value}

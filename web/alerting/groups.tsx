@@ -11,6 +11,7 @@ import { recall, remember } from '../base/settings.ts';
 import { useText } from '../base/text.ts';
 import { formatAgo, formatInstant } from '../base/time.ts';
 import { Empty, Failure, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Annotations } from './annotations.tsx';
 import {
   ALERT_TONES,
   type AmAlert,
@@ -230,17 +231,7 @@ function AlertEntry({
       <div style={{ marginTop: 5 }}>
         <Labels labels={alert.labels} without={without} onPick={onPick} />
       </div>
-      {Object.entries(alert.annotations).map(([name, value]) => (
-        <Text key={name} size="sm" c={name === 'summary' ? undefined : 'dimmed'} className="wrap" mt={3}>
-          {/^https?:\/\//.test(value) ? (
-            <Anchor href={value} target="_blank" rel="noreferrer" size="sm">
-              {value}
-            </Anchor>
-          ) : (
-            value
-          )}
-        </Text>
-      ))}
+      <Annotations annotations={alert.annotations} />
     </div>
   );
 }

@@ -20,6 +20,9 @@ import { type MetricKind, suggest } from './suggest.ts';
 type Metadata = Readonly<
   Record<string, readonly { readonly type: string; readonly help: string; readonly unit: string }[]>
 >;
+/** Programs describe their metrics in English. */
+const HELP_LANGUAGE = 'en';
+
 type Entry = { readonly name: string; readonly type: MetricKind; readonly help: string; readonly unit: string };
 
 const FIRST = 300;
@@ -98,7 +101,9 @@ export function MetricsPage() {
                       aria-current={one.name === picked ? 'true' : undefined}
                     >
                       <span className="mono wrap">{one.name}</span>
-                      <span className="dim">{one.help}</span>
+                      <span className="dim" lang={HELP_LANGUAGE}>
+                        {one.help}
+                      </span>
                     </Link>
                   </li>
                 ))}
@@ -193,7 +198,11 @@ function Metric({ entry }: { entry: Entry }) {
           )}
         </Group>
         <Text mt={4} size="sm">
-          {entry.help || t('The program that exposes it does not describe it.')}
+          {entry.help ? (
+            <span lang={HELP_LANGUAGE}>{entry.help}</span>
+          ) : (
+            t('The program that exposes it does not describe it.')
+          )}
         </Text>
         <Text mt={4} size="sm" c="dimmed">
           {t(chosen.why)}
