@@ -55,7 +55,7 @@ test('an alerting rule is made, tried, changed and deleted', { skip }, async () 
   await page.getByText('Nothing is compared').waitFor();
   await page.keyboard.type(' == 1');
   await page.getByRole('button', { name: 'Try it' }).click();
-  await page.getByText(/^\d alerts now$/).waitFor();
+  await page.getByText(/^\d alerts? now$/).waitFor();
   await page.getByLabel('Holds for').fill('0');
   await page.getByLabel('Summary').fill('{{ $labels.job }} is up');
   await page.getByLabel('More labels').fill('team="web"');
@@ -106,7 +106,7 @@ test('the alert is explained, acknowledged, silenced', { skip }, async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Acknowledge' }).click();
   await group.getByText('Acknowledged by Ada looking').waitFor();
   await group.getByRole('link', { name: 'Silence' }).first().click();
-  await page.getByText(/^Would silence 1 alerts now$/).waitFor();
+  await page.getByText(/^Would silence 1 alerts? now$/).waitFor();
   assert.equal(await page.getByLabel('Your name').inputValue(), 'Ada');
   await page.getByLabel('Why').fill('known');
   await page.getByLabel('End it when its alerts resolve').check();
@@ -197,7 +197,7 @@ test('an alertmanager alone has its own pages, without errors', { skip }, async 
 
 test("links of Alertmanager's own pages lead to the same here", { skip }, async () => {
   const { page, close } = await alone.visit('/#/silences/new?filter=%7Balertname%3D%22DiskFull%22%7D');
-  await page.getByText('Would silence 1 alerts now').waitFor();
+  await page.getByText('Would silence 1 alert now').waitFor();
   await page.goto(`${alone.base()}/#/alerts?receiver=ops`);
   await page.getByText('DiskFull').first().waitFor();
   await close();

@@ -1,6 +1,6 @@
 // Alerts of this server: state, value, how long, why, and a graph of the rule one click away.
 
-import { Anchor, Button, Collapse, Group, SegmentedControl, Text } from '@mantine/core';
+import { Button, Collapse, Group, SegmentedControl } from '@mantine/core';
 import { useState } from 'react';
 import { useNow } from '../base/clock.ts';
 import { changeQuery, linkTo, useLocation } from '../base/router.tsx';

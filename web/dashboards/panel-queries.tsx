@@ -6,6 +6,7 @@ import type { Panel, Query } from '../../src/view/model.ts';
 import { localized, useText } from '../base/text.ts';
 import { Icon } from '../shell/icons.tsx';
 import { apiOf, resolveSource } from './context.ts';
+import { ElasticFields } from './elastic-query.tsx';
 import { useSources } from './entries.ts';
 
 const PromqlEditor = lazy(() => import('../explore/editor.tsx'));
@@ -84,13 +85,7 @@ export function Queries({ panel, onChange }: { panel: Panel; onChange: (panel: P
               />
             )}
             {source?.kind === 'elasticsearch' && (
-              <ExtraField
-                query={query}
-                name="index"
-                label={t('Index')}
-                hint="logs-*"
-                set={(change) => set(index, change)}
-              />
+              <ElasticFields query={query} source={source} onChange={(extra) => set(index, { extra })} />
             )}
             <TextInput
               size="xs"
