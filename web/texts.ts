@@ -643,6 +643,11 @@ export const TEXTS = {
   'The alert could not be explained': '无法解释该告警',
   'It is no longer there.': '它已不存在。',
   'Why this alert': '告警原因',
+  'Values of which moment': '取哪一时刻的值',
+  Now: '现在',
+  'When it fired': '触发时',
+  'resolutions at once': '恢复立即通知',
+  'only what changed': '仅通知变化',
   '{shown} of {total} series': '{total} 个序列中的 {shown} 个',
   'Never matched a series: {selectors}': '从未匹配到序列：{selectors}',
   'Name files with rules under rule_files in the configuration, or make one on the page Rules.':

@@ -33,6 +33,9 @@ export type DryRun = {
     readonly groupKey: string;
     readonly groupWaitMs: number;
     readonly mutedBy: readonly string[];
+    /** What its receiver asks for beyond upstream. */
+    readonly resolvedAtOnce: boolean;
+    readonly onlyChanged: boolean;
     readonly subject: string;
     readonly message: string;
   }[];
@@ -63,6 +66,8 @@ export function dryRun(parts: DryRunParts, labels: Labels, annotations: Labels, 
         route: route.key,
         groupKey,
         groupWaitMs,
+        resolvedAtOnce: receivers.get(receiver)?.resolvedAtOnce ?? false,
+        onlyChanged: receivers.get(receiver)?.onlyChanged ?? false,
         mutedBy: pipeline.mutedIntervals({ route, now })?.names ?? [],
         subject: text('{{ template "__subject" . }}'),
         message: text('{{ template "__text_alert_list" .Alerts.Firing }}'),

@@ -22,6 +22,8 @@ type DryRun = {
     readonly groupKey: string;
     readonly groupWaitMs: number;
     readonly mutedBy: readonly string[];
+    readonly resolvedAtOnce: boolean;
+    readonly onlyChanged: boolean;
     readonly subject: string;
     readonly message: string;
   }[];
@@ -116,6 +118,8 @@ function Outcome({ found }: { found: DryRun }) {
                 {one}
               </span>
             ))}
+            {route.resolvedAtOnce && <span className="chip">{t('resolutions at once')}</span>}
+            {route.onlyChanged && <span className="chip">{t('only what changed')}</span>}
             {route.mutedBy.length > 0 && (
               <State tone="warn">{t('Muted by {names}', { names: route.mutedBy.join(', ') })}</State>
             )}
