@@ -8,6 +8,7 @@ import type { FragmentSource, Grid, QueryLimits, RawSeries } from '#model/query.
 import { Annotations } from './execute/annotations.ts';
 import { QueryError } from './execute/errors.ts';
 import { Evaluation, type NodeStats, SLICE_MS } from './execute/evaluate.ts';
+import { LabelMemo } from './execute/label-memo.ts';
 import { sortedByLabels } from './execute/order.ts';
 import { Pace } from './execute/pace.ts';
 import type { Vector } from './execute/vector.ts';
@@ -89,6 +90,7 @@ export class QueryEngine {
   readonly #options: EngineOptions;
   readonly #features: ReadonlySet<string>;
   readonly #parsed = new Map<string, Expr>();
+  readonly #memo = new LabelMemo();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -181,7 +183,7 @@ export class QueryEngine {
     try {
       const evaluation = new Evaluation(plan, {
         ...{ source, limits, clock, annotations, features: this.#features, stats: nodes },
-        ...{ signal: deadline.signal, lookback: this.#lookback(options) },
+        ...{ signal: deadline.signal, lookback: this.#lookback(options), memo: this.#memo },
       });
       const value = await evaluation.run();
       const evaluated = clock.monotonic();

@@ -6,6 +6,7 @@ import { dropMetadata, keepLabels, type Labels, labelsKey, labelValue, withLabel
 import { type BinaryExpr, isComparison, type VectorMatching } from '../parse/ast.ts';
 import type { Annotations } from './annotations.ts';
 import { executionError } from './errors.ts';
+import type { LabelMemo } from './label-memo.ts';
 import { applyHistograms, applyRow, applyScalar, changesMetric, compare } from './operators.ts';
 import type { Pace } from './pace.ts';
 import {
@@ -79,15 +80,19 @@ export async function vectorScalar(
 }
 
 /** Rows by what they are matched on. */
-function signatures(labels: readonly Labels[], matching: VectorMatching): string[] {
+function signatures(labels: readonly Labels[], matching: VectorMatching, memo: LabelMemo): string[] {
   const listed = new Set(matching.labels);
+  const known = memo.of<string>(`signature ${matching.on} ${labelsKey(matching.labels)}`);
   return labels.map((set) => {
-    let key = '';
+    let key = known.get(set);
+    if (key !== undefined) return key;
+    key = '';
     for (let i = 0; i < set.length; i += 2) {
       const name = set[i]!;
       if (matching.on ? listed.has(name) : name !== '__name__' && !listed.has(name))
         key += `${name}\xff${set[i + 1]}\xff`;
     }
+    known.set(set, key);
     return key;
   });
 }
@@ -114,10 +119,10 @@ function presence(vector: Vector, rows: ReadonlyMap<string, readonly number[]>):
   return present;
 }
 
-export function setOperation(plan: BinaryPlan, left: Vector, right: Vector): Vector {
+export function setOperation(plan: BinaryPlan, left: Vector, right: Vector, memo: LabelMemo): Vector {
   const matching = plan.matching!;
-  const leftKeys = signatures(left.labels, matching);
-  const rightKeys = signatures(right.labels, matching);
+  const leftKeys = signatures(left.labels, matching, memo);
+  const rightKeys = signatures(right.labels, matching, memo);
   if (plan.op === 'or') return union(left, right, presence(left, bySignature(leftKeys)), rightKeys);
   const present = presence(right, bySignature(rightKeys));
   const wanted = plan.op === 'and';
@@ -167,14 +172,17 @@ export async function vectorBinary(
   delayed: boolean,
   annotations: Annotations,
   pace: Pace,
+  memo: LabelMemo,
 ): Promise<Vector> {
   const matching = plan.matching!;
   const filled = matching.fillLeft !== undefined || matching.fillRight !== undefined;
   const none = left.labels.length === 0 ? right.labels.length === 0 || !filled : right.labels.length === 0 && !filled;
   if (none) return selectRows(left, () => false);
   const swapped = matching.card === 'one-to-many';
-  return new Join(plan, swapped ? right : left, swapped ? left : right, swapped, delayed, annotations).run(pace);
+  return new Join(plan, swapped ? right : left, swapped ? left : right, swapped, delayed, annotations, memo).run(pace);
 }
+
+type Result = { readonly one: Labels; readonly labels: Labels; readonly key: string };
 
 /** The join of a "many" with a "one" side; one-to-one is the case where neither has duplicates. */
 class Join {
@@ -189,6 +197,10 @@ class Join {
   readonly #fillOne: number | undefined;
   readonly #fillMany: number | undefined;
   readonly #manyActive: Uint8Array;
+  readonly #memo: LabelMemo;
+  /** What rows of the "many" side have become, and by which row of the other. */
+  readonly #results: WeakMap<Labels, Result>;
+  readonly #out: { readonly values: Float64Array; readonly kinds: Uint8Array; readonly at: number };
 
   constructor(
     plan: BinaryPlan,
@@ -197,6 +209,7 @@ class Join {
     swapped: boolean,
     delayed: boolean,
     annotations: Annotations,
+    memo: LabelMemo,
   ) {
     const matching = plan.matching!;
     this.#plan = plan;
@@ -210,11 +223,15 @@ class Join {
     this.#fillOne = matching.fillRight;
     this.#fillMany = matching.fillLeft;
     this.#manyActive = activeSteps(many);
+    this.#memo = memo;
+    const { card, on, labels, include } = matching;
+    this.#results = memo.of(`join ${this.#dropAtOnce} ${card} ${on} ${labelsKey(labels)} ${labelsKey(include)}`);
+    this.#out = { values: new Float64Array(many.steps), kinds: new Uint8Array(many.steps), at: 0 };
   }
 
   async run(pace: Pace): Promise<Vector> {
-    const manyKeys = signatures(this.#many.labels, this.#matching);
-    const oneKeys = signatures(this.#one.labels, this.#matching);
+    const manyKeys = signatures(this.#many.labels, this.#matching, this.#memo);
+    const oneKeys = signatures(this.#one.labels, this.#matching, this.#memo);
     const manyRows = bySignature(manyKeys);
     const oneRows = bySignature(oneKeys);
     for (const rows of oneRows.values()) if (rows.length > 1) this.#refuseDuplicates(rows);
@@ -275,8 +292,8 @@ class Join {
   /** The ordinary case: one row meets one row. `results` tells which rows of the group have made a label set so far. */
   #joinPair(many: number, one: number, results: Map<string, number[]> | undefined): void {
     const { steps, histograms } = this.#many;
-    const labels = this.#resultLabels(this.#many.labels[many]!, this.#one.labels[one]!);
-    if (results) this.#refuseMeeting(many, labelsKey(labels), results);
+    const { labels, key } = this.#resultOf(this.#many.labels[many]!, this.#one.labels[one]!);
+    if (results) this.#refuseMeeting(many, key, results);
     if (histograms || this.#one.histograms || this.#plan.op === '</' || this.#plan.op === '>/') {
       const claimed = new Map<string, Uint8Array>();
       for (let step = 0; step < steps; step++) {
@@ -287,7 +304,8 @@ class Join {
       }
       return;
     }
-    const out = { values: new Float64Array(steps), kinds: new Uint8Array(steps), at: 0 };
+    const out = this.#out;
+    out.kinds.fill(0);
     const a = { values: this.#many.values, kinds: this.#many.kinds, at: many * steps };
     const b = { values: this.#one.values, kinds: this.#one.kinds, at: one * steps };
     const { op, bool } = this.#plan;
@@ -295,7 +313,7 @@ class Join {
     let row = -1;
     for (let step = 0; step < steps; step++) {
       if (out.kinds[step] !== FLOAT) continue;
-      if (row < 0) row = this.#builder.row(labels, bool);
+      if (row < 0) row = this.#builder.row(labels, bool, key);
       this.#builder.float(row, step, out.values[step]!);
     }
   }
@@ -388,6 +406,15 @@ class Join {
       );
     }
     steps[step] = 1;
+  }
+
+  #resultOf(many: Labels, one: Labels): Result {
+    let result = this.#results.get(many);
+    if (result?.one === one) return result;
+    const labels = this.#resultLabels(many, one);
+    result = { one, labels, key: labelsKey(labels) };
+    this.#results.set(many, result);
+    return result;
   }
 
   #resultLabels(many: Labels, one: Labels): Labels {

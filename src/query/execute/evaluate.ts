@@ -29,6 +29,7 @@ import { aggregate } from './aggregate.ts';
 import type { Annotations } from './annotations.ts';
 import { scalarBinary, setOperation, vectorBinary, vectorScalar } from './binary.ts';
 import { executionError, tooManyBytes, tooManySamples } from './errors.ts';
+import type { LabelMemo } from './label-memo.ts';
 import { Pace } from './pace.ts';
 import { trimSamples } from './samples.ts';
 import { type Choice, choose, countValues } from './select.ts';
@@ -65,6 +66,7 @@ export type EvaluationContext = {
   readonly features: ReadonlySet<string>;
   readonly lookback: number;
   readonly stats: Map<number, NodeStats>;
+  readonly memo: LabelMemo;
 };
 
 /** Longest stretch of work without giving way. */
@@ -306,7 +308,7 @@ export class Evaluation {
   }
 
   async #binary(plan: Plan & { kind: 'binary' }): Promise<Value> {
-    const { annotations } = this.#context;
+    const { annotations, memo } = this.#context;
     const [left, right] = await Promise.all([this.#value(plan.left), this.#value(plan.right)]);
     if (left.kind === 'scalar' && right.kind === 'scalar') return scalar(scalarBinary(plan, left.scalar, right.scalar));
     if (left.kind === 'vector' && right.kind === 'scalar') {
@@ -317,9 +319,9 @@ export class Evaluation {
     }
     assert(left.kind === 'vector' && right.kind === 'vector', `${plan.op} on ${left.kind} and ${right.kind}`);
     if (plan.op === 'and' || plan.op === 'or' || plan.op === 'unless') {
-      return vector(setOperation(plan, left.vector, right.vector));
+      return vector(setOperation(plan, left.vector, right.vector, memo));
     }
-    return vector(await vectorBinary(plan, left.vector, right.vector, this.#delayed, annotations, this.#pace));
+    return vector(await vectorBinary(plan, left.vector, right.vector, this.#delayed, annotations, this.#pace, memo));
   }
 
   async #aggregate(plan: Plan & { kind: 'aggregate' }): Promise<Vector> {

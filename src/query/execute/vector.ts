@@ -168,8 +168,7 @@ export class VectorBuilder {
   }
 
   /** The row of these labels, made on first use. */
-  row(labels: Labels, dropName: boolean): number {
-    const key = labelsKey(labels);
+  row(labels: Labels, dropName: boolean, key = labelsKey(labels)): number {
     let row = this.#rows.get(key);
     if (row === undefined) {
       row = this.#labels.length;
