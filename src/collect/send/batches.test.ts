@@ -114,7 +114,12 @@ for (const version of [1, 2] as const) {
       for (let at = 0; at < records.length; ) {
         const some = records.slice(at, (at += 1 + random.below(8)));
         const lanes = 1 + random.below(5);
-        const made = maker.make({ records: some, series }, lanes, { maxPoints, oldest: 0, metadata: new Map() });
+        const made = maker.make({ records: some, series }, lanes, {
+          maxPoints,
+          oldest: 0,
+          metadata: new Map(),
+          metadataVersion: 0,
+        });
         const laneOfSeries = new Map<string, number>();
         made.lanes.forEach((requests, lane) => {
           const own = new Map<string, string[]>();
@@ -138,10 +143,45 @@ test('points that are too old stay behind, and templates are not used for them',
   const rows = (time: number) => [0, 1, 2].map((series) => ({ series, time, low: 1, high: 2 }));
   const { records, series } = recordsOf([rows(NOW), rows(NOW + 1), rows(NOW + 2), rows(NOW + 3)]);
   const maker = new BatchMaker(1);
-  const options = { maxPoints: 100, oldest: 0, metadata: new Map() };
+  const options = { maxPoints: 100, oldest: 0, metadata: new Map(), metadataVersion: 0 };
   maker.make({ records: records.slice(0, 3), series }, 1, options);
   const { lanes, dropped } = maker.make({ records, series }, 1, { ...options, oldest: NOW + 2 });
   assert.equal(dropped.tooOld.samples, 6);
   assert.equal(lanes[0]![0]!.counts.samples, 6);
   assert.equal(lanes[0]![0]!.highestTime, NOW + 3);
+});
+
+test('requests of version 2.0 tell the metadata of the moment, also those that fill templates', () => {
+  const rows = (time: number) => [0, 1, 2, 3].map((series) => ({ series, time, low: 1, high: 2 }));
+  const { records, series } = recordsOf([0, 1, 2, 3, 4].map((step) => rows(NOW + step)));
+  const maker = new BatchMaker(2);
+  const told = (record: QueuedBatch, help: string | undefined, metadataVersion: number) => {
+    const metadata = new Map(help === undefined ? [] : [['metric_1', { type: 'gauge', help, unit: '' } as const]]);
+    const { lanes } = maker.make({ records: [record], series }, 1, {
+      maxPoints: 5,
+      oldest: 0,
+      metadata,
+      metadataVersion,
+    });
+    const found: string[] = [];
+    let current = '';
+    const pass = () => {};
+    for (const { body } of lanes[0]!) {
+      decodeWriteV2(snappyDecode(body, 1 << 20), {
+        series: (pairs) => {
+          current = nameOf(pairs);
+        },
+        seriesMetadata: (one) => found.push(`${current}: ${one.type} ${one.help}`),
+        invalid: (reason) => assert.fail(reason),
+        ...{ sample: pass, histogram: pass, exemplar: pass, metadata: pass },
+      });
+    }
+    return found;
+  };
+  const wanted = (help: string) => [`host-1:9100: gauge ${help}`];
+  assert.deepEqual(told(records[0]!, undefined, 0), []);
+  assert.deepEqual(told(records[1]!, 'first', 1), wanted('first'));
+  assert.deepEqual(told(records[2]!, 'first', 1), wanted('first'));
+  assert.deepEqual(told(records[3]!, 'second', 2), wanted('second'));
+  assert.deepEqual(told(records[4]!, 'second', 2), wanted('second'));
 });

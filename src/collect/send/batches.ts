@@ -1,6 +1,6 @@
 // From queued records to compressed requests: a window of records is dealt out to lanes, each lane becomes requests of at most
 // so many points. Lanes send side by side, so all records of a window that share a series are in one lane: samples of a
-// series arrive in their order. Records of version 1.0 whose series came before in the same order fill templates.
+// series arrive in their order. Records whose series came before in the same order fill templates.
 
 import { crc32c } from '#base/crc32c.ts';
 import type { Metadata } from '#model/batch.ts';
@@ -9,7 +9,7 @@ import { SymbolTable } from '#wire/remote/symbols.ts';
 import { SnappyEncoder } from '#wire/snappy.ts';
 import { type Batch, type BatchOptions, type ExemplarOf, type Maker, V1Maker, V2Maker } from './makers.ts';
 import type { QueuedBatch, QueuedSeries, SeriesGroup } from './record.ts';
-import { fitsTemplate, type TemplatePart, templateParts } from './template.ts';
+import { fitsTemplate, type TemplatePart, templateParts, templatePartsV2 } from './template.ts';
 
 export type WriteVersion = 1 | 2;
 export type { Batch, Counts } from './makers.ts';
@@ -23,13 +23,15 @@ export type WindowOptions = {
   readonly maxPoints: number;
   /** Points before this time are left out; 0: none. */
   readonly oldest: number;
-  /** Metadata by family, for version 2.0. */
+  /** Metadata by family, for version 2.0; `metadataVersion` is another one when something of it has changed. */
   readonly metadata: ReadonlyMap<string, Metadata>;
+  readonly metadataVersion: number;
 };
 
 type Template = {
   readonly idBytes: Uint8Array;
   readonly maxPoints: number;
+  readonly metadataVersion: number;
   readonly oneTime: boolean;
   readonly parts: readonly TemplatePart[];
   readonly group: SeriesGroup;
@@ -109,15 +111,23 @@ export class BatchMaker {
   #templateOf(
     record: QueuedBatch,
     series: ReadonlyMap<number, QueuedSeries>,
-    { oldest, maxPoints }: WindowOptions,
+    { oldest, maxPoints, metadata, metadataVersion: version }: WindowOptions,
   ): Template | undefined {
     const isPlain = record.rows > 0 && record.histograms.length === 0 && record.exemplars.length === 0;
-    if (this.#version !== 1 || !isPlain || oldest > 0) return undefined;
+    if (!isPlain || oldest > 0) return undefined;
+    // Of version 2.0 a template is at least one request, and start times are a part of it.
+    if (this.#version === 2 && (record.hasStarts || record.rows * 2 < maxPoints)) return undefined;
+    const metadataVersion = this.#version === 2 ? version : 0;
     const times = record.time === undefined ? record.columns().times : undefined;
     if (times ? !times.every(fitsTemplate) : !fitsTemplate(record.time!)) return undefined;
     const oneTime = record.time !== undefined;
     const key = crc32c(record.idBytes) * 2 + (oneTime ? 1 : 0);
-    const known = this.#templates.get(key);
+    let known = this.#templates.get(key);
+    if (known && known.metadataVersion !== metadataVersion) {
+      this.#templates.delete(key);
+      this.#templateBytes -= bytesOf(known.parts);
+      known = undefined;
+    }
     if (known) return known.maxPoints === maxPoints && sameBytes(known.idBytes, record.idBytes) ? known : undefined;
     if (!this.#seen.has(key)) {
       if (this.#seen.size >= SEEN) this.#seen.clear();
@@ -127,9 +137,14 @@ export class BatchMaker {
     if (this.#templateBytes > TEMPLATE_BYTES) return undefined;
     const rows = Array.from(record.columns().ids, (id) => series.get(id));
     if (rows.includes(undefined)) return undefined;
-    const parts = templateParts(rows as QueuedSeries[], maxPoints, oneTime);
-    for (const { elements, holes } of parts) this.#templateBytes += elements.length + holes.length * 4;
-    const made = { idBytes: record.idBytes.slice(), maxPoints, oneTime, parts, group: this.#groupOf(record, series) };
+    const named = rows as QueuedSeries[];
+    const parts =
+      this.#version === 1
+        ? templateParts(named, maxPoints, oneTime)
+        : templatePartsV2(named, maxPoints, oneTime, this.#symbols, metadata);
+    this.#templateBytes += bytesOf(parts);
+    const group = this.#groupOf(record, series);
+    const made = { idBytes: record.idBytes.slice(), maxPoints, metadataVersion, oneTime, parts, group };
     this.#templates.set(key, made);
     return made;
   }
@@ -202,6 +217,9 @@ export class BatchMaker {
     }
   }
 }
+
+const bytesOf = (parts: readonly TemplatePart[]): number =>
+  parts.reduce((sum, { elements, holes }) => sum + elements.length + holes.length * 4, 0);
 
 function rootOf(group: SeriesGroup): SeriesGroup {
   let root = group;

@@ -1,14 +1,13 @@
 // Builds the requests of one lane, compressed, point by point or from templates, in both versions of the protocol.
 
 import type { Metadata } from '#model/batch.ts';
-import { labelValue, METRIC_NAME } from '#model/labels.ts';
 import { ProtoWriter } from '#wire/protobuf.ts';
 import { writeHistogram } from '#wire/remote/histogram.ts';
 import type { SymbolTable } from '#wire/remote/symbols.ts';
 import { writePairs } from '#wire/remote/write-v1.ts';
 import { WriteV2Encoder } from '#wire/remote/write-v2.ts';
 import { putLength, type SnappyEncoder, snappyMaxEncoded } from '#wire/snappy.ts';
-import { labelsOfQueued, type QueuedBatch, type QueuedSeries } from './record.ts';
+import { metadataOfQueued, type QueuedBatch, type QueuedSeries, symbolsOfQueued } from './record.ts';
 import { fill, type TemplatePart } from './template.ts';
 
 export type Counts = { samples: number; histograms: number; exemplars: number };
@@ -129,8 +128,7 @@ export class V1Maker extends Maker {
     this.#elements.set(part.elements, this.#at);
     this.#at += part.elements.length;
     this.#plainBytes += part.plainBytes;
-    const last = oneTime ? times[0]! : times.subarray(part.from, part.from + part.rows).reduce(later, 0);
-    this.count('samples', part.rows, last, 0);
+    this.count('samples', part.rows, lastTime(part, times, oneTime), 0);
   }
 
   protected take(): Uint8Array {
@@ -180,10 +178,13 @@ export class V1Maker extends Maker {
   }
 }
 
-const later = (a: number, b: number): number => (b > a ? b : a);
+const lastTime = ({ from, rows }: TemplatePart, times: Float64Array, oneTime: boolean): number =>
+  oneTime ? times[0]! : times.subarray(from, from + rows).reduce((a, b) => (b > a ? b : a), 0);
 
+/** Version 2.0: what comes point by point shares a request and its symbols; what fills a template is a request of its own. */
 export class V2Maker extends Maker {
   readonly #encoder: WriteV2Encoder;
+  #filled: Uint8Array | undefined;
 
   constructor(options: BatchOptions) {
     super(options);
@@ -204,27 +205,38 @@ export class V2Maker extends Maker {
     this.count('histograms', 1, histogram.timestamp, exemplars.length);
   }
 
-  part(): void {
-    throw new Error('BUG: version 2.0 has no templates');
+  part(part: TemplatePart, values: Uint8Array, times: Float64Array, oneTime: boolean): void {
+    const { maxPoints } = this.options;
+    this.makeRoom(maxPoints);
+    fill(part, values, times, oneTime);
+    const head = new Uint8Array(LENGTH_BYTES);
+    const length = putLength(head, part.plainBytes);
+    const body = new Uint8Array(length + part.elements.length);
+    body.set(head.subarray(0, length));
+    body.set(part.elements, length);
+    this.#filled = body;
+    this.count('samples', part.rows, lastTime(part, times, oneTime), 0);
+    this.makeRoom(maxPoints);
   }
 
   protected take(): Uint8Array {
+    const filled = this.#filled;
+    if (filled) {
+      this.#filled = undefined;
+      return filled;
+    }
     const body = this.options.snappy.encode(this.#encoder.finish()).slice();
     this.#encoder.reset();
     return body;
   }
 
   #begin(series: QueuedSeries): void {
-    series.symbols ??= this.options.symbols.numbersOf(labelsOfQueued(series));
-    this.#encoder.knownSeries(series.symbols);
+    this.#encoder.knownSeries(symbolsOfQueued(series, this.options.symbols));
   }
 
   #end(series: QueuedSeries, exemplars: Exemplars): void {
     for (const { labels, value, timestamp } of exemplars) this.#encoder.exemplar(labels, value, timestamp);
-    const { metadata } = this.options;
-    if (metadata.size === 0) return;
-    const name = labelValue(labelsOfQueued(series), METRIC_NAME);
-    const found = metadata.get(name) ?? metadata.get(name.replace(/_(bucket|count|sum|total|created|info)$/, ''));
+    const found = metadataOfQueued(series, this.options.metadata);
     if (found) this.#encoder.metadata(found);
   }
 }

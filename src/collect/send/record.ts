@@ -3,9 +3,10 @@
 // 1.0, so that they are copied into requests as they are.
 
 import type { Exemplar, Metadata } from '#model/batch.ts';
-import type { Labels } from '#model/labels.ts';
+import { type Labels, labelValue, METRIC_NAME } from '#model/labels.ts';
 import { ProtoReader, ProtoWriter } from '#wire/protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from '#wire/remote/histogram.ts';
+import type { SymbolTable } from '#wire/remote/symbols.ts';
 import {
   readExemplarFields,
   readMetadataFields,
@@ -152,6 +153,18 @@ export const labelsOfQueued = (series: QueuedSeries): Labels => {
   series.labels ??= readPairs(new ProtoReader(series.encoded), 1);
   return series.labels;
 };
+
+export const symbolsOfQueued = (series: QueuedSeries, symbols: SymbolTable): Uint32Array => {
+  series.symbols ??= symbols.numbersOf(labelsOfQueued(series));
+  return series.symbols;
+};
+
+/** Of the family that the series' name says it belongs to. */
+export function metadataOfQueued(series: QueuedSeries, metadata: ReadonlyMap<string, Metadata>): Metadata | undefined {
+  if (metadata.size === 0) return undefined;
+  const name = labelValue(labelsOfQueued(series), METRIC_NAME);
+  return metadata.get(name) ?? metadata.get(name.replace(/_(bucket|count|sum|total|created|info)$/, ''));
+}
 
 /** A record read back. Columns are decoded only when they are asked for; they have `rows` entries. */
 export type QueuedBatch = {

@@ -119,7 +119,7 @@ await bench([
               cursor = found.next;
             }
             if (records.length === 0) return samples;
-            const options = { maxPoints: 2000, oldest: 0, metadata: new Map() };
+            const options = { maxPoints: 2000, oldest: 0, metadata: new Map(), metadataVersion: 0 };
             const made = maker.make({ records, series: names }, lanes, options);
             for (const { counts } of made.lanes.flat()) samples += counts.samples;
           }

@@ -48,6 +48,7 @@ export class Sender {
   #running: Promise<void> | undefined;
   #draining = false;
   #savedAt = 0;
+  #metadataVersion = 0;
   #metadataAt = 0;
   #firstPendingAt = 0;
   #lostCounted = 0;
@@ -165,7 +166,10 @@ export class Sender {
       }
       const record = readRecord(found.bytes, this.#series);
       for (const { family, metadata } of record.metadata) {
-        if (this.#metadata.size < MAX_FAMILIES || this.#metadata.has(family)) this.#metadata.set(family, metadata);
+        const known = this.#metadata.get(family);
+        if (!known && this.#metadata.size >= MAX_FAMILIES) continue;
+        if (!known || !sameMetadata(known, metadata)) this.#metadataVersion++;
+        this.#metadata.set(family, metadata);
       }
       records.push(record);
       points += found.points;
@@ -205,6 +209,7 @@ export class Sender {
       maxPoints: config.queue.maxPerSend,
       oldest: config.queue.ageLimitMs > 0 ? clock.now() - config.queue.ageLimitMs : 0,
       metadata: this.#metadata,
+      metadataVersion: this.#metadataVersion,
     });
     for (const kind of ['samples', 'histograms', 'exemplars'] as const) {
       if (dropped.tooOld[kind] > 0) counters.dropped(kind, 'too_old').add(dropped.tooOld[kind]);
@@ -341,6 +346,8 @@ export class Sender {
     }
   }
 }
+
+const sameMetadata = (a: Metadata, b: Metadata): boolean => a.type === b.type && a.help === b.help && a.unit === b.unit;
 
 type Reply =
   | { readonly outcome: 'sent' }

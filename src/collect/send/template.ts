@@ -1,9 +1,12 @@
-// Requests of version 1.0 that are made once and filled in many times. A target brings the same series in the same order with
+// Requests that are made once and filled in many times. A target brings the same series in the same order with
 // every scrape, so that only times and values differ: the rest is encoded and compressed when it is seen the second time.
 
+import type { Metadata } from '#model/batch.ts';
 import { ProtoWriter } from '#wire/protobuf.ts';
+import type { SymbolTable } from '#wire/remote/symbols.ts';
+import { WriteV2Encoder } from '#wire/remote/write-v2.ts';
 import { type SnappyTemplate, snappyTemplate } from '#wire/snappy-template.ts';
-import type { QueuedSeries } from './record.ts';
+import { metadataOfQueued, type QueuedSeries, symbolsOfQueued } from './record.ts';
 
 const VALUE_BYTES = 8;
 const TIME_BYTES = 6;
@@ -33,7 +36,6 @@ export function templateParts(series: readonly QueuedSeries[], maxRows: number, 
     const some = series.slice(from, from + maxRows);
     const writer = new ProtoWriter(some.length * 256);
     const holes = new Uint32Array(some.length);
-    const changing = new Uint32Array(oneTime ? some.length * TIME_BYTES : 0);
     some.forEach(({ encoded }, i) => {
       const at = writer.begin(1);
       writer.raw(encoded);
@@ -46,13 +48,49 @@ export function templateParts(series: readonly QueuedSeries[], maxRows: number, 
       writer.end(at);
       // The sample is the last of the series.
       holes[i] = writer.pos - ROW_BYTES;
-      for (let k = 0; oneTime && k < TIME_BYTES; k++) changing[i * TIME_BYTES + k] = writer.pos - TIME_BYTES + k;
     });
-    const bytes = writer.finish();
-    const template = snappyTemplate(bytes, holes, oneTime ? VALUE_BYTES : ROW_BYTES, changing);
-    parts.push({ ...template, from, rows: some.length, plainBytes: bytes.length });
+    parts.push(compressed(writer.finish(), holes, oneTime, from));
   }
   return parts;
+}
+
+/** The same for version 2.0, where a part is a whole request with its own symbols. */
+export function templatePartsV2(
+  series: readonly QueuedSeries[],
+  maxRows: number,
+  oneTime: boolean,
+  symbols: SymbolTable,
+  metadata: ReadonlyMap<string, Metadata>,
+): TemplatePart[] {
+  const parts: TemplatePart[] = [];
+  const encoder = new WriteV2Encoder(symbols);
+  // Of equal size: a small rest would be a request, too.
+  const size = Math.ceil(series.length / Math.ceil(series.length / maxRows));
+  for (let from = 0; from < series.length; from += size) {
+    const some = series.slice(from, from + size);
+    encoder.reset();
+    const holes = Uint32Array.from(some, (one) => {
+      encoder.knownSeries(symbolsOfQueued(one, symbols));
+      const known = metadataOfQueued(one, metadata);
+      if (known) encoder.metadata(known);
+      return encoder.sampleToFill(TIME_MARK);
+    });
+    const { headBytes } = encoder;
+    const bytes = encoder.finish();
+    for (let i = 0; i < holes.length; i++) holes[i]! += headBytes;
+    parts.push(compressed(bytes, holes, oneTime, from));
+  }
+  return parts;
+}
+
+/** `holes`: where the values begin; tag and time are behind each. */
+function compressed(bytes: Uint8Array, holes: Uint32Array, oneTime: boolean, from: number): TemplatePart {
+  const changing = new Uint32Array(oneTime ? holes.length * TIME_BYTES : 0);
+  for (let i = 0; i < changing.length; i++) {
+    changing[i] = holes[Math.floor(i / TIME_BYTES)]! + TIME_AT + (i % TIME_BYTES);
+  }
+  const template = snappyTemplate(bytes, holes, oneTime ? VALUE_BYTES : ROW_BYTES, changing);
+  return { ...template, from, rows: holes.length, plainBytes: bytes.length };
 }
 
 /** Writes values and times of a record's rows into the elements. `times` has one entry for all rows or one for each. */

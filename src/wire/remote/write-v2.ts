@@ -2,7 +2,7 @@
 
 import type { Metadata } from '#model/batch.ts';
 import { type Labels, NO_LABELS } from '#model/labels.ts';
-import { BYTES, ProtoReader, ProtoWriter, tagOf } from '../protobuf.ts';
+import { BYTES, FIXED64, ProtoReader, ProtoWriter, tagOf, VARINT } from '../protobuf.ts';
 import { readHistogram, type SentHistogram, writeHistogram } from './histogram.ts';
 import { METRIC_TYPES, type WriteSink } from './sink.ts';
 import { SymbolTable } from './symbols.ts';
@@ -218,6 +218,27 @@ export class WriteV2Encoder {
     this.#writer.varint(2, timestamp);
     this.#writer.varint(3, start);
     this.#writer.end(at);
+  }
+
+  /**
+   * A sample that ends its series and is filled in later: `time` stands for its time. Answers where its value begins among the series,
+   * which come `headBytes` behind the beginning of the request.
+   */
+  sampleToFill(time: Uint8Array): number {
+    const writer = this.#writer;
+    const at = writer.begin(2);
+    writer.tag(1, FIXED64);
+    writer.rawDouble(0);
+    writer.tag(2, VARINT);
+    writer.raw(time);
+    writer.end(at);
+    this.#close();
+    return writer.pos - 8 - 1 - time.length;
+  }
+
+  /** What the symbols take that have been referred to. */
+  get headBytes(): number {
+    return this.#head.pos;
   }
 
   histogram(histogram: SentHistogram): void {
