@@ -102,7 +102,7 @@ test('the demo reports the whole catalog as it says', async () => {
   const file = path.join(import.meta.dirname, '..', 'catalog', 'bkbcs.yml');
   const catalog = readCatalog(fs.readFileSync(file, 'utf8'), file);
   const random = seeded(7);
-  const demo = createDemo(catalog, () => random.next());
+  const demo = createDemo(catalog, () => random.next(), { every: 120, lasts: 45 });
   for (let i = 0; i < 130; i++) demo.step();
   const pages = await Promise.all([...demo.registries.values()].map((registry) => registry.metrics()));
   const page = catalogOfPage(pages.join('\n'), catalog.scheme);

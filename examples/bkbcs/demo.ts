@@ -2,6 +2,7 @@
 // (label bcs_module), and the short-lived executor reports through the node exporter's textfile folder. Now and then something breaks,
 // so that dashboards and alerts show life. Run:
 //     node examples/bkbcs/demo.ts --port=9200 --sd-folder=/tmp/bkbcs --textfile-folder=/tmp/bkbcs/text
+// It breaks after eight minutes and for seven; --break-every=60 --break-lasts=30 shows it sooner.
 
 import fs from 'node:fs';
 import http from 'node:http';
@@ -12,14 +13,21 @@ import { type Catalog, type CatalogMetric, readCatalog, typeOf } from '#exporter
 
 const EXECUTOR = 'container-executor';
 const STEP_MS = 1000;
-/** Steps between two breakdowns, and how many steps one takes. */
-const BREAK_EVERY = 120;
-const BREAK_LASTS = 45;
+/** Steps between two breakdowns, and how many steps one takes: long enough for alerts that wait five minutes. */
+const BREAK_EVERY = 900;
+const BREAK_LASTS = 420;
 
 export type Demo = { readonly registries: ReadonlyMap<string, Registry>; step(): void };
 
+/** When things break: the last `lasts` of `every` steps. */
+export type Breaks = { readonly every: number; readonly lasts: number };
+
 /** All metrics of a catalog, moved by `step`. `random` gives numbers in [0, 1). */
-export function createDemo(catalog: Catalog, random: () => number): Demo {
+export function createDemo(
+  catalog: Catalog,
+  random: () => number,
+  breaks: Breaks = { every: BREAK_EVERY, lasts: BREAK_LASTS },
+): Demo {
   const registries = new Map<string, Registry>();
   const moves: ((isBroken: boolean) => void)[] = [];
   for (const module of catalog.modules) {
@@ -31,7 +39,7 @@ export function createDemo(catalog: Catalog, random: () => number): Demo {
   return {
     registries,
     step() {
-      const isBroken = steps++ % BREAK_EVERY >= BREAK_EVERY - BREAK_LASTS;
+      const isBroken = steps++ % breaks.every >= breaks.every - breaks.lasts;
       for (const move of moves) move(isBroken);
     },
   };
@@ -75,10 +83,15 @@ function moveOf(metric: CatalogMetric, registry: Registry, random: () => number)
     default: {
       const gauge = new Gauge(shared);
       const isState = /_(state|health|connected)$/.test(metric.name);
+      // What the catalog calls wrong when it is 0.
+      const failsAtZero = /== 0$/.test(metric.alert?.expr ?? '');
       const scale = metric.unit === 'bytes' ? 64 * 1024 ** 3 : 100;
       return (isBroken) => {
         for (const labels of series)
-          gauge.set(labels, isState ? (isBroken ? 0 : 1) : Math.round(scale * (0.6 + 0.2 * random())));
+          gauge.set(
+            labels,
+            isBroken && (isState || failsAtZero) ? 0 : isState ? 1 : Math.round(scale * (0.6 + 0.2 * random())),
+          );
       };
     }
   }
@@ -105,11 +118,16 @@ async function main(): Promise<void> {
       port: { type: 'string', default: '9200' },
       'sd-folder': { type: 'string' },
       'textfile-folder': { type: 'string' },
+      'break-every': { type: 'string', default: String(BREAK_EVERY) },
+      'break-lasts': { type: 'string', default: String(BREAK_LASTS) },
       catalog: { type: 'string', default: path.join(import.meta.dirname, '..', '..', 'catalog', 'bkbcs.yml') },
     },
   });
   const catalog = readCatalog(fs.readFileSync(values.catalog, 'utf8'), values.catalog);
-  const demo = createDemo(catalog, Math.random);
+  const breaks = { every: Number(values['break-every']), lasts: Number(values['break-lasts']) };
+  if (!(breaks.every > 0 && breaks.lasts >= 0))
+    throw new Error('--break-every and --break-lasts are numbers of seconds');
+  const demo = createDemo(catalog, Math.random, breaks);
   demo.step();
   if (values['sd-folder']) writeDiscovery(values['sd-folder'], catalog, `localhost:${values.port}`);
   const text = values['textfile-folder'];
