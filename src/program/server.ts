@@ -16,9 +16,11 @@ import { labelsOf } from '#model/labels.ts';
 import { mergeFamilies, Registry } from '#model/registry.ts';
 import { exactCardinality } from '#scale/shards/cardinality.ts';
 import { ShardPool } from '#scale/shards/pool.ts';
+import type { Route } from '#serve/http.ts';
 import { prometheusHttpMetrics } from '#serve/http-metrics.ts';
 import { metricsRoute } from '#serve/metrics.ts';
 import { NOTICE, Notices } from '#serve/notifications.ts';
+import { openApiRoute } from '#serve/openapi.ts';
 import { splitAddress } from '#serve/server.ts';
 import { tsdbRoutes } from '#serve/tsdb.ts';
 import { autoReload } from './auto-reload.ts';
@@ -192,7 +194,7 @@ async function run(
   if (box) ruling.sinks.push(box.sink);
   const families = async () =>
     mergeFamilies([registry.families(), ruling.discoveryRegistry.families(), ...(await pool.metrics())]);
-  const routes = [
+  const routes: Route[] = [
     ...(box?.routes ?? []),
     ...sharedRoutes({
       ...{ name: 'Prometheus Server', flags, startedAt, clock, collecting, reload },
@@ -229,6 +231,7 @@ async function run(
       replay: () => Promise.all(pool.upClients().map((client) => client.replayProgress(undefined))),
     }),
     metricsRoute(families),
+    openApiRoute(() => routes, VERSION),
     ...pageRoutes({
       packageFolder: PACKAGE,
       folder: flags['storage.tsdb.path'],
