@@ -1,4 +1,4 @@
-// The server with section `tracing`: a collector hears of requests, of the queries in them, of scrapes and of what is sent on.
+// The server with section `tracing`: a collector hears of requests, of the queries in them, of rules, of scrapes and of what is sent on.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -30,6 +30,7 @@ test('spans of requests, queries, scrapes and sending reach a collector', async 
     path.join(folder, 'p.yml'),
     `
 global: { scrape_interval: 1s, scrape_timeout: 1s }
+rule_files: ['${folder}/rules.yml']
 tracing: { endpoint: '${address}', client_type: http, insecure: true, sampling_fraction: 1 }
 scrape_configs:
   - job_name: itself
@@ -38,6 +39,8 @@ remote_write:
   - { url: 'http://${address}/sent', name: there, queue_config: { batch_send_deadline: 100ms } }
 `,
   );
+  const rule = '{ record: own:rule, expr: vector(77777) }';
+  fs.writeFileSync(path.join(folder, 'rules.yml'), `groups: [{ name: ours, interval: 1s, rules: [${rule}] }]\n`);
   const server = start(t, LAUNCHER, [
     'server',
     `--config.file=${folder}/p.yml`,
@@ -49,6 +52,7 @@ remote_write:
   await eventually('a scrape', async () => (await get(`${url}/api/v1/query?query=up`))?.includes('"1"'));
   const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
   assert.equal((await fetch(`${url}/api/v1/query?query=vector(12345)`, { headers: { traceparent } })).status, 200);
+  await eventually('a rule', async () => (await get(`${url}/api/v1/query?query=own:rule`))?.includes('77777'));
   await eventually('a request that sends', () => bodies.some((body) => body.path === '/sent'));
   assert.equal(await server.stop(), 0, server.output());
   const traces = bodies.filter((body) => body.path === '/v1/traces').map((body) => body.text);
@@ -66,6 +70,8 @@ remote_write:
     trace,
     Buffer.from('cd'.repeat(8), 'hex').toString('latin1'),
   );
+  about('rule group', 'ours', 'scheduled');
+  about('rule', 'own:rule', 'query_offset');
   about('Scrape', 'url.full', `http://127.0.0.1:${port}/metrics`);
   about('Remote Send Batch', 'remote_name', 'there');
 });

@@ -16,6 +16,7 @@ import type { Disk } from '#base/disk/disk.ts';
 import { errorText } from '#base/errors.ts';
 import type { FlagValues } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import { discoveryMetrics } from '#collect/discovery/metrics.ts';
 import type { AlertSink } from '#model/alert.ts';
 import type { Appender } from '#model/batch.ts';
@@ -50,6 +51,7 @@ export type RulingParts = {
   readonly disk: Disk;
   readonly logger: Logger;
   readonly registry: Registry;
+  readonly tracer: Tracer;
 };
 
 /** How often it is looked which shipped rules apply, and how far back metrics count as there. */
@@ -113,6 +115,7 @@ export class Ruling {
       outageToleranceMs: flags['rules.alert.for-outage-tolerance'],
       forGracePeriodMs: flags['rules.alert.for-grace-period'],
       slots: new Slots(flags['rules.max-concurrent-evals']),
+      tracer: parts.tracer,
       onExpansion: (failed) => {
         metrics.expansions.add();
         if (failed) metrics.expansionFailures.add();

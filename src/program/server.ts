@@ -189,6 +189,7 @@ async function run(
     disk: nodeDisk,
     logger,
     registry,
+    tracer,
   });
   const box = extension?.open(external.url.href.replace(/\/$/, ''), logger, registry);
   if (box) ruling.sinks.push(box.sink);

@@ -4,6 +4,9 @@
 import { assert } from '#base/assert.ts';
 import type { Clock, Timer } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
+import { formatDuration } from '#base/units.ts';
+import type { Attributes } from '#clients/otlp/spans.ts';
+import type { Tracer } from '#clients/otlp/tracer.ts';
 import type { AlertSink } from '#model/alert.ts';
 import type { Appender, RejectReason } from '#model/batch.ts';
 import { hashLabels, type Labels, labelsKey } from '#model/labels.ts';
@@ -27,6 +30,7 @@ export type GroupOptions = AlertingOptions &
     readonly queryOffsetMs: number;
     /** Bounds how many rules run side by side, over all groups; undefined: one after the other. */
     readonly slots: Slots | undefined;
+    readonly tracer?: Tracer | undefined;
   };
 
 /** A rule and what is known about its evaluations. */
@@ -130,7 +134,17 @@ export class RuleGroup {
     metrics.scheduled.with(this.key).add();
     const startedAt = clock.now();
     const start = clock.monotonic();
-    await this.evaluate(slot);
+    const evaluate = () => {
+      const lateMs = clock.now() - slot;
+      if (lateMs > 0) this.#options.tracer?.record('scheduleDelay', 'internal', lateMs, {});
+      return this.evaluate(slot);
+    };
+    await this.#traced('rule group', evaluate, {
+      name: this.config.name,
+      file: this.config.file,
+      interval: formatDuration(this.intervalMs),
+      scheduled: new Date(slot).toISOString(),
+    });
     this.durationMs = clock.monotonic() - start;
     this.lastEvaluationAt = startedAt;
     const seconds = this.durationMs / 1000;
@@ -152,13 +166,37 @@ export class RuleGroup {
       for (const index of batch) {
         const entry = this.entries[index]!;
         const release = batch.length > 1 ? slots?.tryTake() : undefined;
-        if (release) side.push(this.#evaluateRule(entry, timeMs).finally(release));
-        else samples += await this.#evaluateRule(entry, timeMs);
+        const evaluate = () => this.#evaluateRule(entry, timeMs);
+        const count = this.#traced('rule', evaluate, this.#attributesOf(entry, index), () => entry.lastError);
+        if (release) side.push(count.finally(release));
+        else samples += await count;
       }
       for (const count of await Promise.all(side)) samples += count;
     }
     metrics.samples.with(this.key).set(samples);
     await this.#endStaleSeries(timeMs - this.queryOffsetMs);
+  }
+
+  #attributesOf({ rule }: RuleEntry, index: number): Attributes {
+    const offset = formatDuration(this.queryOffsetMs);
+    return { group: this.config.name, name: rule.config.name, query_offset: offset, index };
+  }
+
+  /** Does the work inside a span, if somebody traces; `problem` says afterwards what went wrong. */
+  async #traced<T>(
+    name: string,
+    work: () => Promise<T>,
+    attributes: Attributes,
+    problem: () => string = () => '',
+  ): Promise<T> {
+    const { tracer } = this.#options;
+    const span = tracer?.begin(name, 'internal');
+    if (!tracer || !span) return work();
+    try {
+      return await tracer.within(span, work);
+    } finally {
+      span.end(attributes, problem());
+    }
   }
 
   async #evaluateRule(entry: RuleEntry, timeMs: number): Promise<number> {
