@@ -53,11 +53,14 @@ export class ShardPool {
             this.#clients[shard] = undefined;
             this.#lanes[shard]?.close(new OperatingError('thread_down', `shard-${shard} has ended`));
           });
-          await this.#layLines(shard);
           const [near, far] = newLane(REQUEST_RING_BYTES, ANSWER_RING_BYTES);
           this.#lanes[shard] = new Lane(near, refuse);
-          await client.attach(far, { transfer: [far.port] });
-          await options.onUp(shard, client);
+          // All at once: a shard that reads its log answers between slices of that.
+          await Promise.all([
+            this.#layLines(shard),
+            client.attach(far, { transfer: [far.port] }),
+            options.onUp(shard, client),
+          ]);
         },
       });
     });
@@ -124,19 +127,21 @@ export class ShardPool {
     if (failed) throw new OperatingError('drain', 'cannot drain a shard', { cause: failed.reason });
   }
 
-  /** Lines between a shard that just came up and every other one that is there. */
+  /** Lines between a shard that just came up and every other one that is there; told before anything else it is told. */
   async #layLines(shard: number): Promise<void> {
     const own = this.#clients[shard];
+    const laid: Promise<void>[] = [];
     for (let other = 0; other < this.shards; other++) {
       const client = this.#clients[other];
       if (other === shard || !client || !own) continue;
       const { port1, port2 } = new MessageChannel();
       const [near, far] = newLane(PEER_RING_BYTES, PEER_RING_BYTES);
-      await Promise.all([
+      laid.push(
         own.connect({ shard: other, port: port1, lane: near }, { transfer: [port1, near.port] }),
         client.connect({ shard, port: port2, lane: far }, { transfer: [port2, far.port] }).catch(() => {}),
-      ]);
+      );
     }
+    await Promise.all(laid);
   }
 }
 
