@@ -111,6 +111,8 @@ export type AppendResult = {
  */
 export interface Appender {
   append(batch: SampleBatch): Promise<AppendResult>;
+  /** Whether `append`, called now, has read the columns when it returns: then they may be views of memory that is used again. */
+  readonly readsAtOnce?: boolean;
 }
 
 /**

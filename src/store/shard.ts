@@ -189,10 +189,16 @@ export class ShardStore implements Appender, ShardSource {
     this.head.configure({ ...options, shard: this.#parts.shard });
   }
 
+  get readsAtOnce(): boolean {
+    return this.#isLoaded;
+  }
+
   async append(batch: SampleBatch): Promise<AppendResult> {
+    // Columns may be views of memory that is someone else's once this waits.
+    const sizes = sizesOf(batch);
     if (!this.#isLoaded && this.#held.isFull) await this.#loaded;
     if (this.#closed) throw new OperatingError('closed', 'cannot append: the store is closed');
-    if (this.#keeper.isReadOnly) return refuseAll(batch, this.#keeper.reason);
+    if (this.#keeper.isReadOnly) return refuseAll(sizes, this.#keeper.reason);
     let result: AppendResult;
     try {
       if (this.#isLoaded) {
@@ -202,7 +208,7 @@ export class ShardStore implements Appender, ShardSource {
     } catch (error) {
       this.changes.note(-Infinity);
       if (errorCode(error) !== 'memory_full') throw error;
-      result = refuseAll(batch, errorText(error));
+      result = refuseAll(sizes, errorText(error));
     }
     // Everything that is appended before the commit runs shares its write.
     this.#commit ??= Promise.resolve().then(() => {
@@ -210,7 +216,7 @@ export class ShardStore implements Appender, ShardSource {
       this.#keeper.commit();
     });
     await this.#commit;
-    return this.#keeper.isReadOnly ? refuseAll(batch, this.#keeper.reason) : result;
+    return this.#keeper.isReadOnly ? refuseAll(sizes, this.#keeper.reason) : result;
   }
 
   *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Generator<SeriesChunks> {
@@ -372,15 +378,21 @@ export class ShardStore implements Appender, ShardSource {
   }
 }
 
-function refuseAll(batch: SampleBatch, detail: string): AppendResult {
+type Sizes = { readonly rows: number; readonly histograms: number; readonly series: number };
+
+const sizesOf = (batch: SampleBatch): Sizes => ({
+  rows: batch.refs.length,
+  histograms: batch.histograms?.length ?? 0,
+  series: newSeriesCount(batch),
+});
+
+function refuseAll({ rows, histograms, series }: Sizes, detail: string): AppendResult {
   const rejections: Rejection[] = [];
-  for (let index = 0; index < batch.refs.length; index++) {
-    rejections.push({ kind: 'sample', index, reason: 'readOnly', detail });
-  }
-  for (let index = 0; index < (batch.histograms?.length ?? 0); index++) {
+  for (let index = 0; index < rows; index++) rejections.push({ kind: 'sample', index, reason: 'readOnly', detail });
+  for (let index = 0; index < histograms; index++) {
     rejections.push({ kind: 'histogram', index, reason: 'readOnly', detail });
   }
-  return { refs: new Float64Array(newSeriesCount(batch)).fill(Number.NaN), rejections, created: 0 };
+  return { refs: new Float64Array(series).fill(Number.NaN), rejections, created: 0 };
 }
 
 /** Whether blocks have made place for others that hold the same samples. */

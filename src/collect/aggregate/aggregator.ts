@@ -123,6 +123,10 @@ export class Aggregator implements Appender {
     this.#timers = [];
   }
 
+  get readsAtOnce(): boolean {
+    return this.#rules.length === 0 && this.#inner.readsAtOnce === true;
+  }
+
   async append(taken: SampleBatch): Promise<AppendResult> {
     if (this.#rules.length === 0) return this.#inner.append(taken);
     const batch = withLabelSets(taken);

@@ -36,6 +36,10 @@ export class Tee implements Appender {
     this.#used = new Set();
   }
 
+  get readsAtOnce(): boolean {
+    return this.#outlets.length === 0 && this.#store.readsAtOnce === true;
+  }
+
   async append(taken: SampleBatch): Promise<AppendResult> {
     if (this.#outlets.length === 0) return this.#store.append(taken);
     const batch = withLabelSets(taken);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seeded } from '#base/random.ts';
-import { labelSetsOf, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
+import { ALL_TAKEN, labelSetsOf, newSeries, type SampleBatch, seriesRef } from '#model/batch.ts';
 import { hashLabels, labelsOf, shardOf } from '#model/labels.ts';
 import { ShardedAppender, type ShardWay } from './append.ts';
 import { ownWay } from './lanes.ts';
@@ -101,4 +101,32 @@ test('rows that were split already arrive in their shards, and refusals name the
   );
   const { rejections } = await appender.appendSplit({ shardOf: Uint8Array.of(0), parts: [part(0, [7])] });
   assert.deepEqual(rejections, []);
+});
+
+test('a part is copied unless the store has read it when append returns', async () => {
+  for (const readsAtOnce of [true, false]) {
+    const seen: number[][] = [];
+    const own = {
+      readsAtOnce,
+      append: async ({ refs, timestamps, values }: SampleBatch) => {
+        const read = () => void seen.push([...refs, ...timestamps, ...values]);
+        if (readsAtOnce) read();
+        await new Promise((resolve) => setImmediate(resolve));
+        if (!readsAtOnce) read();
+        return ALL_TAKEN;
+      },
+    };
+    for (const at of [0, 8, 4]) {
+      const memory = new Uint8Array(64);
+      const part = memory.subarray(at, at + 48);
+      part.set(new Uint8Array(Float64Array.of(1, 2, 3, 4, 5, 6).buffer));
+      const appended = ownWay(own).appendPart(part);
+      memory.fill(0xff);
+      await appended;
+    }
+    assert.deepEqual(
+      seen,
+      [1, 2, 3].map(() => [1, 2, 3, 4, 5, 6]),
+    );
+  }
 });

@@ -65,16 +65,22 @@ export function ownWay(own: Appender): ShardWay {
   return { append: (batch) => own.append(batch), appendPart: (bytes) => append(bytes, false) };
 }
 
-/** Appends what `columnsOf` has written. The bytes are copied, into memory that is used again. */
+/** Appends what `columnsOf` has written: where it lies if that will do, else from a copy in memory that is used again. */
 function appendBytes(own: Appender): (bytes: Uint8Array, withStarts: boolean) => Promise<AppendResult> {
   const buffers = new ColumnBuffers();
-  return async (bytes, withStarts) => {
-    const batch = batchOf(bytes, withStarts, buffers);
+  const appendCopy = async (bytes: Uint8Array, withStarts: boolean): Promise<AppendResult> => {
+    const all = buffers.take(bytes.length / 8);
+    new Uint8Array(all.buffer, 0, bytes.length).set(bytes);
+    const batch = batchOf(all, withStarts);
     try {
       return await own.append(batch);
     } finally {
       buffers.giveBack(batch);
     }
+  };
+  return (bytes, withStarts) => {
+    if (!own.readsAtOnce || bytes.byteOffset % 8 !== 0) return appendCopy(bytes, withStarts);
+    return own.append(batchOf(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8), withStarts));
   };
 }
 
@@ -89,9 +95,7 @@ function columnsOf(batch: SampleBatch): Uint8Array | undefined {
   return columns.every(follows) ? new Uint8Array(refs.buffer, refs.byteOffset, bytes * columns.length) : undefined;
 }
 
-function batchOf(bytes: Uint8Array, withStarts: boolean, buffers: ColumnBuffers): SampleBatch {
-  const all = buffers.take(bytes.length / 8);
-  new Uint8Array(all.buffer, 0, bytes.length).set(bytes);
+function batchOf(all: Float64Array, withStarts: boolean): SampleBatch {
   const rows = all.length / (withStarts ? 4 : 3);
   const batch = {
     refs: all.subarray(0, rows),
