@@ -12,7 +12,7 @@ import { labelsOf } from '../src/model/labels.ts';
 import type { FragmentSource } from '../src/model/query.ts';
 import { Registry } from '../src/model/registry.ts';
 import { QueryEngine } from '../src/query/engine.ts';
-import { mergeColumns } from '../src/query/shard/merge.ts';
+import { merging } from '../src/query/shard/merge.ts';
 import { ShardQueries } from '../src/query/shard/run.ts';
 import { decodeChunk } from '../src/store/codec/chunk.ts';
 import { SampleColumns } from '../src/store/codec/samples.ts';
@@ -71,7 +71,8 @@ async function engineWith(count: number, folder: string): Promise<QueryEngine> {
     },
   });
   const source: Pick<FragmentSource, 'run' | 'select'> = {
-    run: async (fragment, limits, signal) => mergeColumns(fragment, [await queries.run(fragment, limits, signal)]),
+    run: async (fragment, limits, signal) =>
+      merging(systemClock)(fragment, [await queries.run(fragment, limits, signal)], signal),
     select: (request, limits, signal) => queries.select(request, limits, signal),
   };
   return new QueryEngine({ source: source as FragmentSource, clock: systemClock });

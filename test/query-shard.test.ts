@@ -21,7 +21,7 @@ import { vectorFromColumns } from '../src/query/execute/vector.ts';
 import { MemorySource } from '../src/query/memory-twin.ts';
 import { RandomExpressions } from '../src/query/parse/expressions.suite.ts';
 import { KERNEL_FUNCTIONS } from '../src/query/shard/kernel.ts';
-import { mergeColumns } from '../src/query/shard/merge.ts';
+import { merging } from '../src/query/shard/merge.ts';
 import { ShardQueries } from '../src/query/shard/run.ts';
 import { decodeChunk } from '../src/store/codec/chunk.ts';
 import { SampleColumns } from '../src/store/codec/samples.ts';
@@ -138,7 +138,7 @@ test('the kernel computes what the plain path computes, bit for bit', async (t) 
   const plain = twin(series, 1);
   for (let i = 0; i < 300; i++) {
     const fragment = randomFragment(random);
-    const got = mergeColumns(fragment, [await shard.run(fragment, DEFAULT_LIMITS, signal)]);
+    const got = await merging(systemClock)(fragment, [await shard.run(fragment, DEFAULT_LIMITS, signal)], signal);
     const wanted = await plain.run(fragment, DEFAULT_LIMITS, signal);
     assert.deepEqual(shown(got), shown(wanted), JSON.stringify(fragment));
   }

@@ -12,7 +12,7 @@ import { ChangeBoard } from '../src/model/board.ts';
 import { hashLabels, type Labels, labelsOf, labelValue, shardOf, withLabel } from '../src/model/labels.ts';
 import type { ShardData } from '../src/program/shard.ts';
 import { QueryEngine } from '../src/query/engine.ts';
-import { mergeColumns } from '../src/query/shard/merge.ts';
+import { merging } from '../src/query/shard/merge.ts';
 import { ShardPool } from '../src/scale/shards/pool.ts';
 import { ShardedSource } from '../src/scale/shards/source.ts';
 import { DEFAULT_STORE_OPTIONS } from '../src/store/options.ts';
@@ -58,7 +58,7 @@ test('shards where nothing matches are not asked again until they get series', a
       return client.run(...call);
     },
   }));
-  const source = new ShardedSource(() => counted, mergeColumns, boards);
+  const source = new ShardedSource(() => counted, merging(systemClock), boards);
   const engine = new QueryEngine({ source, clock: systemClock });
   const now = Date.now();
   const append = (shard: number, series: readonly Labels[], time = now) =>

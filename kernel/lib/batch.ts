@@ -23,7 +23,7 @@ import { X_LAST_TIME, xorGather, xorLength } from './xor';
 const SPILL_BYTES: u32 = 24;
 
 /**
- * Chunks of series that touch [min, max]: an entry of `table` for each slot, their chunks at `chunks`, open ones gathered at `open`.
+ * Chunks of series that touch [min, max]: an entry of `table` for each slot, their chunks at `chunks`, open ones gathered at `open`; that they were asked for in this second, unless it is 0.
  * Returns how many slots fitted in; none if even the first did not.
  */
 export function chunksOfMany(
@@ -48,7 +48,7 @@ export function chunksOfMany(
     const start = chunks;
     let plain: u32 = 0;
     if (isAlive(row)) {
-      store<u32>(row, second, R_SELECTED);
+      if (second) store<u32>(row, second, R_SELECTED);
       const extra = extraOf(row);
       if (load<u32>(extra, E_OOO_FIRST) || load<u16>(extra, E_OOO_COUNT)) plain = 1;
       for (let chunk = <usize>load<u32>(row, R_FIRST); chunk; chunk = <usize>load<u32>(chunk, C_NEXT)) {

@@ -42,6 +42,8 @@ export type Fragment = {
   readonly bare?: boolean;
   /** With an aggregation over names that are dropped: whether series differ without them is to be found out, too. */
   readonly distinct?: boolean;
+  /** Series do not count as asked for: nobody but the program itself wants to know. */
+  readonly unnoticed?: boolean;
   /** Modes of the engine that change results, by feature-flag name. */
   readonly features?: readonly string[];
 };
@@ -126,7 +128,11 @@ export type SourceChanges = {
 /** Both ends included, milliseconds. */
 export type TimeRange = { readonly min: number; readonly max: number };
 
-export type SelectRequest = { readonly matchers: readonly Matcher[]; readonly range: TimeRange };
+export type SelectRequest = {
+  readonly matchers: readonly Matcher[];
+  readonly range: TimeRange;
+  readonly unnoticed?: boolean;
+};
 
 /** Decoded samples of one series, in time order, stale markers included. */
 export type RawSeries = {
@@ -177,13 +183,15 @@ export interface SeriesBook {
   name(number: number): SeriesName;
   /**
    * Writes down, for kernels (kernel/lib/series.ts), where the chunks of numbers[from, to) lie that touch a range, until the
-   * next call or turn. `count`: how many of them, 0 if there is no room for even the first one's.
+   * next call or turn. `count`: how many of them, 0 if there is no room for even the first one's. Series count as asked for unless
+   * `unnoticed`.
    */
   table(
     numbers: Uint32Array,
     from: number,
     to: number,
     range: TimeRange,
+    unnoticed: boolean,
   ): { readonly address: number; readonly count: number };
   /** A series' chunks, whatever they are; undefined if none touches the range. Valid until `release`, which has to be called. */
   chunks(number: number, range: TimeRange): { readonly series: SeriesChunks; release(): void } | undefined;
@@ -208,8 +216,8 @@ export interface SeriesGroups {
 export interface ShardSource {
   /** The memory in which chunk addresses are valid until the next call of the iterator. */
   readonly memory: WebAssembly.Memory;
-  /** Series that match and have chunks in the range, in label order if `sorted`. */
-  select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Iterable<SeriesChunks>;
+  /** Series that match and have chunks in the range, in label order if `sorted`. They count as asked for unless `unnoticed`. */
+  select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean, unnoticed?: boolean): Iterable<SeriesChunks>;
   /** Undefined when a range is not in the head alone. */
   book?(range: TimeRange): SeriesBook | undefined;
   /** Whether any series may match whose samples are not all before `from`. */

@@ -12,7 +12,7 @@ import { ResultCache } from '#query/cache.ts';
 import { QueryDesk } from '#query/desk.ts';
 import { FEATURES, QueryEngine } from '#query/engine.ts';
 import { QueryLog } from '#query/log.ts';
-import { mergeColumns } from '#query/shard/merge.ts';
+import { merging } from '#query/shard/merge.ts';
 import { SourceWithRemotes } from '#scale/shards/beside.ts';
 import type { ShardPool } from '#scale/shards/pool.ts';
 import { ShardedSource } from '#scale/shards/source.ts';
@@ -22,7 +22,7 @@ import type { TargetMetadata } from '#serve/query-metadata.ts';
 import { featuresOf, type ServerFlags } from './flags.ts';
 import { serverFeatures } from './prometheus-routes.ts';
 import { queryTimings } from './query-timings.ts';
-import { type Specimens, warmUp } from './warm-up.ts';
+import { type Specimens, unnoticed, warmUp } from './warm-up.ts';
 
 /** Metrics of a shard that are looked at to find a few small ones. */
 const MAX_SPECIMENS = 500;
@@ -50,7 +50,7 @@ export class Querying {
     registry: Registry,
     tracer: Tracer,
   ) {
-    this.own = new ShardedSource(() => pool().clients(), mergeColumns, boards);
+    this.own = new ShardedSource(() => pool().clients(), merging(clock), boards);
     // As in Prometheus: what the store has of its first blocks may be incomplete.
     const marginMs = 2 * flags['storage.tsdb.min-block-duration'];
     this.source = new SourceWithRemotes(this.own, () => pool().clients(), reads, marginMs);
@@ -109,7 +109,8 @@ export class Querying {
   }
   /** Makes queries fast before the first one comes. */
   async warmUp(pool: ShardPool, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
-    const { own: source, desk } = this;
+    const { desk } = this;
+    const source = unnoticed(this.own);
     // Servers that are read from are left alone.
     const engine = new QueryEngine({ source, clock, features: this.engine.features });
     const specimens = async (): Promise<Specimens> => {

@@ -9,7 +9,7 @@ import { QueryDesk } from '#query/desk.ts';
 import { QueryEngine } from '#query/engine.ts';
 import { MemorySource } from '#query/memory-twin.ts';
 import { queryRoutes } from '#serve/query.ts';
-import { ask, requestsFor, type Specimens, warmUp } from './warm-up.ts';
+import { ask, requestsFor, type Specimens, unnoticed, warmUp } from './warm-up.ts';
 
 const NEWEST = 1_700_000_000_000;
 
@@ -71,4 +71,17 @@ test('it ends at once when the server does, and with nothing to ask about', asyn
   await warmUp({ ...common, specimens }, controller.signal);
   assert.equal(asked, 1);
   await warmUp({ ...common, specimens: async () => named() }, new AbortController().signal);
+});
+
+test('what it asks for does not count as asked for', async () => {
+  const seen: (boolean | undefined)[] = [];
+  const source = new (class extends MemorySource {
+    override run(...[fragment, limits, signal]: Parameters<MemorySource['run']>): ReturnType<MemorySource['run']> {
+      seen.push(fragment.unnoticed);
+      return super.run(fragment, limits, signal);
+    }
+  })();
+  await new QueryEngine({ source: unnoticed(source), clock: systemClock }).instant('load + 1', NEWEST);
+  await new QueryEngine({ source, clock: systemClock }).instant('load + 1', NEWEST);
+  assert.deepEqual(seen, [true, undefined]);
 });

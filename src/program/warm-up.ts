@@ -1,6 +1,6 @@
 // Soon after the start, when nobody asks anything, a few small queries over some of the metrics that are there: they bring the
 // query engine, the shards' decoders and the API into their compiled form before the first dashboard is opened. They go past the
-// desk, so no log, metric or cache knows of them.
+// desk, so no log, metric or cache knows of them, and series do not count as asked for.
 
 import type { Clock } from '#base/clock.ts';
 import { sleep } from '#base/clock.ts';
@@ -91,6 +91,17 @@ export async function ask(
   const { body } = await route.handler(request);
   if (body && typeof body !== 'string' && !(body instanceof Uint8Array)) for await (const _ of body);
 }
+
+/** What does not let anybody see that series have been asked for. */
+export const unnoticed = (source: FragmentSource): FragmentSource => ({
+  run: (fragment, limits, signal) => source.run({ ...fragment, unnoticed: true }, limits, signal),
+  select: (request, limits, signal) => source.select({ ...request, unnoticed: true }, limits, signal),
+  labelNames: (...asked) => source.labelNames(...asked),
+  labelValues: (...asked) => source.labelValues(...asked),
+  series: (...asked) => source.series(...asked),
+  exemplars: (...asked) => source.exemplars(...asked),
+  metadata: (...asked) => source.metadata(...asked),
+});
 
 /** Small queries of all kinds over what metrics there are; none without metrics. */
 export function requestsFor({ metrics, newest }: Specimens): (readonly [string, URLSearchParams])[] {

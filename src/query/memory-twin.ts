@@ -1,6 +1,7 @@
 // A fragment source over samples in plain memory: the twin of the shards for tests, and the store of rule tests. `shards`
 // spreads the series as shards would, so that partial results and their merging are exercised.
 
+import { systemClock } from '#base/clock.ts';
 import type { Exemplar, Metadata } from '#model/batch.ts';
 import type { CounterReset, Histogram } from '#model/histogram.ts';
 import { compareLabels, compareText, hashLabels, type Labels, labelsKey, labelValue } from '#model/labels.ts';
@@ -18,7 +19,7 @@ import { isStale, setStale } from '#model/value.ts';
 import { withHint } from './histogram/arithmetic.ts';
 import { detectReset } from './histogram/reset.ts';
 import { Collector } from './shard/collect.ts';
-import { mergeColumns } from './shard/merge.ts';
+import { merging } from './shard/merge.ts';
 
 type Sample = { time: number; value: number; stale: boolean; histogram: Histogram | undefined; start: number };
 
@@ -78,9 +79,10 @@ export class MemorySource implements FragmentSource {
     for (const series of this.#matching(fragment.matchers)) {
       parts[hashLabels(series.labels) % this.#shards]!.addSeries(series);
     }
-    return mergeColumns(
+    return merging(systemClock)(
       fragment,
       parts.map((part) => part.columns(0)),
+      signal,
     );
   }
 

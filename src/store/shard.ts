@@ -219,15 +219,16 @@ export class ShardStore implements Appender, ShardSource {
     return this.#keeper.isReadOnly ? refuseAll(sizes, this.#keeper.reason) : result;
   }
 
-  *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean): Generator<SeriesChunks> {
+  *select(matchers: readonly Matcher[], range: TimeRange, sorted: boolean, unnoticed = false): Generator<SeriesChunks> {
     const blocks = this.blocks.range;
     const inBlocks = blocks !== undefined && blocks.min <= range.max && blocks.max >= range.min;
     const { min, max } = this.headRange;
     const inHead = min <= range.max && max >= range.min;
-    if (!inBlocks && inHead) yield* selectHead(this.head, matchers, range, sorted);
+    if (!inBlocks && inHead) yield* selectHead(this.head, matchers, range, sorted, unnoticed);
     else if (inBlocks && !inHead) yield* this.blocks.select(matchers, range);
     else if (inBlocks) {
-      yield* mergeSelections(this.blocks.select(matchers, range), selectHead(this.head, matchers, range, true));
+      const inOrder = selectHead(this.head, matchers, range, true, unnoticed);
+      yield* mergeSelections(this.blocks.select(matchers, range), inOrder);
     }
   }
 

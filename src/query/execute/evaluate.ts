@@ -30,7 +30,7 @@ import type { Annotations } from './annotations.ts';
 import { scalarBinary, setOperation, vectorBinary, vectorScalar } from './binary.ts';
 import { executionError, tooManyBytes, tooManySamples } from './errors.ts';
 import type { LabelMemo } from './label-memo.ts';
-import { Pace } from './pace.ts';
+import { Pace, SLICE_MS } from './pace.ts';
 import { trimSamples } from './samples.ts';
 import { type Choice, choose, countValues } from './select.ts';
 import { windowOverVector } from './subquery.ts';
@@ -69,8 +69,6 @@ export type EvaluationContext = {
   readonly memo: LabelMemo;
 };
 
-/** Longest stretch of work without giving way. */
-export const SLICE_MS = 8;
 const BYTES_PER_POINT = 9;
 
 export class Evaluation {

@@ -3,6 +3,8 @@
 
 import type { Clock } from '#base/clock.ts';
 
+/** Longest stretch of work without giving way. */
+export const SLICE_MS = 8;
 /** Points that are worked on between two looks at the clock. */
 const POINTS_PER_LOOK = 10_000;
 

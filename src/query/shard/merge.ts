@@ -1,18 +1,26 @@
 // Puts the columns of several shards together: series side by side, partial aggregates folded into final ones. The
 // result does not depend on how many shards there are, but for the last bits of float sums.
 
+import type { Clock } from '#base/clock.ts';
 import type { Histogram } from '#model/histogram.ts';
 import type { Annotation, Columns, Fragment, FragmentStats } from '#model/query.ts';
 import { Aggregation } from '../execute/aggregate.ts';
 import { Notes } from '../execute/annotations.ts';
+import { Pace, SLICE_MS } from '../execute/pace.ts';
 import { vectorFromColumns } from '../execute/vector.ts';
 import type { Aggregator } from '../parse/ast.ts';
+
+/** mergeColumns in turns of a few milliseconds, until the signal ends it. */
+export const merging =
+  (clock: Clock) =>
+  (fragment: Fragment, parts: readonly Columns[], signal: AbortSignal): Promise<Columns> =>
+    mergeColumns(fragment, parts, new Pace(clock, signal, SLICE_MS));
 
 /** Codes of annotations that stem from the aggregation rather than from the function below it. */
 export const AGGREGATION_PREFIX = 'aggregation:';
 
-export function mergeColumns(fragment: Fragment, parts: readonly Columns[]): Columns {
-  if (fragment.aggregate) return mergeAggregates(fragment, parts);
+export async function mergeColumns(fragment: Fragment, parts: readonly Columns[], pace: Pace): Promise<Columns> {
+  if (fragment.aggregate) return mergeAggregates(fragment, parts, pace);
   if (parts.length === 1) return parts[0]!;
   const steps = parts[0]!.steps;
   const rows = parts.reduce((sum, part) => sum + part.labels.length, 0);
@@ -26,6 +34,7 @@ export function mergeColumns(fragment: Fragment, parts: readonly Columns[]): Col
     copyBits(part.present, present, at, points);
     for (const [from, h] of part.histograms ?? []) histograms.set(at + from, h);
     at += points;
+    if (pace.isDue) await pace.giveWay();
   }
   return {
     labels: parts.flatMap((part) => part.labels),
@@ -51,7 +60,7 @@ function copyBits(from: Uint8Array, to: Uint8Array, at: number, count: number): 
   }
 }
 
-function mergeAggregates(fragment: Fragment, parts: readonly Columns[]): Columns {
+async function mergeAggregates(fragment: Fragment, parts: readonly Columns[], pace: Pace): Promise<Columns> {
   const { op, by, labels } = fragment.aggregate!;
   const steps = parts[0]!.steps;
   const notes = new Notes();
@@ -62,13 +71,17 @@ function mergeAggregates(fragment: Fragment, parts: readonly Columns[]): Columns
   for (const { partial, values, labels: names } of parts) {
     for (let row = 0; row < (partial?.rows ?? 0); row++) {
       aggregation.addPartial(values, partial!, row * steps, names[row]!);
+      if (pace.did(10 + steps)) await pace.giveWay();
     }
   }
   for (const part of parts) {
     const first = part.partial?.rows ?? 0;
     if (first === part.labels.length) continue;
     const vector = vectorFromColumns(part);
-    for (let row = first; row < part.labels.length; row++) aggregation.addRow(vector, row, part.labels[row]!);
+    for (let row = first; row < part.labels.length; row++) {
+      aggregation.addRow(vector, row, part.labels[row]!);
+      if (pace.did(10 + steps)) await pace.giveWay();
+    }
   }
   const result = aggregation.result();
   const present = new Uint8Array((result.kinds.length + 7) >> 3);

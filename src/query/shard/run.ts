@@ -59,9 +59,9 @@ export class ShardQueries {
     const collector = new Collector(fragment, limits);
     const range = timesOf(fragment);
     if (beside.length > 0) {
-      for (const series of await this.#together(fragment.matchers, range, signal, beside)) collector.addSeries(series);
+      for (const series of await this.#together({ ...fragment, range }, signal, beside)) collector.addSeries(series);
     } else if (!Evaluator.can(fragment, collector.useStarts)) {
-      await this.#each(fragment.matchers, range, false, signal, (series) => this.#plain(series, collector, range));
+      await this.#each({ ...fragment, range }, false, signal, (series) => this.#plain(series, collector, range));
     } else {
       const evaluator = new Evaluator(this.#kernel, collector);
       try {
@@ -78,15 +78,16 @@ export class ShardQueries {
 
   /** Decoded samples, stale markers included. */
   async select(
-    { matchers, range }: SelectRequest,
+    request: SelectRequest,
     limits: QueryLimits,
     signal: AbortSignal,
     beside: readonly RawSeries[] = [],
   ): Promise<RawSeries[]> {
-    if (beside.length > 0) return this.#together(matchers, range, signal, beside);
+    const { range } = request;
+    if (beside.length > 0) return this.#together(request, signal, beside);
     const found: RawSeries[] = [];
     let samples = 0;
-    await this.#each(matchers, range, true, signal, (series) => {
+    await this.#each(request, true, signal, (series) => {
       const raw = decodePlain(this.#kernel, series, range, this.#parts.decoder);
       if (raw.timestamps.length === 0) return;
       found.push(raw);
@@ -98,16 +99,11 @@ export class ShardQueries {
   }
 
   /** Own series, each with what came of it from elsewhere, and the others. */
-  async #together(
-    matchers: Fragment['matchers'],
-    range: TimeRange,
-    signal: AbortSignal,
-    beside: readonly RawSeries[],
-  ): Promise<RawSeries[]> {
+  async #together(request: SelectRequest, signal: AbortSignal, beside: readonly RawSeries[]): Promise<RawSeries[]> {
     const others = new Map(beside.map((series) => [labelsKey(series.labels), series]));
     const found: RawSeries[] = [];
-    await this.#each(matchers, range, true, signal, (series) => {
-      const own = decodePlain(this.#kernel, series, range, this.#parts.decoder);
+    await this.#each(request, true, signal, (series) => {
+      const own = decodePlain(this.#kernel, series, request.range, this.#parts.decoder);
       const key = labelsKey(own.labels);
       const other = others.get(key);
       others.delete(key);
@@ -118,8 +114,7 @@ export class ShardQueries {
   }
 
   async #each(
-    matchers: Fragment['matchers'],
-    range: TimeRange,
+    { matchers, range, unnoticed }: SelectRequest,
     sorted: boolean,
     signal: AbortSignal,
     take: (series: SeriesChunks) => void,
@@ -128,7 +123,7 @@ export class ShardQueries {
     signal.throwIfAborted();
     let sliceStart = clock.monotonic();
     let left = SERIES_PER_LOOK;
-    for (const series of source.select(matchers, range, sorted)) {
+    for (const series of source.select(matchers, range, sorted, unnoticed)) {
       take(series);
       if (--left > 0) continue;
       left = SERIES_PER_LOOK;
@@ -145,11 +140,10 @@ export class ShardQueries {
 
   /** By tables where the head has all that is needed, else series by series; in the kernel where it can. */
   async #evaluate(evaluator: Evaluator, collector: Collector, range: TimeRange, signal: AbortSignal): Promise<void> {
-    const { matchers } = collector.fragment;
     const book = this.#parts.source.book?.(range);
     if (book) await this.#evaluateTables(book, evaluator, collector, range, signal);
     else {
-      await this.#each(matchers, range, false, signal, (series) => {
+      await this.#each({ ...collector.fragment, range }, false, signal, (series) => {
         if (!evaluator.one(series, range)) this.#plain(series, collector, range);
       });
     }
@@ -163,7 +157,7 @@ export class ShardQueries {
     signal: AbortSignal,
   ): Promise<void> {
     const { clock } = this.#parts;
-    const { matchers } = collector.fragment;
+    const { matchers, unnoticed = false } = collector.fragment;
     signal.throwIfAborted();
     let numbers = book.match(matchers);
     let version = book.version;
@@ -171,7 +165,7 @@ export class ShardQueries {
     try {
       let sliceStart = clock.monotonic();
       for (let at = 0; at < numbers.length; ) {
-        const table = book.table(numbers, at, Math.min(numbers.length, at + evaluator.tableSeries), range);
+        const table = book.table(numbers, at, Math.min(numbers.length, at + evaluator.tableSeries), range, unnoticed);
         const first = at;
         const plain = (index: number) => {
           const chunks = book.chunks(numbers[first + index]!, range);

@@ -33,6 +33,9 @@ export class SourceWithRemotes implements FragmentSource {
   /** What the own store may still lack at its beginning. */
   readonly #marginMs: number;
   #next = 0;
+  #knownReads: readonly RemoteReadConfig[] | undefined;
+  /** Counts changes of which servers are read from. */
+  #readsMark = 0;
 
   constructor(
     own: ShardedSource,
@@ -88,9 +91,21 @@ export class SourceWithRemotes implements FragmentSource {
 
   /** What other servers have can have changed at any time. */
   changes(since: readonly number[] | undefined): SourceChanges | Promise<SourceChanges> {
-    const changes = this.#own.changes(since);
-    if (this.#reads().length === 0) return changes;
-    return Promise.resolve(changes).then((known) => ({ ...known, min: -Infinity, series: true, heads: undefined }));
+    const reads = this.#reads();
+    if (reads !== this.#knownReads) {
+      this.#knownReads = reads;
+      this.#readsMark++;
+    }
+    const mark = this.#readsMark;
+    const changes = this.#own.changes(since?.slice(0, -1));
+    // What was read from servers that are not configured any more is no answer either.
+    const isAll = reads.length > 0 || (since !== undefined && since.at(-1) !== mark);
+    const marked = (known: SourceChanges): SourceChanges => ({
+      ...known,
+      marks: [...known.marks, mark],
+      ...(isAll ? { min: -Infinity, series: true, heads: undefined } : {}),
+    });
+    return changes instanceof Promise ? changes.then(marked) : marked(changes);
   }
 
   /** Undefined when no server has to be asked. */

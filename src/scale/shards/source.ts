@@ -23,23 +23,22 @@ import type { ShardApi } from './protocol.ts';
 
 type MatcherSets = readonly (readonly Matcher[])[];
 
+/** Puts the columns of several shards together. */
+type Merge = (fragment: Fragment, parts: readonly Columns[], signal: AbortSignal) => Promise<Columns>;
+
 /** A shard that had no series which matches, when its changes were at `mark`, from a time on. */
 type Empty = { readonly mark: number; readonly from: number };
 
 export class ShardedSource implements FragmentSource {
   readonly #clients: () => readonly Client<ShardApi>[];
-  readonly #merge: (fragment: Fragment, parts: readonly Columns[]) => Columns;
+  readonly #merge: Merge;
   /** Where shards write down what has changed; they are asked where that does not say it. */
   readonly #boards: readonly ChangeBoard[];
   readonly #unpackers = new WeakMap<Client<ShardApi>, LabelUnpacker>();
   /** By the matchers of a parsed query, which stay the same objects as long as its text is asked for again. */
   readonly #empty = new WeakMap<readonly Matcher[], (Empty | undefined)[]>();
 
-  constructor(
-    clients: () => readonly Client<ShardApi>[],
-    merge: (fragment: Fragment, parts: readonly Columns[]) => Columns,
-    boards: readonly ChangeBoard[] = [],
-  ) {
+  constructor(clients: () => readonly Client<ShardApi>[], merge: Merge, boards: readonly ChangeBoard[] = []) {
     this.#clients = clients;
     this.#merge = merge;
     this.#boards = boards;
@@ -55,7 +54,7 @@ export class ShardedSource implements FragmentSource {
     if (beside) {
       const others = this.#dealt(beside);
       const parts = clients.map((client, i) => this.#run(client, { fragment, limits, beside: others[i]! }, signal));
-      return this.#merge(fragment, await Promise.all(parts));
+      return this.#merge(fragment, await Promise.all(parts), signal);
     }
     const { min } = timesOf(fragment);
     const empty = this.#emptyOf(fragment.matchers);
@@ -67,7 +66,7 @@ export class ShardedSource implements FragmentSource {
       empty[shard] = columns.nothingMatches ? { mark, from: min } : undefined;
       return columns;
     };
-    return this.#merge(fragment, await Promise.all(asked.map(ask)));
+    return this.#merge(fragment, await Promise.all(asked.map(ask)), signal);
   }
 
   async #run(client: Client<ShardApi>, request: Parameters<ShardApi['run']>[0], signal: AbortSignal): Promise<Columns> {

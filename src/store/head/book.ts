@@ -58,7 +58,13 @@ export class HeadBook implements SeriesBook {
     return name;
   }
 
-  table(slots: Uint32Array, from: number, to: number, range: TimeRange): { address: number; count: number } {
+  table(
+    slots: Uint32Array,
+    from: number,
+    to: number,
+    range: TimeRange,
+    unnoticed: boolean,
+  ): { address: number; count: number } {
     const { memory, second } = this.#head;
     this.#areas ??= {
       slots: memory.shard.region(TABLE_SERIES * 4),
@@ -74,7 +80,7 @@ export class HeadBook implements SeriesBook {
       wanted,
       range.min,
       range.max,
-      second,
+      unnoticed ? 0 : second,
       areas.table,
       areas.chunks,
       TABLE_CHUNKS,
@@ -88,7 +94,7 @@ export class HeadBook implements SeriesBook {
   inRange(slots: Uint32Array, range: TimeRange): Labels[] {
     const found: Labels[] = [];
     for (let from = 0; from < slots.length; ) {
-      const { address, count } = this.table(slots, from, slots.length, range);
+      const { address, count } = this.table(slots, from, slots.length, range, true);
       const { u32 } = this.#head.memory.shard;
       for (let i = 0; i < count; i++) {
         const [chunks, plain] = [u32[(address >>> 2) + i * 4 + 1]!, u32[(address >>> 2) + i * 4 + 2]!];

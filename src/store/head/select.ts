@@ -26,6 +26,7 @@ export function* selectHead(
   matchers: readonly Matcher[],
   range: TimeRange,
   sorted: boolean,
+  unnoticed = false,
 ): Generator<SeriesChunks> {
   const slots = matchSlots(head.table, matchers);
   const second = head.second;
@@ -40,8 +41,7 @@ export function* selectHead(
       matches ??= compileMatchers(matchers);
       if (labels ? !equalLabels(now, labels) : !matches(now)) continue;
     }
-    const row = head.memory.kernel.rowOf(slot) >>> 0;
-    head.memory.shard.u32[(row + ROW.selected) >>> 2] = second;
+    if (!unnoticed) head.memory.shard.u32[((head.memory.kernel.rowOf(slot) >>> 0) + ROW.selected) >>> 2] = second;
     const room = loadChunks(head, slot, range, series);
     if (series.count > 0) {
       series.labels = labels ?? head.table.labelsOf(slot);
