@@ -83,6 +83,36 @@ test('a dashboard with variables, annotations and links, saved into a folder', {
   await close();
 });
 
+test('an annotation is left on a dashboard and drawn on it', { skip }, async () => {
+  const { page, faults, close } = await server.visit('/d/pharos');
+  await page.locator('.plot canvas').first().waitFor();
+  await page.getByRole('button', { name: 'Dashboard menu' }).click();
+  await page.getByRole('menuitem', { name: 'Leave an annotation' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What happened').fill('Version 9 came');
+  // The menu fades out, the button gets its colour.
+  await eventually('an accessible form', async () => {
+    const found = await axe(page);
+    if (found.length > 0) throw new Error(found.join('\n'));
+    return true;
+  });
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const [kept] = (await server.call('GET', '/api/annotations?dashboardUID=pharos')) as { text: string }[];
+  assert.equal(kept?.text, 'Version 9 came');
+  await eventually('the mark on a graph', async () => {
+    await page.getByRole('button', { name: 'Refresh now' }).click();
+    const area = (await page.locator('.plot .u-over').first().boundingBox())!;
+    for (const left of [2, 5, 9, 14]) {
+      await page.mouse.move(area.x + area.width - left, area.y + area.height / 2);
+      if ((await page.locator('.plot-tip-mark').allInnerTexts()).includes('Version 9 came')) return true;
+    }
+    return false;
+  });
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 test('a panel over Elasticsearch, by fields', { skip }, async () => {
   const { port } = elastic.address() as AddressInfo;
   await server.call('PUT', '/api/v1/view/sources/logs', {

@@ -16,6 +16,7 @@ import { type Loaded as Stored, useEntries, useSources, useStoredDashboard } fro
 import { downloadText } from './export.ts';
 import { FolderSelect } from './folders.tsx';
 import { addPanel } from './layout.ts';
+import { NoteForm } from './note-form.tsx';
 import { takeSnapshot } from './snapshot.ts';
 import { DashboardView, EditBar } from './view.tsx';
 
@@ -104,7 +105,7 @@ function Editable({ stored, isNew = false }: { stored: Stored; isNew?: boolean }
   const { path } = useLocation();
   const [draft, setDraft] = useState<Dashboard | undefined>(isNew ? stored.dashboard : undefined);
   const [panel, setPanel] = useState<Panel | undefined>();
-  const [dialog, setDialog] = useState<'save' | 'settings' | 'versions' | undefined>();
+  const [dialog, setDialog] = useState<'save' | 'settings' | 'versions' | 'note' | undefined>();
   const [message, setMessage] = useState('');
   const [folder, setFolder] = useState(stored.meta.folder);
   const [snapshotError, setSnapshotError] = useState<unknown>();
@@ -207,6 +208,9 @@ function Editable({ stored, isNew = false }: { stored: Stored; isNew?: boolean }
                 <Menu.Item leftSection={<Icon name="edit" size={15} />} onClick={() => setDraft(stored.dashboard)}>
                   {t('Edit')}
                 </Menu.Item>
+                <Menu.Item leftSection={<Icon name="flag" size={15} />} onClick={() => setDialog('note')}>
+                  {t('Leave an annotation')}
+                </Menu.Item>
                 <Menu.Item leftSection={<Icon name="history" size={15} />} onClick={() => setDialog('versions')}>
                   {t('Versions')}
                 </Menu.Item>
@@ -287,6 +291,7 @@ function Editable({ stored, isNew = false }: { stored: Stored; isNew?: boolean }
           </Button>
         </Stack>
       </Modal>
+      {dialog === 'note' && <NoteForm dashboard={shown.uid} onClose={() => setDialog(undefined)} />}
       <Modal
         opened={dialog === 'versions'}
         onClose={() => setDialog(undefined)}

@@ -259,3 +259,93 @@ test('texts that are no names get an address of their own', () => {
   assert.match(toUid('仪表盘'), /^dashboard-[0-9a-z]+$/);
   assert.throws(() => importDashboard({ hello: 1 }), /neither a title nor panels/);
 });
+
+test('rows that repeat hold their panels, tabs are tabs, and fields are chosen by what is calculated of them', () => {
+  const stat = (id: number, y: number) => ({
+    ...{ id, type: 'stat', title: `S${id}`, gridPos: { x: 0, y, w: 6, h: 4 }, targets: [{ refId: 'A', expr: 'up' }] },
+    fieldConfig: {
+      defaults: {},
+      overrides: [
+        {
+          matcher: { id: 'byValue', options: { reducer: 'max', op: 'lte', value: 0 } },
+          properties: [{ id: 'custom.hideFrom', value: { viz: true } }],
+        },
+      ],
+    },
+  });
+  const { dashboard, problems } = importDashboard({
+    title: 'R',
+    schemaVersion: 42,
+    panels: [
+      { id: 9, type: 'row', title: '$job', repeat: 'job', collapsed: false, gridPos: { x: 0, y: 0, w: 24, h: 1 } },
+      stat(1, 1),
+      stat(2, 1),
+      { id: 10, type: 'row', title: 'rest', collapsed: false, gridPos: { x: 0, y: 6, w: 24, h: 1 } },
+      stat(3, 7),
+    ],
+  });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    dashboard.panels.map((panel) => [panel.id, panel.repeat?.variable, panel.panels?.map(({ id }) => id)]),
+    [
+      [9, 'job', [1, 2]],
+      [10, undefined, undefined],
+      [3, undefined, undefined],
+    ],
+  );
+  assert.deepEqual(dashboard.panels[2]!.overrides![0]!.match, { by: 'value', value: 'max <= 0' });
+
+  const layout = (title: string) => ({
+    kind: 'TabsLayoutTab',
+    spec: { title, layout: { kind: 'GridLayout', spec: {} } },
+  });
+  const tabs = importDashboard({
+    apiVersion: 'dashboard.grafana.app/v2beta1',
+    metadata: { name: 't' },
+    spec: { title: 'T', elements: {}, layout: { kind: 'TabsLayout', spec: { tabs: [layout('A'), layout('B')] } } },
+  });
+  assert.deepEqual(
+    tabs.dashboard.panels.map((panel) => [panel.type, panel.title, panel.tab]),
+    [
+      ['row', 'A', true],
+      ['row', 'B', true],
+    ],
+  );
+});
+
+test('annotations that Grafana keeps are asked for by their tags; options without effect are named', () => {
+  const { dashboard, problems } = importDashboard({
+    title: 'A',
+    panels: [
+      {
+        ...{ id: 1, type: 'table', title: 'T', gridPos: { x: 0, y: 0, w: 6, h: 4 }, targets: [] },
+        options: {
+          showHeader: false,
+          cellHeight: 'lg',
+          strange: { deep: 7 },
+          footer: { show: true, reducer: ['mean'] },
+        },
+        fieldConfig: { defaults: { custom: { fillBelowTo: 'x', width: 80 } }, overrides: [] },
+      },
+    ],
+    annotations: {
+      list: [
+        { builtIn: 1, datasource: { type: 'grafana', uid: '-- Grafana --' }, enable: true, name: 'own' },
+        {
+          ...{ datasource: { type: 'datasource', uid: 'grafana' }, enable: true, iconColor: 'red', name: 'deploys' },
+          target: { type: 'tags', tags: ['deploy'], matchAny: true },
+        },
+      ],
+    },
+  });
+  assert.deepEqual(
+    dashboard.annotations!.map(({ name, notes }) => [name, notes]),
+    [['deploys', { tags: ['deploy'], anyTag: true }]],
+  );
+  assert.deepEqual(dashboard.panels[0]!.options?.footer, { calc: 'mean' });
+  assert.deepEqual(problems, [
+    'option "showHeader" of panels of type "table" is left out',
+    'option "strange.deep" of panels of type "table" is left out',
+    'option "custom.fillBelowTo" of panels of type "table" is left out',
+  ]);
+});
