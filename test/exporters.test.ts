@@ -8,7 +8,8 @@ import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer } from './peers.ts';
 import { answers, freePort, PHAROS, type Running, start, temporaryFolder } from './programs.ts';
-import { labelsByMetric, unknownToPages } from './shipped-rules.ts';
+import { labelsByMetric, notOnPage, unknownToPages } from './shipped-rules.ts';
+import { EXPORTERS, seriesOf } from './simulated-exporters.ts';
 
 const mysqld = peer('mysqld', 'mariadb-server');
 const mysqlInstall = peer('mariadb-install-db', 'mariadb-server');
@@ -165,7 +166,10 @@ queries:
   assert.equal(more.get('mysql_info_schema_auto_increment_column{column="id",schema="shop",table="orders"}'), 3);
   assert.equal(more.get('mysql_info_schema_auto_increment_column_max{column="id",schema="shop",table="orders"}'), 255);
   // Replication needs a replica.
-  assert.deepEqual(unknownToPages('mysql.yml', labelsByMetric(db.keys()), /mysql_slave_status_/), []);
+  const known = labelsByMetric(db.keys());
+  assert.deepEqual(unknownToPages('mysql.yml', known, /mysql_slave_status_/), []);
+  const simulated = seriesOf(EXPORTERS['mysql']!).filter((one) => !one.startsWith('mysql_slave_status_'));
+  assert.deepEqual(notOnPage(simulated, known), []);
   assert.ok([...db.keys()].some((key) => /^mysql_version_info\{.*version="\d+\./.test(key)));
   let all = await exporter.page('/metrics');
   while (!all.has('sql_query_success{query="slow"}')) all = await exporter.page('/metrics');
@@ -336,7 +340,9 @@ queries: [{name: q, url: "${primary.url}", sql: "SELECT 7::bigint AS n, 'a' AS k
   assert.deepEqual(missingFamilies(standby, POSTGRES_REPLICA_FAMILIES), []);
   assert.equal(standby.get('pg_exporter_last_scrape_error'), 0);
   assert.equal(standby.get('pg_replication_is_replica'), 1);
-  assert.deepEqual(unknownToPages('postgres.yml', labelsByMetric([...db.keys(), ...standby.keys()])), []);
+  const known = labelsByMetric([...db.keys(), ...standby.keys()]);
+  assert.deepEqual(unknownToPages('postgres.yml', known), []);
+  assert.deepEqual(notOnPage(seriesOf(EXPORTERS['postgresql']!), known), []);
   // Queries run by their own schedule: the first page may come before the first answer.
   let all = await page('/metrics');
   while (!all.has('sql_query_success{query="q"}')) all = await page('/metrics');
@@ -354,6 +360,10 @@ test("Redis: a replica, a cluster's node and a sentinel", { skip: redis.skip }, 
       connects(port),
     );
   await startRedis(main);
+  await new Promise<void>((resolve, reject) => {
+    const socket = net.connect(main, '127.0.0.1', () => socket.write('SET key value EX 1000\r\n'));
+    socket.on('error', reject).once('data', () => resolve(void socket.destroy()));
+  });
   await startRedis(replica, '--replicaof', `127.0.0.1 ${main}`);
   await startRedis(node, '--cluster-enabled', 'yes', '--cluster-config-file', `${node}.conf`);
   const file = path.join(folder, 'sentinel.conf');
@@ -383,6 +393,7 @@ test("Redis: a replica, a cluster's node and a sentinel", { skip: redis.skip }, 
   assert.ok(first.has('redis_slowlog_last_id') && first.has('redis_last_slow_execution_duration_seconds'));
   const known = labelsByMetric([...first.keys(), ...copy.keys()]);
   assert.deepEqual(unknownToPages('redis.yml', known), []);
+  assert.deepEqual(notOnPage(seriesOf(EXPORTERS['redis']!), known), []);
   const member = await page('/metrics/source/node');
   assert.equal(member.get('redis_cluster_enabled'), 1);
   assert.equal(member.get('redis_cluster_state'), 0, 'no slots are assigned');
@@ -485,6 +496,7 @@ backend be
   const status = await page('/metrics/source/web');
   assert.equal(status.get('nginx_up'), 1);
   assert.deepEqual(unknownToPages('nginx.yml', labelsByMetric(status.keys())), []);
+  assert.deepEqual(notOnPage(seriesOf(EXPORTERS['nginx']!), labelsByMetric(status.keys())), []);
   assert.notDeepEqual(unknownToPages('nginx.yml', new Map()), [], 'what is not there is noticed');
   assert.ok(status.get('nginx_http_requests_total')! >= 2);
   assert.ok(status.has('nginx_connections_accepted'));

@@ -1,4 +1,4 @@
-// The alerts that ship against what the exporters really export: every metric, every label that is matched, joined on or grouped by
+// The alerts and simulated pages that ship against what the exporters really export: every metric, every label that is matched, joined on or grouped by
 // must be on a page. Alternatives joined by `or` are for different exporters; one of them is enough.
 
 import fs from 'node:fs';
@@ -60,4 +60,13 @@ export function unknownToPages(file: string, page: Labels, elsewhere: RegExp = /
         .map((problem) => `${alert}: no ${problem}`),
     ),
   );
+}
+
+/** What a simulated exporter shows and the real page has not: the shipped dashboards are made for it. */
+export function notOnPage(series: readonly string[], page: Labels): string[] {
+  return [...labelsByMetric(series)].flatMap(([name, labels]) => {
+    const real = page.get(name);
+    if (!real) return [`metric ${name}`];
+    return [...labels].filter((label) => !real.has(label)).map((label) => `label ${label} of ${name}`);
+  });
 }

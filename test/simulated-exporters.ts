@@ -14,6 +14,9 @@ const lines = (text: string): Line[] =>
       return { kind: match[1] as Kind, name: match[2]!, labels: match[3] ?? '', value: Number(match[4]) };
     });
 
+/** The series of a table, without values; the parts of a histogram are not told apart. */
+export const seriesOf = (table: string): string[] => lines(table).map(({ name, labels }) => `${name}{${labels}}`);
+
 const BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 100, 1000];
 
 /** The exposition text of a table, `seconds` after its programs began. */
@@ -126,12 +129,13 @@ const MYSQL = `
   counter mysql_global_status_commands_total{command="insert"} 5
   gauge mysql_global_status_buffer_pool_pages{state="data"} 600
   gauge mysql_global_status_buffer_pool_pages{state="free"} 7400
-  gauge mysql_global_status_innodb_buffer_pool_pages_total 8000
+  gauge mysql_global_variables_innodb_buffer_pool_size 131072000
+  gauge mysql_global_status_innodb_page_size 16384
   counter mysql_global_status_innodb_buffer_pool_reads 1
   counter mysql_global_status_innodb_buffer_pool_read_requests 100
   counter mysql_global_status_bytes_received 3000
   counter mysql_global_status_bytes_sent 9000
-  counter mysql_global_status_innodb_row_ops_total{operation="read"} 50
+  counter mysql_global_status_handlers_total{handler="read_first"} 50
   counter mysql_global_status_innodb_row_lock_waits 0.1
   counter mysql_global_status_table_locks_waited 0.1
   gauge mysql_slave_status_seconds_behind_master{master_host="db1",master_uuid="",channel_name="",connection_name=""} 1
@@ -140,7 +144,7 @@ const MYSQL = `
 const DB = 'datid="16384",datname="shop"';
 const POSTGRESQL = `
   gauge pg_up 1
-  gauge pg_settings_max_connections{server="db:5432"} 100
+  gauge pg_settings_max_connections 100
   gauge pg_database_size_bytes{datname="shop"} 8e7
   gauge pg_stat_activity_count{datname="shop",state="active",usename="app",application_name="web",backend_type="client backend",wait_event="",wait_event_type=""} 3
   gauge pg_stat_activity_count{datname="shop",state="idle",usename="app",application_name="web",backend_type="client backend",wait_event="",wait_event_type=""} 9

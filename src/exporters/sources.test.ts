@@ -18,7 +18,8 @@ import { silentLogger } from '#base/log.ts';
 import { createHttpClient } from '#clients/http/client.ts';
 import { writeText } from '#wire/exposition/write.ts';
 import { peer } from '../../test/peers.ts';
-import { labelsByMetric, unknownToPages } from '../../test/shipped-rules.ts';
+import { labelsByMetric, notOnPage, unknownToPages } from '../../test/shipped-rules.ts';
+import { EXPORTERS, seriesOf } from '../../test/simulated-exporters.ts';
 import { KafkaReader, KafkaWriter } from './kafka/protocol.ts';
 import { buildQuery } from './probe/dns-message.ts';
 import { moduleSchema, type ProbeModule } from './probe/modules.ts';
@@ -379,6 +380,7 @@ test("Kafka by kafka_exporter's names, groups and their lag", async (t) => {
   const port = await startBroker(t);
   const page = await scrape(t, 'kafka', `kafka://127.0.0.1:${port}`);
   assert.deepEqual(unknownToPages('kafka.yml', labelsByMetric(page.split('\n'))), []);
+  assert.deepEqual(notOnPage(seriesOf(EXPORTERS['kafka']!), labelsByMetric(page.split('\n'))), []);
   has(
     page,
     'kafka_up 1',

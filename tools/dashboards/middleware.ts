@@ -15,27 +15,53 @@ import {
   top,
 } from './build.ts';
 
-const I = 'instance="$instance"';
+/** Metrics of what a variable of the dashboard has chosen: as they are, and as rates. */
+const chosenBy = (matcher: string) => ({
+  at: (metric: string, more = '') => `${metric}{${matcher}${more}}`,
+  rate: (metric: string, more = '') => `rate(${metric}{${matcher}${more}}[$__rate_interval])`,
+});
+const { at, rate: r } = chosenBy('instance="$instance"');
+const ofTopic = chosenBy('topic=~"$topic"');
+const ofCluster = chosenBy('cluster="$cluster"');
+
 const instanceOf = (metric: string) =>
   choose('instance', text('Instance', '实例'), `label_values(${metric}, instance)`);
+
+/** What 1 and 0 mean. */
+const UP_OR_DOWN = [
+  {
+    kind: 'value' as const,
+    values: {
+      '1': { text: text('Up', '正常'), color: 'green' },
+      '0': { text: text('Down', '异常'), color: 'red' },
+    },
+  },
+];
+/** Green until there is one. */
+const NONE_IS_GOOD = [
+  { value: null, color: 'green' },
+  { value: 1, color: 'red' },
+];
+
 const up = (metric: string) =>
-  stat(text('Up', '状态'), `${metric}{${I}}`, 'none', {
+  stat(text('Up', '状态'), at(metric), 'none', {
     steps: badBelow(1),
     options: { spark: false },
-    field: {
-      mappings: [
-        {
-          kind: 'value',
-          values: {
-            '1': { text: text('Up', '正常'), color: 'green' },
-            '0': { text: text('Down', '异常'), color: 'red' },
-          },
-        },
-      ],
-      color: { mode: 'thresholds' },
-    },
+    field: { mappings: UP_OR_DOWN, color: { mode: 'thresholds' } },
   });
-const r = (metric: string, more = '') => `rate(${metric}{${I}${more}}[$__rate_interval])`;
+const runningFor = (metric: string) =>
+  stat(text('Running for', '运行时间'), at(metric), 's', { options: { spark: false } });
+/** Both directions, one below the axis. */
+const traffic = (title: ReturnType<typeof text>, input: readonly [string, string], output: readonly [string, string]) =>
+  graph(
+    title,
+    [
+      [r(input[0]), input[1]],
+      [`-${r(output[0])}`, output[1]],
+    ],
+    'binBps',
+  );
+const network = (received: string, sent: string) => traffic(text('Network', '网络'), [received, 'in'], [sent, 'out']);
 
 export const mysql: Definition = {
   uid: 'mysql',
@@ -44,12 +70,12 @@ export const mysql: Definition = {
   variables: [instanceOf('mysql_up')],
   panels: [
     up('mysql_up'),
-    stat(text('Running for', '运行时间'), `mysql_global_status_uptime{${I}}`, 's', { options: { spark: false } }),
+    runningFor('mysql_global_status_uptime'),
     stat(text('Queries', '查询'), r('mysql_global_status_queries'), 'ops'),
-    stat(text('Connections', '连接'), `mysql_global_status_threads_connected{${I}}`, 'none'),
+    stat(text('Connections', '连接'), at('mysql_global_status_threads_connected'), 'none'),
     gauge(
       text('Connections of the limit', '连接占上限'),
-      `mysql_global_status_threads_connected{${I}} / mysql_global_variables_max_connections{${I}}`,
+      `${at('mysql_global_status_threads_connected')} / ${at('mysql_global_variables_max_connections')}`,
       'percentunit',
       { h: 4 },
     ),
@@ -62,16 +88,19 @@ export const mysql: Definition = {
     graph(
       text('Threads', '线程'),
       [
-        [`mysql_global_status_threads_connected{${I}}`, 'connected'],
-        [`mysql_global_status_threads_running{${I}}`, 'running'],
+        [at('mysql_global_status_threads_connected'), 'connected'],
+        [at('mysql_global_status_threads_running'), 'running'],
       ],
       'none',
     ),
     graph(
       text('Buffer pool', '缓冲池'),
       [
-        [`mysql_global_status_buffer_pool_pages{${I}}`, '{{state}}'],
-        [`mysql_global_status_innodb_buffer_pool_pages_total{${I}}`, 'total'],
+        [at('mysql_global_status_buffer_pool_pages'), '{{state}}'],
+        [
+          `${at('mysql_global_variables_innodb_buffer_pool_size')} / ${at('mysql_global_status_innodb_page_size')}`,
+          'total',
+        ],
       ],
       'short',
     ),
@@ -85,17 +114,16 @@ export const mysql: Definition = {
       ],
       'percentunit',
     ),
-    graph(
-      text('Network', '网络'),
-      [
-        [r('mysql_global_status_bytes_received'), 'in'],
-        [`-${r('mysql_global_status_bytes_sent')}`, 'out'],
-      ],
-      'binBps',
-    ),
+    network('mysql_global_status_bytes_received', 'mysql_global_status_bytes_sent'),
     stacked(
       text('Row operations', '行操作'),
-      [[r('mysql_global_status_innodb_row_ops_total'), '{{operation}}']],
+      // MariaDB counts them by handler only.
+      [
+        [
+          `${r('mysql_global_status_innodb_row_ops_total')} or label_replace(${r('mysql_global_status_handlers_total', ',handler=~"delete|read_.*|update|write"')}, "operation", "$1", "handler", "(.*)")`,
+          '{{operation}}',
+        ],
+      ],
       'ops',
     ),
     graph(
@@ -106,7 +134,7 @@ export const mysql: Definition = {
       ],
       'ops',
     ),
-    graph(text('Replication delay', '复制延迟'), [[`mysql_slave_status_seconds_behind_master{${I}}`, 'seconds']], 's'),
+    graph(text('Replication delay', '复制延迟'), [[at('mysql_slave_status_seconds_behind_master'), 'seconds']], 's'),
   ],
 };
 
@@ -117,12 +145,14 @@ export const postgres: Definition = {
   variables: [instanceOf('pg_up')],
   panels: [
     up('pg_up'),
-    stat(text('Databases', '数据库数'), `count(pg_database_size_bytes{${I}})`, 'none', { options: { spark: false } }),
-    stat(text('Size', '大小'), `sum(pg_database_size_bytes{${I}})`, 'bytes'),
+    stat(text('Databases', '数据库数'), `count(${at('pg_database_size_bytes')})`, 'none', {
+      options: { spark: false },
+    }),
+    stat(text('Size', '大小'), `sum(${at('pg_database_size_bytes')})`, 'bytes'),
     stat(text('Transactions', '事务'), `sum(${r('pg_stat_database_xact_commit')})`, 'ops'),
     gauge(
       text('Connections of the limit', '连接占上限'),
-      `sum(pg_stat_activity_count{${I}}) / max(pg_settings_max_connections{${I}})`,
+      `sum(${at('pg_stat_activity_count')}) / max(${at('pg_settings_max_connections')})`,
       'percentunit',
       { h: 4 },
     ),
@@ -140,7 +170,7 @@ export const postgres: Definition = {
     ),
     stacked(
       text('Connections by state', '各状态连接'),
-      [[`sum by (state) (pg_stat_activity_count{${I}})`, '{{state}}']],
+      [[`sum by (state) (${at('pg_stat_activity_count')})`, '{{state}}']],
       'none',
     ),
     graph(
@@ -161,8 +191,8 @@ export const postgres: Definition = {
       ],
       'ops',
     ),
-    graph(text('Size by database', '各数据库大小'), [[`pg_database_size_bytes{${I}}`, '{{datname}}']], 'bytes'),
-    graph(text('Locks', '锁'), [[`sum by (mode) (pg_locks_count{${I}})`, '{{mode}}']], 'none'),
+    graph(text('Size by database', '各数据库大小'), [[at('pg_database_size_bytes'), '{{datname}}']], 'bytes'),
+    graph(text('Locks', '锁'), [[`sum by (mode) (${at('pg_locks_count')})`, '{{mode}}']], 'none'),
     graph(
       text('Deadlocks and conflicts', '死锁与冲突'),
       [
@@ -173,12 +203,12 @@ export const postgres: Definition = {
     ),
     graph(
       text('Longest transaction', '最长事务'),
-      [[`max by (datname) (pg_stat_activity_max_tx_duration{${I}})`, '{{datname}}']],
+      [[`max by (datname) (${at('pg_stat_activity_max_tx_duration')})`, '{{datname}}']],
       's',
     ),
     graph(
       text('Replication lag', '复制延迟'),
-      [[`pg_replication_lag_seconds{${I}} or pg_replication_lag{${I}}`, 'lag']],
+      [[`${at('pg_replication_lag_seconds')} or ${at('pg_replication_lag')}`, 'lag']],
       's',
     ),
   ],
@@ -191,9 +221,9 @@ export const redis: Definition = {
   variables: [instanceOf('redis_up')],
   panels: [
     up('redis_up'),
-    stat(text('Running for', '运行时间'), `redis_uptime_in_seconds{${I}}`, 's', { options: { spark: false } }),
-    stat(text('Clients', '客户端'), `redis_connected_clients{${I}}`, 'none'),
-    stat(text('Memory', '内存'), `redis_memory_used_bytes{${I}}`, 'bytes'),
+    runningFor('redis_uptime_in_seconds'),
+    stat(text('Clients', '客户端'), at('redis_connected_clients'), 'none'),
+    stat(text('Memory', '内存'), at('redis_memory_used_bytes'), 'bytes'),
     stat(text('Commands', '命令'), `sum(${r('redis_commands_processed_total')})`, 'ops'),
     stat(
       text('Hits', '命中率'),
@@ -214,17 +244,17 @@ export const redis: Definition = {
     graph(
       text('Memory', '内存'),
       [
-        [`redis_memory_used_bytes{${I}}`, 'used'],
-        [`redis_memory_used_rss_bytes{${I}}`, 'resident'],
-        [`redis_memory_max_bytes{${I}} > 0`, 'limit'],
+        [at('redis_memory_used_bytes'), 'used'],
+        [at('redis_memory_used_rss_bytes'), 'resident'],
+        [`${at('redis_memory_max_bytes')} > 0`, 'limit'],
       ],
       'bytes',
     ),
     graph(
       text('Keys', '键'),
       [
-        [`sum by (db) (redis_db_keys{${I}})`, '{{db}}'],
-        [`sum by (db) (redis_db_keys_expiring{${I}})`, '{{db}} expiring'],
+        [`sum by (db) (${at('redis_db_keys')})`, '{{db}}'],
+        [`sum by (db) (${at('redis_db_keys_expiring')})`, '{{db}} expiring'],
       ],
       'short',
     ),
@@ -236,14 +266,7 @@ export const redis: Definition = {
       ],
       'ops',
     ),
-    graph(
-      text('Network', '网络'),
-      [
-        [r('redis_net_input_bytes_total'), 'in'],
-        [`-${r('redis_net_output_bytes_total')}`, 'out'],
-      ],
-      'binBps',
-    ),
+    network('redis_net_input_bytes_total', 'redis_net_output_bytes_total'),
   ],
 };
 
@@ -253,15 +276,12 @@ export const haproxy: Definition = {
   tags: ['middleware', 'traffic'],
   variables: [instanceOf('{__name__=~"haproxy_up|haproxy_process_uptime_seconds|haproxy_frontend_bytes_in_total"}')],
   panels: [
-    stat(text('Sessions', '会话'), `sum(haproxy_frontend_current_sessions{${I}})`, 'none'),
+    stat(text('Sessions', '会话'), `sum(${at('haproxy_frontend_current_sessions')})`, 'none'),
     stat(text('Requests', '请求'), `sum(${r('haproxy_frontend_http_requests_total')})`, 'reqps'),
-    stat(text('Servers down', '异常服务器'), `count(haproxy_server_up{${I}} == 0) or vector(0)`, 'none', {
-      steps: [
-        { value: null, color: 'green' },
-        { value: 1, color: 'red' },
-      ],
+    stat(text('Servers down', '异常服务器'), `count(${at('haproxy_server_up')} == 0) or vector(0)`, 'none', {
+      steps: NONE_IS_GOOD,
     }),
-    stat(text('Queued', '排队'), `sum(haproxy_backend_current_queue{${I}})`, 'none', { steps: levels(1, 10) }),
+    stat(text('Queued', '排队'), `sum(${at('haproxy_backend_current_queue')})`, 'none', { steps: levels(1, 10) }),
     stat(text('In', '入流量'), `sum(${r('haproxy_frontend_bytes_in_total')})`, 'binBps'),
     stat(text('Out', '出流量'), `sum(${r('haproxy_frontend_bytes_out_total')})`, 'binBps'),
     stacked(
@@ -269,17 +289,17 @@ export const haproxy: Definition = {
       [[`sum by (code) (${r('haproxy_frontend_http_responses_total')})`, '{{code}}']],
       'reqps',
     ),
-    graph(text('Sessions', '会话'), [[`haproxy_frontend_current_sessions{${I}}`, '{{frontend}}{{proxy}}']], 'none'),
+    graph(text('Sessions', '会话'), [[at('haproxy_frontend_current_sessions'), '{{frontend}}{{proxy}}']], 'none'),
     graph(
       text('Backends: sessions', '后端会话'),
-      [[`haproxy_backend_current_sessions{${I}}`, '{{backend}}{{proxy}}']],
+      [[at('haproxy_backend_current_sessions'), '{{backend}}{{proxy}}']],
       'none',
     ),
     graph(
       text('Backends: answer time', '后端应答时间'),
       [
         [
-          `haproxy_backend_response_time_average_seconds{${I}} or haproxy_backend_http_response_time_average_seconds{${I}}`,
+          `${at('haproxy_backend_response_time_average_seconds')} or ${at('haproxy_backend_http_response_time_average_seconds')}`,
           '{{backend}}{{proxy}}',
         ],
       ],
@@ -296,19 +316,8 @@ export const haproxy: Definition = {
       ],
       'ops',
     ),
-    table(text('Servers', '服务器'), [`haproxy_server_up{${I}}`], 'none', {
-      field: {
-        mappings: [
-          {
-            kind: 'value',
-            values: {
-              '1': { text: text('Up', '正常'), color: 'green' },
-              '0': { text: text('Down', '异常'), color: 'red' },
-            },
-          },
-        ],
-        cell: 'text',
-      },
+    table(text('Servers', '服务器'), [at('haproxy_server_up')], 'none', {
+      field: { mappings: UP_OR_DOWN, cell: 'text' },
     }),
   ],
 };
@@ -321,7 +330,7 @@ export const nginx: Definition = {
   panels: [
     up('nginx_up'),
     stat(text('Requests', '请求'), r('nginx_http_requests_total'), 'reqps'),
-    stat(text('Active connections', '活动连接'), `nginx_connections_active{${I}}`, 'none'),
+    stat(text('Active connections', '活动连接'), at('nginx_connections_active'), 'none'),
     stat(text('Refused', '被拒绝'), `${r('nginx_connections_accepted')} - ${r('nginx_connections_handled')}`, 'ops', {
       steps: levels(0.01, 1),
     }),
@@ -329,9 +338,9 @@ export const nginx: Definition = {
     stacked(
       text('Connections', '连接'),
       [
-        [`nginx_connections_reading{${I}}`, 'reading'],
-        [`nginx_connections_writing{${I}}`, 'writing'],
-        [`nginx_connections_waiting{${I}}`, 'waiting'],
+        [at('nginx_connections_reading'), 'reading'],
+        [at('nginx_connections_writing'), 'writing'],
+        [at('nginx_connections_waiting'), 'waiting'],
       ],
       'none',
     ),
@@ -360,47 +369,35 @@ export const kafka: Definition = {
   panels: [
     stat(text('Brokers', '代理数'), 'max(kafka_brokers)', 'none'),
     stat(text('Topics', '主题数'), 'count(kafka_topic_partitions)', 'none'),
-    stat(text('Partitions', '分区数'), 'sum(kafka_topic_partitions{topic=~"$topic"})', 'none'),
+    stat(text('Partitions', '分区数'), `sum(${ofTopic.at('kafka_topic_partitions')})`, 'none'),
     stat(
       text('Under-replicated', '副本不足'),
-      'sum(kafka_topic_partition_under_replicated_partition{topic=~"$topic"})',
+      `sum(${ofTopic.at('kafka_topic_partition_under_replicated_partition')})`,
       'none',
       {
-        steps: [
-          { value: null, color: 'green' },
-          { value: 1, color: 'red' },
-        ],
+        steps: NONE_IS_GOOD,
       },
     ),
-    stat(
-      text('Messages', '消息'),
-      'sum(rate(kafka_topic_partition_current_offset{topic=~"$topic"}[$__rate_interval]))',
-      'mps',
-    ),
-    stat(text('Lag', '积压'), 'sum(kafka_consumergroup_lag{topic=~"$topic"})', 'short'),
+    stat(text('Messages', '消息'), `sum(${ofTopic.rate('kafka_topic_partition_current_offset')})`, 'mps'),
+    stat(text('Lag', '积压'), `sum(${ofTopic.at('kafka_consumergroup_lag')})`, 'short'),
     stacked(
       text('Messages in by topic', '各主题写入'),
-      [['sum by (topic) (rate(kafka_topic_partition_current_offset{topic=~"$topic"}[$__rate_interval]))', '{{topic}}']],
+      [[`sum by (topic) (${ofTopic.rate('kafka_topic_partition_current_offset')})`, '{{topic}}']],
       'mps',
     ),
     stacked(
       text('Messages consumed by group', '各消费组消费'),
-      [
-        [
-          'sum by (consumergroup) (rate(kafka_consumergroup_current_offset{topic=~"$topic"}[$__rate_interval]))',
-          '{{consumergroup}}',
-        ],
-      ],
+      [[`sum by (consumergroup) (${ofTopic.rate('kafka_consumergroup_current_offset')})`, '{{consumergroup}}']],
       'mps',
     ),
     graph(
       text('Lag by group', '各消费组积压'),
-      [['sum by (consumergroup, topic) (kafka_consumergroup_lag{topic=~"$topic"})', '{{consumergroup}} {{topic}}']],
+      [[`sum by (consumergroup, topic) (${ofTopic.at('kafka_consumergroup_lag')})`, '{{consumergroup}} {{topic}}']],
       'short',
     ),
     top(
       text('Largest lag', '最大积压'),
-      'topk(10, sum by (consumergroup, topic) (kafka_consumergroup_lag{topic=~"$topic"}))',
+      `topk(10, sum by (consumergroup, topic) (${ofTopic.at('kafka_consumergroup_lag')}))`,
       '{{consumergroup}} {{topic}}',
       'short',
       { w: 12 },
@@ -416,7 +413,7 @@ export const elasticsearch: Definition = {
   panels: [
     stat(
       text('Health', '健康'),
-      'max(elasticsearch_cluster_health_status{cluster="$cluster",color="green"} == 1) * 2 or max(elasticsearch_cluster_health_status{cluster="$cluster",color="yellow"} == 1) or vector(0)',
+      `max(${ofCluster.at('elasticsearch_cluster_health_status', ',color="green"')} == 1) * 2 or max(${ofCluster.at('elasticsearch_cluster_health_status', ',color="yellow"')} == 1) or vector(0)`,
       'none',
       {
         options: { spark: false },
@@ -440,45 +437,35 @@ export const elasticsearch: Definition = {
         },
       },
     ),
-    stat(text('Nodes', '节点'), 'elasticsearch_cluster_health_number_of_nodes{cluster="$cluster"}', 'none'),
+    stat(text('Nodes', '节点'), ofCluster.at('elasticsearch_cluster_health_number_of_nodes'), 'none'),
     stat(
       text('Shards not assigned', '未分配分片'),
-      'elasticsearch_cluster_health_unassigned_shards{cluster="$cluster"}',
+      ofCluster.at('elasticsearch_cluster_health_unassigned_shards'),
       'none',
       { steps: levels(1, 10) },
     ),
-    stat(text('Documents', '文档数'), 'sum(elasticsearch_indices_docs{cluster="$cluster"})', 'short'),
-    stat(text('Size', '大小'), 'sum(elasticsearch_indices_store_size_bytes{cluster="$cluster"})', 'bytes'),
+    stat(text('Documents', '文档数'), `sum(${ofCluster.at('elasticsearch_indices_docs')})`, 'short'),
+    stat(text('Size', '大小'), `sum(${ofCluster.at('elasticsearch_indices_store_size_bytes')})`, 'bytes'),
     stat(
       text('Tasks waiting', '等待任务'),
-      'elasticsearch_cluster_health_number_of_pending_tasks{cluster="$cluster"}',
+      ofCluster.at('elasticsearch_cluster_health_number_of_pending_tasks'),
       'none',
     ),
     graph(
       text('Indexing', '写入'),
-      [
-        [
-          'sum by (name) (rate(elasticsearch_indices_indexing_index_total{cluster="$cluster"}[$__rate_interval]))',
-          '{{name}}',
-        ],
-      ],
+      [[`sum by (name) (${ofCluster.rate('elasticsearch_indices_indexing_index_total')})`, '{{name}}']],
       'ops',
     ),
     graph(
       text('Searching', '查询'),
-      [
-        [
-          'sum by (name) (rate(elasticsearch_indices_search_query_total{cluster="$cluster"}[$__rate_interval]))',
-          '{{name}}',
-        ],
-      ],
+      [[`sum by (name) (${ofCluster.rate('elasticsearch_indices_search_query_total')})`, '{{name}}']],
       'ops',
     ),
     graph(
       text('Time per search', '每次查询耗时'),
       [
         [
-          'sum by (name) (rate(elasticsearch_indices_search_query_time_seconds{cluster="$cluster"}[$__rate_interval])) / sum by (name) (rate(elasticsearch_indices_search_query_total{cluster="$cluster"}[$__rate_interval]))',
+          `sum by (name) (${ofCluster.rate('elasticsearch_indices_search_query_time_seconds')}) / sum by (name) (${ofCluster.rate('elasticsearch_indices_search_query_total')})`,
           '{{name}}',
         ],
       ],
@@ -488,7 +475,7 @@ export const elasticsearch: Definition = {
       text('Heap', '堆内存'),
       [
         [
-          'elasticsearch_jvm_memory_used_bytes{cluster="$cluster",area="heap"} / elasticsearch_jvm_memory_max_bytes{cluster="$cluster",area="heap"}',
+          `${ofCluster.at('elasticsearch_jvm_memory_used_bytes', ',area="heap"')} / ${ofCluster.at('elasticsearch_jvm_memory_max_bytes', ',area="heap"')}`,
           '{{name}}',
         ],
       ],
@@ -496,14 +483,14 @@ export const elasticsearch: Definition = {
     ),
     graph(
       text('Garbage collection', '垃圾回收'),
-      [['rate(elasticsearch_jvm_gc_collection_seconds_sum{cluster="$cluster"}[$__rate_interval])', '{{name}} {{gc}}']],
+      [[ofCluster.rate('elasticsearch_jvm_gc_collection_seconds_sum'), '{{name}} {{gc}}']],
       'percentunit',
     ),
     graph(
       text('Disk free', '磁盘可用'),
       [
         [
-          'elasticsearch_filesystem_data_available_bytes{cluster="$cluster"} / elasticsearch_filesystem_data_size_bytes{cluster="$cluster"}',
+          `${ofCluster.at('elasticsearch_filesystem_data_available_bytes')} / ${ofCluster.at('elasticsearch_filesystem_data_size_bytes')}`,
           '{{name}}',
         ],
       ],
@@ -518,16 +505,16 @@ export const clickhouse: Definition = {
   tags: ['middleware', 'databases'],
   variables: [instanceOf('ClickHouseMetrics_Query')],
   panels: [
-    stat(text('Queries running', '执行中的查询'), `ClickHouseMetrics_Query{${I}}`, 'none'),
+    stat(text('Queries running', '执行中的查询'), at('ClickHouseMetrics_Query'), 'none'),
     stat(text('Queries', '查询'), r('ClickHouseProfileEvents_Query'), 'ops'),
     stat(text('Failed', '失败'), r('ClickHouseProfileEvents_FailedQuery'), 'ops', { steps: levels(0.01, 1) }),
-    stat(text('Memory', '内存'), `ClickHouseMetrics_MemoryTracking{${I}}`, 'bytes'),
+    stat(text('Memory', '内存'), at('ClickHouseMetrics_MemoryTracking'), 'bytes'),
     stat(
       text('Connections', '连接'),
-      `ClickHouseMetrics_TCPConnection{${I}} + ClickHouseMetrics_HTTPConnection{${I}}`,
+      `${at('ClickHouseMetrics_TCPConnection')} + ${at('ClickHouseMetrics_HTTPConnection')}`,
       'none',
     ),
-    stat(text('Running for', '运行时间'), `ClickHouseAsyncMetrics_Uptime{${I}}`, 's', { options: { spark: false } }),
+    runningFor('ClickHouseAsyncMetrics_Uptime'),
     graph(
       text('Queries', '查询'),
       [
@@ -538,35 +525,32 @@ export const clickhouse: Definition = {
       'ops',
     ),
     graph(text('Rows inserted', '写入行数'), [[r('ClickHouseProfileEvents_InsertedRows'), 'rows']], 'rowsps'),
-    graph(
+    traffic(
       text('Bytes read and written', '读写字节'),
-      [
-        [r('ClickHouseProfileEvents_ReadCompressedBytes'), 'read'],
-        [`-${r('ClickHouseProfileEvents_WriteBufferFromFileDescriptorWriteBytes')}`, 'written'],
-      ],
-      'binBps',
+      ['ClickHouseProfileEvents_ReadCompressedBytes', 'read'],
+      ['ClickHouseProfileEvents_WriteBufferFromFileDescriptorWriteBytes', 'written'],
     ),
     graph(
       text('Merges', '合并'),
       [
-        [`ClickHouseMetrics_Merge{${I}}`, 'merges'],
-        [`ClickHouseMetrics_PartMutation{${I}}`, 'mutations'],
+        [at('ClickHouseMetrics_Merge'), 'merges'],
+        [at('ClickHouseMetrics_PartMutation'), 'mutations'],
       ],
       'none',
     ),
     graph(
       text('Parts', '数据片段'),
-      [[`ClickHouseAsyncMetrics_MaxPartCountForPartition{${I}}`, 'most in a partition']],
+      [[at('ClickHouseAsyncMetrics_MaxPartCountForPartition'), 'most in a partition']],
       'none',
     ),
     graph(
       text('Replication queue', '复制队列'),
-      [[`ClickHouseAsyncMetrics_ReplicasMaxQueueSize{${I}}`, 'queue']],
+      [[at('ClickHouseAsyncMetrics_ReplicasMaxQueueSize'), 'queue']],
       'none',
     ),
     pie(
       text('Threads', '线程'),
-      `{__name__=~"ClickHouseMetrics_(Query|Background.*)Thread.*|ClickHouseMetrics_GlobalThread",${I}}`,
+      at('', ',__name__=~"ClickHouseMetrics_(Query|Background.*)Thread.*|ClickHouseMetrics_GlobalThread"'),
       '{{__name__}}',
       'none',
       { w: 12 },
