@@ -278,7 +278,7 @@ test('a JVM and beans of the application through Jolokia', async (t) => {
       {
         status: 200,
         value: {
-          'Catalina:name="http-nio",type=ThreadPool': {
+          'Catalina:name="http-nio, a=b",type=ThreadPool': {
             currentThreadsBusy: 3,
             paused: false,
             nested: { a: 1 },
@@ -292,11 +292,13 @@ test('a JVM and beans of the application through Jolokia', async (t) => {
     await scrape(t, 'jolokia', `${url}/jolokia?mbean=${encodeURIComponent('Catalina:type=ThreadPool,name=*')}`),
     'jolokia_up 1',
     'jvm_memory_bytes_used{area="heap"} 10',
+    'jvm_memory_used_bytes{area="heap"} 10',
+    'jvm_runtime_info{runtime="VM",vendor="V",version="21"} 1',
     'jvm_gc_collection_seconds_sum{gc="G1 Young"} 1.5',
     'jvm_threads_current 12',
     'process_start_time_seconds 1.7e+09',
-    'Catalina_ThreadPool_currentThreadsBusy{name="\\"http-nio\\""} 3',
-    'Catalina_ThreadPool_nested_a{name="\\"http-nio\\""} 1',
+    'Catalina_ThreadPool_currentThreadsBusy{name="\\"http-nio, a=b\\""} 3',
+    'Catalina_ThreadPool_nested_a{name="\\"http-nio, a=b\\""} 1',
   );
 });
 

@@ -1,5 +1,5 @@
-// Java programs through the Jolokia bridge: the beans every JVM has, under the names of the Java client, and beans of the
-// application that the configuration names.
+// Java programs through the Jolokia bridge: the beans every JVM has, under the names of the Java client (those of its release 1 and the
+// earlier ones, where they differ), and beans of the application that the configuration names.
 
 import type { Page } from '../page.ts';
 import { httpText, metricWord, type SourceKind } from '../source.ts';
@@ -35,6 +35,7 @@ export const jolokiaKind: SourceKind = {
         if (answer.status !== 200) {
           // Beans that do not exist are no failure of the others.
           if (i === 0) throw new Error(`Jolokia answered ${answer.status}: ${answer.error}`);
+          environment.log.debug('no such bean', { source: source.name, mbean: requests[i]!.mbean, err: answer.error });
           return;
         }
         const value = answer.value as Beans;
@@ -49,13 +50,11 @@ export const jolokiaKind: SourceKind = {
 const num = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN);
 const prop = (value: unknown, key: string): number => num((value as Record<string, unknown> | undefined)?.[key]);
 
-/** "java.lang:name=G1 Eden Space,type=MemoryPool" to its properties. */
+/** "java.lang:name=G1 Eden Space,type=MemoryPool" to its properties; values in quotes may hold commas and equals signs. */
 function properties(name: string): Record<string, string> {
+  const list = name.slice(name.indexOf(':') + 1);
   return Object.fromEntries(
-    name
-      .slice(name.indexOf(':') + 1)
-      .split(',')
-      .map((pair) => pair.split('=') as [string, string]),
+    [...list.matchAll(/([^=,]+)=("(?:[^"\\]|\\.)*"|[^,]*)/g)].map((match) => [match[1]!, match[2]!] as const),
   );
 }
 
@@ -68,12 +67,8 @@ function addJvm(page: Page, beans: Beans): void {
   };
   const memory = (prefix: string, usage: unknown, labels: string[]) => {
     for (const key of ['used', 'committed', 'max', 'init'])
-      gauge(
-        `${prefix}_${key === 'used' ? 'bytes_used' : `bytes_${key}`}`,
-        `JVM memory: ${key}.`,
-        prop(usage, key),
-        labels,
-      );
+      for (const metric of [`${prefix}_${key}_bytes`, `${prefix}_bytes_${key}`])
+        gauge(metric, `JVM memory: ${key}.`, prop(usage, key), labels);
   };
   for (const [name, bean] of Object.entries(beans)) {
     const { type = '', name: own = '' } = properties(name);
@@ -81,9 +76,15 @@ function addJvm(page: Page, beans: Beans): void {
       case 'Memory':
         memory('jvm_memory', bean['HeapMemoryUsage'], ['area', 'heap']);
         memory('jvm_memory', bean['NonHeapMemoryUsage'], ['area', 'nonheap']);
+        gauge(
+          'jvm_memory_objects_pending_finalization',
+          'Objects that wait to be finalized.',
+          num(bean['ObjectPendingFinalizationCount']),
+        );
         break;
       case 'MemoryPool':
         memory('jvm_memory_pool', bean['Usage'], ['pool', own]);
+        memory('jvm_memory_pool_collection', bean['CollectionUsage'], ['pool', own]);
         break;
       case 'GarbageCollector':
         counter('jvm_gc_collection_seconds_count', 'Collections.', num(bean['CollectionCount']), ['gc', own]);
@@ -99,20 +100,25 @@ function addJvm(page: Page, beans: Beans): void {
         counter('jvm_threads_started_total', 'Threads started.', num(bean['TotalStartedThreadCount']));
         break;
       case 'ClassLoading':
-        gauge('jvm_classes_currently_loaded', 'Classes loaded now.', num(bean['LoadedClassCount']));
+        for (const metric of ['jvm_classes_currently_loaded', 'jvm_classes_loaded'])
+          gauge(metric, 'Classes loaded now.', num(bean['LoadedClassCount']));
         counter('jvm_classes_loaded_total', 'Classes loaded.', num(bean['TotalLoadedClassCount']));
         counter('jvm_classes_unloaded_total', 'Classes unloaded.', num(bean['UnloadedClassCount']));
         break;
       case 'Runtime':
         gauge('process_start_time_seconds', 'When the JVM started.', num(bean['StartTime']) / 1000);
-        page.gauge('jvm_info', 'The version of the JVM.', 1, [
-          'runtime',
-          String(bean['VmName'] ?? ''),
-          'vendor',
-          String(bean['VmVendor'] ?? ''),
-          'version',
-          String(bean['VmVersion'] ?? ''),
-        ]);
+        for (const metric of ['jvm_runtime_info', 'jvm_info'])
+          page.gauge(metric, 'The version of the JVM.', 1, [
+            'runtime',
+            String(bean['VmName'] ?? ''),
+            'vendor',
+            String(bean['VmVendor'] ?? ''),
+            'version',
+            String(bean['VmVersion'] ?? ''),
+          ]);
+        break;
+      case 'Compilation':
+        counter('jvm_compilation_time_seconds_total', 'Time of compiling.', num(bean['TotalCompilationTime']) / 1000);
         break;
       case 'OperatingSystem':
         counter('process_cpu_seconds_total', 'CPU time.', num(bean['ProcessCpuTime']) / 1e9);

@@ -166,13 +166,18 @@ export async function fetchRows(
         connectionTimeoutMillis: timeout,
         statement_timeout: timeout,
       });
+      const end = () =>
+        client
+          .end()
+          .catch((error) => environment.log.debug('cannot close', { query: query.name, err: errorText(error) }));
+      // The query under way fails with it.
       client.on('error', () => {});
-      signal.addEventListener('abort', () => void client.end().catch(() => {}), { once: true });
+      signal.addEventListener('abort', end, { once: true });
       await client.connect();
       try {
         return (await client.query(sql)).rows as Row[];
       } finally {
-        await client.end().catch(() => {});
+        await end();
       }
     }
     case 'http:':
