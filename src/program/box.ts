@@ -3,8 +3,7 @@
 
 import path from 'node:path';
 import { systemClock } from '#base/clock.ts';
-import type { FlagValues } from '#base/flags.ts';
-import { parseFlags } from '#base/flags.ts';
+import { type FlagValues, flagTexts, parseFlags } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { selectCollectors } from '#exporters/node/names.ts';
 import type { AlertSink } from '#model/alert.ts';
@@ -84,7 +83,7 @@ export function openBox(
         allowUtf8Names: pushFlags['push.enable-utf8-names'],
         enableAdminApi: false,
         maxBodyBytes: pushFlags['push.max-body-size'],
-        flags: () => Object.fromEntries(Object.entries(pushFlags).map(([name, value]) => [name, String(value)])),
+        flags: () => flagTexts(PUSH_FLAGS, pushFlags),
         build: buildInfo(),
         startedAt: clock.now(),
         now: () => clock.monotonic(),

@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { systemClock } from '#base/clock.ts';
 import { nodeDisk } from '#base/disk/node.ts';
-import type { FlagValues, ParsedCommand } from '#base/flags.ts';
+import { type FlagValues, flagTexts, type ParsedCommand } from '#base/flags.ts';
 import type { Logger } from '#base/log.ts';
 import { Gateway } from '#collect/push/gateway.ts';
 import type { Replicas } from '#collect/push/replicas.ts';
@@ -15,7 +15,7 @@ import { pushMetrics, pushRoutes } from '#serve/push.ts';
 import { refuseSystemdSocket } from './flags.ts';
 import { processLogger } from './logger.ts';
 import { externalUrl, handleSignals, startWeb } from './process.ts';
-import type { PUSH_FLAGS, PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
+import { type PUSH_FLAGS, PUSHGATEWAY_FLAGS } from './pushgateway-flags.ts';
 import { buildInfo, VERSION } from './version.ts';
 
 type PushFlags = FlagValues<typeof PUSH_FLAGS>;
@@ -84,7 +84,7 @@ export async function runPushgateway(command: ParsedCommand<typeof PUSHGATEWAY_F
         allowUtf8Names: flags['push.enable-utf8-names'],
         enableAdminApi: flags['web.enable-admin-api'],
         maxBodyBytes: flags['push.max-body-size'],
-        flags: () => Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, String(value)])),
+        flags: () => flagTexts(PUSHGATEWAY_FLAGS, flags),
         build: buildInfo(),
         startedAt: clock.now(),
         now: () => clock.monotonic(),

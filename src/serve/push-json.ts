@@ -3,7 +3,7 @@
 import { groupedLabels } from '#collect/push/apply.ts';
 import type { Group, PushedMetric, PushState } from '#collect/push/state.ts';
 import { labelsToRecord } from '#model/labels.ts';
-import { formatValue } from '#model/value.ts';
+import { formatFloat } from '#wire/exposition/number.ts';
 
 export function groupsJson(state: PushState): unknown[] {
   return [...state.groups.values()].map(groupJson);
@@ -14,7 +14,7 @@ function groupJson(group: Group): Record<string, unknown> {
   const time = (ms: number) => ({
     time_stamp: isoTime(Math.max(group.pushedAt, group.failedAt)),
     type: 'GAUGE',
-    metrics: [{ labels, value: formatValue(ms / 1000) }],
+    metrics: [{ labels, value: formatFloat(ms / 1000) }],
   });
   const families: Record<string, unknown> = {};
   for (const { name, type, help, metrics, pushedAt } of Object.values(group.families))
@@ -38,18 +38,18 @@ const isoTime = (ms: number) => new Date(ms).toISOString();
 function metricJson({ labels, value }: PushedMetric): Record<string, unknown> {
   const shared = { labels: labelsToRecord(labels) };
   const texts = (pairs: readonly (readonly [number, number])[]) =>
-    Object.fromEntries(pairs.map(([bound, number]) => [formatValue(bound), formatValue(number)]));
+    Object.fromEntries(pairs.map(([bound, number]) => [formatFloat(bound), formatFloat(number)]));
   switch (value.kind) {
     case 'number':
-      return { ...shared, value: formatValue(value.number) };
+      return { ...shared, value: formatFloat(value.number) };
     case 'summary':
       return {
         ...shared,
         quantiles: texts(value.quantiles),
-        count: formatValue(value.count),
-        sum: formatValue(value.sum),
+        count: formatFloat(value.count),
+        sum: formatFloat(value.sum),
       };
     case 'histogram':
-      return { ...shared, buckets: texts(value.buckets), count: formatValue(value.count), sum: formatValue(value.sum) };
+      return { ...shared, buckets: texts(value.buckets), count: formatFloat(value.count), sum: formatFloat(value.sum) };
   }
 }
