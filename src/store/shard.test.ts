@@ -192,6 +192,16 @@ test('while the log is read batches are acknowledged, logged and held; afterward
     series: [],
   });
   assert.deepEqual(again.rejections, []);
+  const exemplar = { labels: labelsOf({ trace_id: 'abc' }), value: 3, timestamp: NOW + 30_000 };
+  const metadata = { type: 'gauge', help: 'What a is.', unit: '' } as const;
+  await second.append({
+    refs: new Float64Array(0),
+    timestamps: new Float64Array(0),
+    values: new Float64Array(0),
+    series: [],
+    exemplars: [{ ref: answer.refs[0]!, exemplar }],
+    metadata: [{ family: 'a', metadata }],
+  });
   assert.equal(second.isLoaded, false);
   // Killed before the log is read: the next run has what was acknowledged.
   const third = open(folder);
@@ -199,6 +209,9 @@ test('while the log is read batches are acknowledged, logged and held; afterward
   for (const store of [second, third]) {
     await store.ready();
     assert.deepEqual(contents(store), want);
+    const range = { min: NOW, max: NOW + 60_000 };
+    assert.deepEqual(store.exemplars([[]], range), [{ labels: a, exemplars: [exemplar] }]);
+    assert.deepEqual([...store.metadata()], [['a', metadata]]);
   }
   const known = await second.append({
     refs: Float64Array.of(answer.refs[0]!, answer.refs[1]!),

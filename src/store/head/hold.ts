@@ -1,7 +1,7 @@
 // What comes in while the log of earlier runs is being read: it is written to the log and acknowledged, but which of it is out
 // of order or a duplicate only shows when the head is whole. Until then it is held here and appended afterwards.
 
-import type { AppendResult, Rejection, SampleBatch, SeriesRef } from '#model/batch.ts';
+import { type AppendResult, type Rejection, type SampleBatch, type SeriesRef, slotOfRef } from '#model/batch.ts';
 import { KIND } from '../log/format.ts';
 import type { ShardLog } from '../log/log.ts';
 import { type Head, NO_MAX_TIME, REASONS } from './head.ts';
@@ -51,7 +51,10 @@ export class HeldBatches {
       if (rejection) rejections.push(rejection);
       return rejection ? [] : [{ ...entry, ref }];
     });
-    const exemplars = batch.exemplars?.map((entry) => ({ ...entry, ref: resolve(entry.ref) })) ?? [];
+    const exemplars = (batch.exemplars ?? [])
+      .map((entry) => ({ ...entry, ref: resolve(entry.ref) }))
+      .filter(({ ref }) => this.#head.knows(ref));
+    this.#logBeside(exemplars, batch.metadata ?? [], log);
     const kept: SampleBatch = {
       refs: known,
       timestamps: batch.timestamps.slice(),
@@ -59,7 +62,7 @@ export class HeldBatches {
       ...(batch.starts ? { starts: batch.starts.slice() } : {}),
       series: [],
       histograms,
-      exemplars: exemplars.filter(({ ref }) => !Number.isNaN(ref)),
+      exemplars,
       metadata: batch.metadata ?? [],
     };
     this.#batches.push({ batch: kept, segment });
@@ -102,6 +105,19 @@ export class HeldBatches {
     const body = shard.u8.slice(areas.log, areas.log + bytes);
     if (fresh > 0) writer.series(u32.slice(areas.fresh >>> 2, (areas.fresh >>> 2) + fresh), log);
     if (bytes > 0) log.samples.add(KIND.held, body);
+  }
+
+  /** Whether an exemplar is new or a family's metadata another is seen when the head is whole; the log may have them twice. */
+  #logBeside(
+    exemplars: NonNullable<SampleBatch['exemplars']>,
+    metadata: NonNullable<SampleBatch['metadata']>,
+    log: ShardLog,
+  ): void {
+    const { writer, table, options } = this.#head;
+    if (options.maxExemplars > 0) {
+      for (const { ref, exemplar } of exemplars) writer.exemplar(table.labelsOf(slotOfRef(ref)), exemplar, log);
+    }
+    for (const { family, metadata: entry } of metadata) writer.metadata(family, entry, log);
   }
 
   #logHistogram(
