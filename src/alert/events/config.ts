@@ -1,7 +1,6 @@
 // The section event_recorder of an alertmanager's configuration: where events go.
 
 import {
-  anything,
   boolean,
   duration,
   type Infer,
@@ -13,8 +12,16 @@ import {
   string,
   withDefault,
 } from '#base/config/schema.ts';
-import { type HttpClientConfig, httpClientFrom, httpClientSection } from '#clients/http/config.ts';
+import {
+  type HttpClientConfig,
+  httpClientFrom,
+  httpClientSection,
+  type TlsConfig,
+  tlsFields,
+  tlsFrom,
+} from '#clients/http/config.ts';
 import { secretUrl } from '../route/url.ts';
+import { COMPRESSIONS, type Compression } from './record-batch.ts';
 
 const BATCH_FIELDS = ['batch_max_events', 'batch_max_bytes', 'batch_flush_interval'] as const;
 
@@ -50,18 +57,40 @@ const stdoutSection: Schema<Record<never, never>> = {
   expected: 'an empty mapping',
 };
 
-export const eventRecorderSection = object(
+const ACKS = { none: 0, leader: 1, all: -1 } as const;
+
+const kafkaSection = object(
   {
-    file_outputs: list(fileSection),
-    webhook_outputs: list(webhookSection),
-    kafka_outputs: list(anything()),
-    stdout_outputs: list(stdoutSection),
+    brokers: list(string()),
+    topic: withDefault(string(), ''),
+    client_id: withDefault(string(), 'alertmanager'),
+    format: withDefault(string(), 'json'),
+    acks: withDefault(string(), 'leader'),
+    compression: withDefault(string(), 'none'),
+    buffer_size: withDefault(integer(), 0),
+    tls_config: optional(tlsFields),
   },
-  ({ kafka_outputs }, report) => {
-    if (kafka_outputs.length > 0)
-      report('kafka_outputs', 'there is no output to Kafka here: send events to a webhook that passes them on');
+  ({ brokers, topic, format, acks, compression }, report) => {
+    const wrong = (field: string, why: string) => report(field, `event_recorder kafka: ${why}`);
+    if (brokers.length === 0) wrong('brokers', 'at least one broker is required');
+    if (brokers.includes('')) wrong('brokers', 'broker entries must be non-empty');
+    if (topic === '') report('topic', 'event_recorder kafka output requires a topic');
+    if (format === 'protobuf') wrong('format', 'events are written as JSON here: leave format out');
+    else if (format !== 'json') wrong('format', `unknown format "${format}", must be "json" or "protobuf"`);
+    if (!Object.hasOwn(ACKS, acks)) wrong('acks', `unknown acks "${acks}", must be "none", "leader", or "all"`);
+    if (compression === 'snappy' || compression === 'lz4')
+      wrong('compression', `there is no ${compression} here: take one of ${COMPRESSIONS.join(', ')}`);
+    else if (!COMPRESSIONS.some((one) => one === compression))
+      wrong('compression', `unknown compression "${compression}"`);
   },
 );
+
+export const eventRecorderSection = object({
+  file_outputs: list(fileSection),
+  webhook_outputs: list(webhookSection),
+  kafka_outputs: list(kafkaSection),
+  stdout_outputs: list(stdoutSection),
+});
 
 export type WebhookOutputConfig = {
   readonly url: string;
@@ -75,7 +104,20 @@ export type WebhookOutputConfig = {
     | undefined;
 };
 
+export type KafkaSettings = {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly clientId: string;
+  readonly acks: 0 | 1 | -1;
+  readonly compression: Compression;
+  readonly bufferSize: number;
+  readonly tls: TlsConfig | undefined;
+};
+
+const KAFKA_BUFFER = 1024;
+
 export type EventOutputs = {
+  readonly kafkas: readonly KafkaSettings[];
   readonly files: readonly string[];
   readonly webhooks: readonly WebhookOutputConfig[];
   /** How often every event is written to standard output. */
@@ -103,6 +145,25 @@ export function eventRecorderFrom(
           }
         : undefined,
     })),
+    kafkas: (raw?.kafka_outputs ?? []).map((one) => ({
+      brokers: one.brokers,
+      topic: one.topic,
+      clientId: one.client_id,
+      acks: ACKS[one.acks as keyof typeof ACKS],
+      compression: one.compression as Compression,
+      bufferSize: one.buffer_size > 0 ? one.buffer_size : KAFKA_BUFFER,
+      tls: tlsFrom(one.tls_config && withFiles(one.tls_config, resolve)),
+    })),
     stdouts: raw?.stdout_outputs.length ?? 0,
+  };
+}
+
+function withFiles(raw: Infer<typeof tlsFields>, resolve: (file: string) => string): Infer<typeof tlsFields> {
+  const { ca_file, cert_file, key_file } = raw;
+  return {
+    ...raw,
+    ca_file: ca_file && resolve(ca_file),
+    cert_file: cert_file && resolve(cert_file),
+    key_file: key_file && resolve(key_file),
   };
 }

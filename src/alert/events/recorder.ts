@@ -7,8 +7,10 @@ import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
 import type { Counter, Registry, Vec } from '#model/registry.ts';
+import { tlsOptions } from '../notify/tls.ts';
 import type { EventOutputs, WebhookOutputConfig } from './config.ts';
 import { type AlertEvent, type EventType, encodeEvent } from './events.ts';
+import { KafkaOutput } from './kafka.ts';
 
 export type RecorderParts = {
   readonly clock: Clock;
@@ -34,6 +36,7 @@ export class EventRecorder {
   readonly #recorded: Vec<Counter>;
   readonly #bytes: Vec<Counter>;
   readonly #lost: Vec<Counter>;
+  readonly #kafkaFailures: Vec<Counter>;
   #outputs: readonly Output[] = [];
   #shown = '';
 
@@ -55,6 +58,21 @@ export class EventRecorder {
       'The total number of events dropped by an output due to a full local buffer.',
       ['output'],
     );
+    this.#kafkaFailures = registry.counterVec(
+      'alertmanager_event_kafka_produce_errors_total',
+      'The total number of Kafka produce attempts that failed.',
+      ['output', 'error_type'],
+    );
+    // Events are written as they happen: none waits before its output, and all can be written as JSON.
+    registry.counterVec(
+      'alertmanager_events_dropped_total',
+      'Events dropped before they reached an output: none, nothing waits there.',
+      ['event_type'],
+    );
+    registry.counterVec('alertmanager_event_serialize_errors_total', 'Events that could not be serialized: none.', [
+      'event_type',
+    ]);
+    registry.gauge('alertmanager_event_recorder_queue_length', 'Events that wait before they reach an output: none.');
   }
 
   /** Outputs stay as they are when nothing about them changes. */
@@ -68,6 +86,12 @@ export class EventRecorder {
       ...config.webhooks.map((webhook) => {
         const name = `webhook:${URL.parse(webhook.url)?.origin ?? ''}`;
         return new WebhookOutput(name, webhook, this.#parts, this.#lost.with(name));
+      }),
+      ...config.kafkas.map(({ tls, ...settings }) => {
+        const name = `kafka:${[...settings.brokers].sort().join(',')}/${settings.topic}`;
+        const { clock, logger, instance, disk } = this.#parts;
+        const parts = { clock, logger, instance, lost: this.#lost.with(name), failures: this.#kafkaFailures };
+        return new KafkaOutput({ ...settings, tls: tls && (() => tlsOptions(tls, disk)) }, parts);
       }),
       ...Array.from({ length: config.stdouts }, () => ({
         name: 'stdout',

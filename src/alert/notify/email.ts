@@ -1,21 +1,11 @@
 // E-mail: text and HTML alternatives over SMTP, with headers from templates, threaded by group if asked.
 
-import {
-  boolean,
-  type Infer,
-  object,
-  oneOf,
-  optional,
-  record,
-  secret,
-  string,
-  withDefault,
-} from '#base/config/schema.ts';
+import { boolean, object, oneOf, optional, record, secret, string, withDefault } from '#base/config/schema.ts';
 import { tlsFields, tlsFrom } from '#clients/http/config.ts';
 import { SmtpError, sendMail } from '#clients/smtp/smtp.ts';
 import { hostPort } from '../route/global.ts';
-import type { NotifyContext } from './kind.ts';
 import { groupHash, receiverKind, secretOf, template } from './kind.ts';
+import { tlsOptions } from './tls.ts';
 
 const IMPLICIT_TLS_PORT = 465;
 
@@ -103,7 +93,7 @@ export const email = receiverKind(
               host: smarthost.host,
               port,
               hello: config.hello || global.smtp_hello,
-              tls: tlsOptions(config.tls_config ?? global.smtp_tls_config, global.resolve, context),
+              tls: tlsOptions(tlsFrom(config.tls_config ?? global.smtp_tls_config), context.disk, global.resolve),
               implicitTls: config.force_implicit_tls ?? global.smtp_force_implicit_tls ?? port === IMPLICIT_TLS_PORT,
               requireTls: config.require_tls ?? global.smtp_require_tls,
               ...(username === ''
@@ -225,25 +215,4 @@ export function quotedPrintable(text: string): string {
       return out;
     })
     .join('\r\n');
-}
-
-function tlsOptions(
-  raw: Infer<typeof tlsFields> | undefined,
-  resolve: (file: string) => string,
-  context: NotifyContext,
-) {
-  const config = tlsFrom(raw);
-  if (!config) return {};
-  const content = (text: string | undefined, file: string | undefined) =>
-    text ?? (file === undefined ? undefined : Buffer.from(context.disk.readFile(resolve(file))));
-  const ca = content(config.ca, config.caFile);
-  const cert = content(config.cert, config.certFile);
-  const key = content(config.key, config.keyFile);
-  return {
-    rejectUnauthorized: !config.insecureSkipVerify,
-    ...(config.serverName ? { servername: config.serverName } : {}),
-    ...(ca ? { ca } : {}),
-    ...(cert ? { cert } : {}),
-    ...(key ? { key } : {}),
-  };
 }

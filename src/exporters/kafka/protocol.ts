@@ -92,8 +92,11 @@ export class KafkaConnection {
   #correlation = 0;
   #waiting: { resolve: (bytes: Buffer) => void; reject: (error: Error) => void } | undefined;
 
-  constructor(socket: net.Socket, timeoutMs: number) {
+  readonly #clientId: string;
+
+  constructor(socket: net.Socket, timeoutMs: number, clientId = CLIENT_ID) {
     this.#socket = socket;
+    this.#clientId = clientId;
     const fail = (error: Error) => {
       this.#waiting?.reject(error);
       this.#waiting = undefined;
@@ -117,16 +120,28 @@ export class KafkaConnection {
 
   async ask(api: number, version: number, body: Buffer): Promise<KafkaReader> {
     const id = this.#correlation++;
-    const head = new KafkaWriter().int16(api).int16(version).int32(id).string(CLIENT_ID).bytes();
     const answer = await new Promise<Buffer>((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new Error('the connection is closed'));
       this.#waiting = { resolve, reject };
-      this.#socket.write(Buffer.concat([new KafkaWriter().int32(head.length + body.length).bytes(), head, body]));
+      this.#socket.write(this.#framed(api, version, id, body));
     });
     const reader = new KafkaReader(answer);
     if (reader.int32() !== id)
       throw new OperatingError('kafka', "cannot read the broker's answer: it answers another request");
     return reader;
+  }
+
+  /** A request that the broker does not answer. */
+  async tell(api: number, version: number, body: Buffer): Promise<void> {
+    const bytes = this.#framed(api, version, this.#correlation++, body);
+    await new Promise<void>((resolve, reject) => {
+      this.#socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  #framed(api: number, version: number, id: number, body: Buffer): Buffer {
+    const head = new KafkaWriter().int16(api).int16(version).int32(id).string(this.#clientId).bytes();
+    return Buffer.concat([new KafkaWriter().int32(head.length + body.length).bytes(), head, body]);
   }
 
   close(): void {
