@@ -10,14 +10,11 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { systemClock } from '#base/clock.ts';
 import { SimClock } from '#base/clock-sim.ts';
 import { loadYaml } from '#base/config/load.ts';
-import { nodeDisk } from '#base/disk/node.ts';
 import { silentLogger } from '#base/log.ts';
-import { seeded } from '#base/random.ts';
 import { Registry } from '#model/registry.ts';
 import { decodeCollectd } from '#wire/collectd/network.ts';
 import { BUILT_IN_TYPES, parseTypesDb } from '#wire/collectd/values.ts';
@@ -27,45 +24,11 @@ import { type InfluxPoint, PRECISIONS, parseInflux } from '#wire/influx/line.ts'
 import { parseNagios } from '#wire/nagios.ts';
 import { parseStatsd } from '#wire/statsd.ts';
 import { peer } from '../../../test/peers.ts';
-import { receiveSection } from './config.ts';
 import { ReceiveMetrics } from './feed.ts';
-import { DEFAULT_OTLP } from './otlp/config.ts';
-import { Receivers } from './receivers.ts';
-import { REMOTE_WRITE_DEFAULTS } from './remote-write.ts';
+import { cleanups, setUp, until } from './receivers.suite.ts';
+import type { Receivers } from './receivers.ts';
 import { StatsdReceiver, statsdSection } from './statsd.ts';
 import { StoreTwin } from './store-twin.ts';
-
-const cleanups: (() => unknown)[] = [];
-after(async () => {
-  for (const clean of cleanups) await clean();
-});
-
-async function setUp(yaml: string) {
-  const store = new StoreTwin();
-  const registry = new Registry();
-  const receivers = new Receivers(
-    { appender: store, clock: systemClock, random: seeded(1), registry, log: silentLogger, disk: nodeDisk },
-    {
-      remoteWrite: REMOTE_WRITE_DEFAULTS,
-      otlp: {
-        settings: () => ({ section: DEFAULT_OTLP, allowDelta: false, typeAndUnitLabels: false, lookbackMs: 300_000 }),
-        convertDelta: false,
-      },
-      listens: true,
-    },
-  );
-  await receivers.apply(loadYaml(yaml, receiveSection, 'receive.yml'));
-  cleanups.push(() => receivers.stop());
-  return { store, receivers, registry };
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `waited in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
 
 const temporary = () => fs.mkdtempSync(path.join(os.tmpdir(), 'receive-'));
 
