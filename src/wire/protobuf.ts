@@ -168,6 +168,20 @@ export class ProtoReader {
     this.limit = outer;
   }
 
+  /** Enters each message in a field up to the limit; everything else is stepped over. */
+  messages(field: number, read: () => void): void {
+    while (this.more()) {
+      const tag = this.tag();
+      if (tag !== tagOf(field, BYTES)) {
+        this.skip(tag);
+        continue;
+      }
+      const outer = this.open();
+      read();
+      this.close(outer);
+    }
+  }
+
   /** Numbers of a repeated field, packed or not: calls `read` for each. */
   repeated(tag: number, read: () => void): void {
     if ((tag & 7) !== BYTES) {

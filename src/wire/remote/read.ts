@@ -183,25 +183,7 @@ function frame(message: Uint8Array): Uint8Array {
 export function decodeReadResponse(bytes: Uint8Array): ReadSeries[] {
   const reader = new ProtoReader(bytes);
   const series: ReadSeries[] = [];
-  while (reader.more()) {
-    const tag = reader.tag();
-    if (tag >>> 3 !== 1) {
-      reader.skip(tag);
-      continue;
-    }
-    const outer = reader.open();
-    while (reader.more()) {
-      const inner = reader.tag();
-      if (inner >>> 3 !== 1) {
-        reader.skip(inner);
-        continue;
-      }
-      const message = reader.open();
-      series.push(readSampledSeries(reader));
-      reader.close(message);
-    }
-    reader.close(outer);
-  }
+  reader.messages(1, () => reader.messages(1, () => series.push(readSampledSeries(reader))));
   return series;
 }
 
@@ -276,30 +258,14 @@ export type ChunkedSeries = { readonly labels: Labels; readonly chunks: readonly
 export function decodeChunkFrame(message: Uint8Array): ChunkedSeries[] {
   const reader = new ProtoReader(message);
   const series: ChunkedSeries[] = [];
-  while (reader.more()) {
-    const tag = reader.tag();
-    if (tag >>> 3 !== 1) {
-      reader.skip(tag);
-      continue;
-    }
-    const outer = reader.open();
+  reader.messages(1, () => {
     const start = reader.pos;
     const labels = readPairs(reader, 1);
     reader.pos = start;
     const chunks: ReadChunk[] = [];
-    while (reader.more()) {
-      const inner = reader.tag();
-      if (inner >>> 3 !== 2) {
-        reader.skip(inner);
-        continue;
-      }
-      const chunk = reader.open();
-      chunks.push(readChunk(reader));
-      reader.close(chunk);
-    }
-    reader.close(outer);
+    reader.messages(2, () => chunks.push(readChunk(reader)));
     series.push({ labels, chunks });
-  }
+  });
   return series;
 }
 
