@@ -13,12 +13,14 @@ const LAUNCHER = path.join(import.meta.dirname, '..', 'pharos');
 test('spans of requests, queries, scrapes and sending reach a collector', async (t) => {
   const folder = temporaryFolder(t);
   const port = await freePort();
-  const bodies: { path: string; text: string }[] = [];
+  const bodies: { path: string; text: string; traceparent: string | undefined }[] = [];
   const collector = http.createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    bodies.push({ path: request.url ?? '', text: Buffer.concat(parts).toString('latin1') });
-    response.end();
+    const traceparent = request.headers['traceparent'] as string | undefined;
+    bodies.push({ path: request.url ?? '', text: Buffer.concat(parts).toString('latin1'), traceparent });
+    response.setHeader('content-type', 'text/plain; version=0.0.4');
+    response.end(request.url === '/metrics' ? 'told 1\n' : '');
   });
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   t.after(() => {
@@ -35,6 +37,8 @@ tracing: { endpoint: '${address}', client_type: http, insecure: true, sampling_f
 scrape_configs:
   - job_name: itself
     static_configs: [{ targets: ['127.0.0.1:${port}'] }]
+  - job_name: traced
+    static_configs: [{ targets: ['${address}'] }]
 remote_write:
   - { url: 'http://${address}/sent', name: there, queue_config: { batch_send_deadline: 100ms } }
 `,
@@ -53,6 +57,7 @@ remote_write:
   const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
   assert.equal((await fetch(`${url}/api/v1/query?query=vector(12345)`, { headers: { traceparent } })).status, 200);
   await eventually('a rule', async () => (await get(`${url}/api/v1/query?query=own:rule`))?.includes('77777'));
+  await eventually('the other target', async () => (await get(`${url}/api/v1/query?query=told`))?.includes('"1"'));
   await eventually('a request that sends', () => bodies.some((body) => body.path === '/sent'));
   assert.equal(await server.stop(), 0, server.output());
   const traces = bodies.filter((body) => body.path === '/v1/traces').map((body) => body.text);
@@ -74,4 +79,14 @@ remote_write:
   about('rule', 'own:rule', 'query_offset');
   about('Scrape', 'url.full', `http://127.0.0.1:${port}/metrics`);
   about('Remote Send Batch', 'remote_name', 'there');
+  // Who is scraped or written to hears of the span that asks.
+  for (const [where, name] of [
+    ['/metrics', 'Scrape'],
+    ['/sent', 'Remote Send Batch'],
+  ] as const) {
+    const told = bodies.find(({ path, traceparent }) => path === where && traceparent !== undefined)?.traceparent;
+    const [version, traceId, spanId, flags] = told?.split('-') ?? [];
+    assert.deepEqual([version, flags], ['00', '01'], `${where} was told ${told}`);
+    about(name, ...[traceId!, spanId!].map((id) => Buffer.from(id, 'hex').toString('latin1')));
+  }
 });

@@ -160,6 +160,9 @@ function isKept(id: Uint8Array, fraction: number): boolean {
   return Number(view.getBigUint64(8) >> 1n) < fraction * 2 ** 63;
 }
 
+/** The header by which who is asked hears of the span. */
+export const traceParentOf = ({ context: { traceId, spanId } }: OpenSpan): string => `00-${traceId}-${spanId}-01`;
+
 function parseTraceParent(header: string | undefined): SpanContext | undefined {
   const match = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(header ?? '');
   if (!match || /^0+$/.test(match[1]!) || /^0+$/.test(match[2]!)) return undefined;

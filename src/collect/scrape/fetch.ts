@@ -47,8 +47,8 @@ export class PageSource {
     this.#prepared = client.prepare(this.#call);
   }
 
-  /** The callback is never called before this returns. */
-  read(done: PageDone): void {
+  /** The callback is never called before this returns. `traceParent`: the span that the request belongs to. */
+  read(done: PageDone, traceParent?: string): void {
     const settle = (error: Error | undefined, reply: HttpReply | undefined) => {
       let page: Page;
       try {
@@ -60,9 +60,10 @@ export class PageSource {
       }
       done(undefined, page, this);
     };
-    if (this.#prepared) this.#prepared.begin(settle);
+    if (this.#prepared && traceParent === undefined) this.#prepared.begin(settle);
     else {
-      this.#client.call(this.#call).then(
+      const call = traceParent === undefined ? this.#call : withHeader(this.#call, 'traceparent', traceParent);
+      this.#client.call(call).then(
         (reply) => settle(undefined, reply),
         (error) => settle(error, undefined),
       );
@@ -100,6 +101,11 @@ export class PageSource {
     return page ?? decode(body, encoding, this.#limitBytes, this.#sizeHint);
   }
 }
+
+const withHeader = (call: HttpCall, name: string, value: string): HttpCall => ({
+  ...call,
+  headers: { ...call.headers, [name]: value },
+});
 
 const STATUS_TEXTS: Readonly<Record<number, string>> = {
   400: 'Bad Request',

@@ -6,7 +6,7 @@ import { errorCode, errorText } from '#base/errors.ts';
 import { formatDuration } from '#base/units.ts';
 import { stepOf, type Wheel } from '#base/wheel.ts';
 import type { HttpClient } from '#clients/http/client.ts';
-import type { Tracer } from '#clients/otlp/tracer.ts';
+import { type OpenSpan, type Tracer, traceParentOf } from '#clients/otlp/tracer.ts';
 import type { HistogramMetric, SummaryMetric } from '#model/registry.ts';
 import type { Admit } from './admit.ts';
 import type { Families } from './families.ts';
@@ -63,6 +63,7 @@ export class ScrapeLoop {
   // Of the scrape under way:
   #started = 0;
   #time = 0;
+  #span: OpenSpan | undefined;
 
   constructor(job: JobRuntime, target: TargetSpec, context: LoopContext) {
     this.#job = job;
@@ -167,7 +168,7 @@ export class ScrapeLoop {
   }
 
   readonly #begin = (): void => {
-    const { clock } = this.#context;
+    const { clock, tracer } = this.#context;
     const started = clock.monotonic();
     if (!Number.isNaN(this.#lastStart)) {
       const seconds = (started - this.#lastStart) / 1000;
@@ -179,7 +180,8 @@ export class ScrapeLoop {
     this.#started = started;
     this.#time = this.#alignedTime();
     const { forcedError } = this.#target;
-    if (forcedError === undefined) this.#source.read(this.#fetched);
+    this.#span = tracer?.isOn ? tracer.begin('Scrape', 'client') : undefined;
+    if (forcedError === undefined) this.#source.read(this.#fetched, this.#span && traceParentOf(this.#span));
     else this.#store(new Error(forcedError), undefined, this.#source);
   };
 
@@ -234,18 +236,12 @@ export class ScrapeLoop {
       this.#lastError = error === undefined ? '' : messageOf(error);
       this.#lastScrape = this.#time;
     }
-    if (this.#context.tracer?.isOn) this.#trace(this.#context.tracer);
+    this.#span?.end({ job: this.#job.spec.name, 'url.full': this.#target.url }, this.#lastError);
     this.#isRunning = false;
     this.#ended?.();
     if (this.#isStopped) return;
     if (this.#target.intervalMs === this.#intervalMs) this.#plan();
     else this.start();
-  }
-
-  #trace(tracer: Tracer): void {
-    const tookMs = this.#context.clock.monotonic() - this.#started;
-    const attributes = { job: this.#job.spec.name, 'url.full': this.#target.url };
-    tracer.record('Scrape', 'client', tookMs, attributes, this.#lastError);
   }
 }
 

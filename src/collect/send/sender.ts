@@ -6,7 +6,7 @@ import { type Clock, sleep } from '#base/clock.ts';
 import { errorText } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { HttpClient } from '#clients/http/client.ts';
-import type { Tracer } from '#clients/otlp/tracer.ts';
+import { type OpenSpan, type Tracer, traceParentOf } from '#clients/otlp/tracer.ts';
 import type { Metadata } from '#model/batch.ts';
 import { describeWriteV2 } from '#wire/remote/describe.ts';
 import { WriteV1Encoder } from '#wire/remote/write-v1.ts';
@@ -259,18 +259,17 @@ export class Sender {
     let backoff = config.queue.minBackoffMs;
     for (let attempt = 0; ; attempt++) {
       const began = clock.monotonic();
-      const reply = await this.#post(body, attempt);
-      const tookMs = clock.monotonic() - began;
-      counters.duration.observe(tookMs / 1000);
-      if (this.#parts.tracer?.isOn) {
+      const span = this.#parts.tracer?.begin('Remote Send Batch', 'client');
+      const reply = await this.#post(body, attempt, span);
+      counters.duration.observe((clock.monotonic() - began) / 1000);
+      if (span) {
         const attributes = {
           remote_name: config.name,
           remote_url: redacted(config.url),
           request_size: body.length,
           attempt,
         };
-        const problem = reply.outcome === 'sent' ? '' : reply.error;
-        this.#parts.tracer.record('Remote Send Batch', 'client', tookMs, attributes, problem);
+        span.end(attributes, reply.outcome === 'sent' ? '' : reply.error);
       }
       if (reply.outcome === 'sent') return 'sent';
       if (reply.outcome === 'refused') {
@@ -294,7 +293,7 @@ export class Sender {
     }
   }
 
-  async #post(body: Uint8Array, attempt: number): Promise<Reply> {
+  async #post(body: Uint8Array, attempt: number, span: OpenSpan | undefined): Promise<Reply> {
     const { config, client, clock } = this.#parts;
     try {
       const reply = await client.call({
@@ -309,6 +308,7 @@ export class Sender {
               : 'application/x-protobuf;proto=io.prometheus.write.v2.Request',
           'x-prometheus-remote-write-version': config.version === 1 ? '0.1.0' : '2.0.0',
           ...(attempt > 0 ? { 'retry-attempt': String(attempt) } : {}),
+          ...(span ? { traceparent: traceParentOf(span) } : {}),
         },
         body,
         timeoutMs: config.timeoutMs,
