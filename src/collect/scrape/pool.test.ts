@@ -304,3 +304,41 @@ test('protobuf, OpenMetrics and text by turns: the series of the page before end
   assert.equal(appender.valuesOf('scrape_timeout_seconds{instance="i", job="j"}')[0], '0.15');
   assert.equal(appender.valuesOf('scrape_body_size_bytes{instance="i", job="j"}')[0], '16');
 });
+
+test('honor_labels with protobuf: labels of the page win, and those that it has empty keep others away', async () => {
+  const sample = (labels: string[], value: number) => ({ suffix: '', labels, value });
+  const families = [
+    {
+      name: 'pushed',
+      type: 'gauge',
+      help: '',
+      samples: [sample(['instance', '', 'job', 'batch'], 1), sample(['instance', 'other'], 2)],
+    },
+  ] as const;
+  const server = await serve((_, response) => {
+    const body = writeProtobuf(families, 'allow-utf-8');
+    response.writeHead(200, { 'content-type': 'application/vnd.google.protobuf' }).end(body);
+  });
+  const appender = new MemoryAppender();
+  const pool = newPool(appender);
+  pool.apply([
+    { job: { ...JOB, honorLabels: true }, targets: [target(server.url, { labels: ['instance', 'i', 'job', 'j'] })] },
+    {
+      job: { ...JOB, name: 'plain' },
+      targets: [target(server.url, { id: 'plain', labels: ['instance', 'i', 'job', 'plain'] })],
+    },
+  ]);
+  const stored = (series: string) => appender.valuesOf(series)[0];
+  const wanted = {
+    'pushed{job="batch"}': '1',
+    'pushed{instance="other", job="j"}': '2',
+    'pushed{exported_job="batch", instance="i", job="plain"}': '1',
+    'pushed{exported_instance="other", instance="i", job="plain"}': '2',
+  };
+  while (!Object.keys(wanted).every((series) => stored(series) !== undefined)) {
+    await new Promise((resolve) => systemClock.after(20, () => resolve(undefined)));
+  }
+  await pool.stop();
+  server.close();
+  assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((series) => [series, stored(series)])), wanted);
+});
