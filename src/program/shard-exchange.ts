@@ -130,13 +130,12 @@ export class ShardExchange {
 
   async stop(): Promise<void> {
     await this.receivers.stop();
+    await this.tracer.stop();
     this.readers.stop();
     this.#saving?.cancel();
     this.#save();
     this.#aggregator.stop();
     await this.remotes.stop();
-    // Last: what is sent at the end is told, too.
-    await this.tracer.stop();
   }
 
   #setRules(rules: ExchangeConfig['aggregate']): void {
