@@ -12,6 +12,7 @@ import { createHttpClient, type HttpClient } from '#clients/http/client.ts';
 import { type Collector, logFailures, renderOutcomes, runCollectors } from '#exporters/collector.ts';
 import { containerCollector } from '#exporters/container/container.ts';
 import { ProbeHistory } from '#exporters/probe/history.ts';
+import { lackOf } from '#exporters/probe/modules.ts';
 import type { SourceEnvironment } from '#exporters/source.ts';
 import { type ExporterConfig, exporterSchema, Sources } from '#exporters/sources.ts';
 import { SqlQueries } from '#exporters/sql/queries.ts';
@@ -108,6 +109,10 @@ class Measuring {
   #load(): Loaded {
     const content = this.#read();
     const config = loadYaml(content, exporterSchema, this.#file);
+    for (const [module, one] of Object.entries(config.modules)) {
+      const lack = lackOf(one);
+      if (lack !== undefined) this.#environment.log.warn('probes of this module will fail', { module, why: lack });
+    }
     const queries = new SqlQueries(config.queries, this.#environment);
     return { content, config, sources: new Sources(config.sources, this.#environment), queries };
   }

@@ -92,14 +92,19 @@ const http = object(
     checkHttpClient(module, report);
     if (module.body !== '' && module.body_file !== '')
       report('body_file', 'setting body and body_file both are not allowed');
-    if (module.enable_http3)
-      report(
-        'enable_http3',
-        'HTTP/3 cannot be probed: the runtime has no QUIC; leave it out to probe over HTTP/2 or 1.1',
-      );
+    if (module.enable_http3 && module.enable_http2)
+      report('enable_http3', 'http3 cannot be enabled when http2 is enabled');
+    if (module.enable_http3 && module.valid_http_versions.some((version) => !version.startsWith('HTTP/3')))
+      report('valid_http_versions', 'with enable_http3 only HTTP/3.0 can be valid');
     checkCompression(module.compression, module.headers, report);
   },
 );
+
+/** What a module asks for that cannot be had here; the file is taken, probes of such a module fail with this. */
+export const lackOf = ({ prober, http: options }: ProbeModule): string | undefined =>
+  prober === 'http' && options?.enable_http3
+    ? 'HTTP/3 cannot be probed: the runtime has no QUIC; leave enable_http3 out to probe over HTTP/2 or 1.1'
+    : undefined;
 
 /** The algorithm to be undone must be one that the request accepts. */
 function checkCompression(compression: string, headers: Readonly<Record<string, string>>, report: Report): void {

@@ -20,6 +20,7 @@ import {
   DEFAULT_TCP,
   DEFAULT_UNIX,
   DEFAULT_WEBSOCKET,
+  lackOf,
   type ProbeModule,
 } from './modules.ts';
 import { probeWebsocket } from './websocket.ts';
@@ -79,7 +80,9 @@ export async function probe(
   return { families: page.families(), ok, log };
 }
 
-function run(module: ProbeModule, target: string, context: ProbeContext): Promise<boolean> {
+async function run(module: ProbeModule, target: string, context: ProbeContext): Promise<boolean> {
+  const lack = lackOf(module);
+  if (lack !== undefined) throw new Error(lack);
   switch (module.prober) {
     case 'http':
       return probeHttp(module.http ?? DEFAULT_HTTP, target, context);
