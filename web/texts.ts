@@ -452,6 +452,7 @@ export const TEXTS = {
   'It ends before it begins': '结束时间早于开始时间',
   'On other dashboards that ask for its tags as well': '也显示在请求其标记的其他仪表盘上',
   'The annotation could not be kept': '无法保存标注',
+  'Takes the answers of panel {id}.': '使用面板 {id} 的结果。',
   'New folder': '新建文件夹',
   Folder: '文件夹',
   'In no folder': '不在文件夹中',

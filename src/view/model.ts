@@ -53,6 +53,8 @@ export type Query = {
   readonly step?: string;
   readonly hidden?: boolean;
   readonly exemplars?: boolean;
+  /** Asks no source: takes the answers of another panel of the dashboard, as it got or as it transformed them. */
+  readonly panel?: { readonly id: number; readonly transformed?: boolean };
   /** What only one kind of source needs: index, time field, aggregations, JSON paths. */
   readonly extra?: Readonly<Record<string, unknown>>;
 };

@@ -40,6 +40,9 @@ export const PANELS: readonly (readonly [type: string, data: string, options?: J
 
 const SOURCE = { type: 'prometheus', uid: 'abc123' };
 
+/** Answers of another panel. */
+const DASHBOARD = { type: 'datasource', uid: '-- Dashboard --' };
+
 const targetOf = (data: string, refId = 'A'): Json[] => {
   const { expr, query } = SHAPES[data] ?? {};
   if (!expr) return [];
@@ -144,6 +147,10 @@ export const v1 = (apiVersion: string, name: string): Json => ({
     ...{ annotations, links, templating: { list: classicVariables } },
     panels: [
       ...classicPanels,
+      {
+        ...{ id: 99, type: 'stat', title: 'Of stat again', datasource: DASHBOARD, fieldConfig, options: {} },
+        ...{ gridPos: { x: 6, y: 42, w: 6, h: 7 }, targets: [{ refId: 'A', datasource: DASHBOARD, panelId: 4 }] },
+      },
       {
         ...{ id: 100, type: 'row', title: 'Of job $job', collapsed: false, repeat: 'job', panels: [] },
         gridPos: { x: 0, y: 60, w: 24, h: 1 },

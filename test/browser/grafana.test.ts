@@ -62,6 +62,10 @@ for (const apiVersion of ['v0alpha1', 'v1beta1'])
     for (const [type] of PANELS) assert.equal(await panelCalled(page, `Of ${type}`).count(), 1, type);
     assert.match(await panelCalled(page, 'Of canvas').innerText(), /canvas/);
     assert.match(await panelCalled(page, 'Of text').innerText(), /Words/);
+    assert.equal(
+      await panelCalled(page, 'Of stat again').locator('.panel-body').innerText(),
+      await panelCalled(page, 'Of stat').locator('.panel-body').innerText(),
+    );
     // The row repeats over the jobs of the machine, with its panel.
     for (const job of ['node', 'pharos']) {
       await page.getByRole('button', { name: `Of job ${job}` }).waitFor();

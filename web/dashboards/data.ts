@@ -5,7 +5,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { applyOptions } from '../../src/view/display.ts';
 import { applyLegend, type Cell, type Field, type Frame } from '../../src/view/frame.ts';
 import { interpolate, type Scope } from '../../src/view/interpolate.ts';
-import type { FieldOptions, Override, Panel, Query } from '../../src/view/model.ts';
+import { allPanels, type FieldOptions, type Override, type Panel, type Query } from '../../src/view/model.ts';
 import type { PublicSource } from '../../src/view/sources/source.ts';
 import { transform } from '../../src/view/transform.ts';
 import { get, plain, VIEW } from '../base/api.ts';
@@ -87,11 +87,13 @@ export async function askPanel(
   span: Span,
   stepMs: number,
   signal?: AbortSignal,
+  depth = 0,
 ): Promise<PanelData> {
   const answers = await Promise.all(
     panel.queries
       .filter((query) => !query.hidden)
       .map(async (query) => {
+        if (query.panel) return askOtherPanel(query, query.panel, context, scope, span, stepMs, signal, depth);
         const source = resolveSource(query.source ?? panel.source, context.sources, scope);
         if (!source)
           return {
@@ -124,7 +126,7 @@ export async function askPanel(
         }
       }),
   );
-  const frames = answers.flatMap((answer) => answer.frames);
+  const frames: readonly Frame[] = answers.flatMap((answer) => answer.frames);
   // Ids of transformations may depend on variables, as titles do.
   const steps = panel.transformations?.map((one) => ({
     ...one,
@@ -146,6 +148,34 @@ export async function askPanel(
     span,
     stepMs,
     asked: answers.flatMap((answer) => (answer.asked ? [answer.asked] : [])),
+  };
+}
+
+/** Panels that take from each other end here. */
+const MAX_DEPTH = 4;
+
+async function askOtherPanel(
+  query: Query,
+  wanted: NonNullable<Query['panel']>,
+  context: DashboardContext,
+  scope: Scope,
+  span: Span,
+  stepMs: number,
+  signal: AbortSignal | undefined,
+  depth: number,
+) {
+  const failed = (why: string) => ({ frames: [], error: `${query.ref}: ${why}`, warnings: [], asked: undefined });
+  const other = allPanels(context.dashboard).find((panel) => panel.id === wanted.id);
+  if (!other) return failed(`there is no panel ${wanted.id} to take answers from`);
+  if (depth >= MAX_DEPTH) return failed(`panel ${wanted.id} takes its answers from this one`);
+  const { transformations, field: _, overrides: __, ...rest } = other;
+  const bare = wanted.transformed && transformations ? { ...rest, transformations } : rest;
+  const answer = await askPanel(bare, context, scope, span, stepMs, signal, depth + 1);
+  return {
+    frames: answer.frames,
+    error: answer.errors[0],
+    warnings: answer.warnings,
+    asked: undefined,
   };
 }
 

@@ -54,7 +54,11 @@ export function Queries({ panel, onChange }: { panel: Panel; onChange: (panel: P
                 <Icon name="trash" size={16} />
               </ActionIcon>
             </Group>
-            {source === undefined || source.kind === 'prometheus' ? (
+            {query.panel ? (
+              <Text size="sm" c="dimmed">
+                {t('Takes the answers of panel {id}.', { id: query.panel.id })}
+              </Text>
+            ) : source === undefined || source.kind === 'prometheus' ? (
               <Suspense fallback={<Text size="sm">…</Text>}>
                 <PromqlEditor
                   value={query.expr}

@@ -2,7 +2,7 @@
 // along in `extra`.
 
 import type { Query, SourceRef } from '../model.ts';
-import { bool, compact, filled, isObject, type Json, object, objects, type Problems, string } from './json.ts';
+import { bool, compact, filled, isObject, type Json, number, object, objects, type Problems, string } from './json.ts';
 
 /** Grafana's plugin ids of the kinds of sources that Pharos has. */
 export const SOURCE_KINDS: Readonly<Record<string, string>> = {
@@ -108,8 +108,13 @@ export function readQueries(
       return [];
     }
     if (uid === '-- Dashboard --') {
-      problems.add(where, `query ${ref} reuses another panel's answer and is left out`);
-      return [];
+      const id = number(target.panelId);
+      if (id === undefined) {
+        problems.add(where, `query ${ref} reuses another panel's answer but does not say which; it is left out`);
+        return [];
+      }
+      const panel = compact({ id, transformed: bool(target.withTransforms) || undefined });
+      return [compact({ ref, expr: '', panel, hidden: bool(target.hide) || undefined })];
     }
     const expr = expressionOf(target);
     if (expr === '' && target.metrics === undefined && target.bucketAggs === undefined) return [];
