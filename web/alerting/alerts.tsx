@@ -8,6 +8,7 @@ import { useText } from '../base/text.ts';
 import { formatAgo } from '../base/time.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
 import { Card, Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 import { Annotations } from './annotations.tsx';
 import { Explanation } from './explanation.tsx';
 import { RuleFacts, useRules } from './rule-facts.tsx';
@@ -135,22 +136,19 @@ function AlertRule({ rule, group, nowMs }: { rule: Rule; group: RuleGroup; nowMs
           <RuleFacts rule={rule} />
           {alerts.length > 0 && (
             <div className="scroll" tabIndex={0} role="region" aria-label={t('Alerts')} style={{ marginTop: 8 }}>
-              <table className="data">
-                <thead>
-                  <tr>
-                    <th>{t('State')}</th>
-                    <th>{t('Labels')}</th>
-                    <th className="num">{t('Value')}</th>
-                    <th className="num">{t('Active for')}</th>
-                    <th />
-                  </tr>
-                </thead>
-                <tbody>
-                  {alerts.slice(0, 200).map((alert) => (
-                    <AlertRow key={JSON.stringify(alert.labels)} alert={alert} nowMs={nowMs} />
-                  ))}
-                </tbody>
-              </table>
+              <Table
+                head={[
+                  t('State'),
+                  t('Labels'),
+                  { text: t('Value'), number: true },
+                  { text: t('Active for'), number: true },
+                  '',
+                ]}
+              >
+                {alerts.slice(0, 200).map((alert) => (
+                  <AlertRow key={JSON.stringify(alert.labels)} alert={alert} nowMs={nowMs} />
+                ))}
+              </Table>
             </div>
           )}
         </div>

@@ -12,6 +12,7 @@ import { formatDuration, formatInstant, resolveRange, stepFor } from '../base/ti
 import { Timeline, type TimelineRow } from '../chart/timeline.tsx';
 import { SearchField, useFilter } from '../operations/targets.tsx';
 import { Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 import { absolute, TimePicker } from '../shell/timepicker.tsx';
 import { Notifications } from './notifications.tsx';
 
@@ -69,38 +70,27 @@ export function HistoryPage() {
                 <Timeline times={shown.times} rows={rows.slice(0, 60)} onZoom={(zoom) => changeQuery(absolute(zoom))} />
               </div>
               <div className="surface scroll">
-                <table className="data">
-                  <thead>
-                    <tr>
-                      <th>{t('State')}</th>
-                      <th>{t('Labels')}</th>
-                      <th>{t('From')}</th>
-                      <th>{t('To')}</th>
-                      <th className="num">{t('Length')}</th>
+                <Table head={[t('State'), t('Labels'), t('From'), t('To'), { text: t('Length'), number: true }]}>
+                  {episodes.slice(0, 500).map((episode) => (
+                    <tr key={JSON.stringify(episode)}>
+                      <td>
+                        <State tone={episode.state === 'firing' ? 'bad' : 'warn'}>
+                          {episode.state === 'firing' ? t('Firing') : t('Pending')}
+                        </State>
+                      </td>
+                      <td>
+                        <Labels labels={episode.labels} />
+                      </td>
+                      <td style={{ whiteSpace: 'nowrap' }}>{formatInstant(episode.fromMs)}</td>
+                      <td style={{ whiteSpace: 'nowrap' }}>
+                        {episode.open ? t('still') : formatInstant(episode.toMs)}
+                      </td>
+                      <td className="num">
+                        {formatDuration(Math.round((episode.toMs - episode.fromMs) / 1000) * 1000)}
+                      </td>
                     </tr>
-                  </thead>
-                  <tbody>
-                    {episodes.slice(0, 500).map((episode) => (
-                      <tr key={JSON.stringify(episode)}>
-                        <td>
-                          <State tone={episode.state === 'firing' ? 'bad' : 'warn'}>
-                            {episode.state === 'firing' ? t('Firing') : t('Pending')}
-                          </State>
-                        </td>
-                        <td>
-                          <Labels labels={episode.labels} />
-                        </td>
-                        <td style={{ whiteSpace: 'nowrap' }}>{formatInstant(episode.fromMs)}</td>
-                        <td style={{ whiteSpace: 'nowrap' }}>
-                          {episode.open ? t('still') : formatInstant(episode.toMs)}
-                        </td>
-                        <td className="num">
-                          {formatDuration(Math.round((episode.toMs - episode.fromMs) / 1000) * 1000)}
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
+                  ))}
+                </Table>
                 {episodes.length > 500 && (
                   <Text size="sm" c="dimmed" p={10}>
                     {t('{n} more; narrow the list with the search', { n: episodes.length - 500 })}

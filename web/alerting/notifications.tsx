@@ -9,6 +9,7 @@ import { useText } from '../base/text.ts';
 import { formatInstant } from '../base/time.ts';
 import { SearchField, useFilter } from '../operations/targets.tsx';
 import { Empty, Labels, Page, State } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 
 type Entry = {
   readonly at: string;
@@ -60,39 +61,29 @@ export function Notifications({ search, empty = null }: { search: string; empty?
         {t('Notifications')}
       </Text>
       <div className="surface scroll">
-        <table className="data">
-          <thead>
-            <tr>
-              <th>{t('Time')}</th>
-              <th>{t('Receiver')}</th>
-              <th>{t('State')}</th>
-              <th>{t('Alerts')}</th>
+        <Table head={[t('Time'), t('Receiver'), t('State'), t('Alerts')]}>
+          {answer.data.map((entry) => (
+            <tr key={`${entry.at}${entry.receiver}${entry.integration}`}>
+              <td style={{ whiteSpace: 'nowrap' }}>{formatInstant(Date.parse(entry.at))}</td>
+              <td>
+                {entry.receiver} <span className="dim">{entry.integration}</span>
+              </td>
+              <td>
+                <State tone={entry.ok ? 'good' : 'bad'}>{entry.ok ? t('Sent') : t('Failed')}</State>
+                <Text size="xs" c="dimmed" className="wrap">
+                  {entry.reason} {entry.message}
+                </Text>
+              </td>
+              <td>
+                {entry.alerts.slice(0, 5).map((alert) => (
+                  <div key={alert.fingerprint}>
+                    {alert.resolved && <State tone="good">{t('Resolved')}</State>} <Labels labels={alert.labels} />
+                  </div>
+                ))}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {answer.data.map((entry) => (
-              <tr key={`${entry.at}${entry.receiver}${entry.integration}`}>
-                <td style={{ whiteSpace: 'nowrap' }}>{formatInstant(Date.parse(entry.at))}</td>
-                <td>
-                  {entry.receiver} <span className="dim">{entry.integration}</span>
-                </td>
-                <td>
-                  <State tone={entry.ok ? 'good' : 'bad'}>{entry.ok ? t('Sent') : t('Failed')}</State>
-                  <Text size="xs" c="dimmed" className="wrap">
-                    {entry.reason} {entry.message}
-                  </Text>
-                </td>
-                <td>
-                  {entry.alerts.slice(0, 5).map((alert) => (
-                    <div key={alert.fingerprint}>
-                      {alert.resolved && <State tone="good">{t('Resolved')}</State>} <Labels labels={alert.labels} />
-                    </div>
-                  ))}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </div>
     </>
   );

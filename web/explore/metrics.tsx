@@ -12,6 +12,7 @@ import { useText } from '../base/text.ts';
 import { resolveRange, stepFor } from '../base/time.ts';
 import { Icon } from '../shell/icons.tsx';
 import { Empty, Loaded, Page } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 import { TimePicker } from '../shell/timepicker.tsx';
 import { Graph, NoData } from './result.tsx';
 import { exploreLink } from './state.ts';
@@ -266,47 +267,38 @@ function Metric({ entry }: { entry: Entry }) {
         <div style={{ height: 10 }} />
       </div>
       <div className="surface scroll">
-        <table className="data">
-          <thead>
-            <tr>
-              <th>{t('Label')}</th>
-              <th className="num">{t('Values')}</th>
-              <th>{t('Most frequent values (click to filter)')}</th>
+        <Table head={[t('Label'), { text: t('Values'), number: true }, t('Most frequent values (click to filter)')]}>
+          {labels.map(([name, values]) => (
+            <tr key={name}>
+              <td className="mono">{name}</td>
+              <td className="num">{values.size}</td>
+              <td>
+                <span className="labels">
+                  {[...values.entries()]
+                    .sort((a, b) => b[1] - a[1])
+                    .slice(0, 12)
+                    .map(([value]) => (
+                      <button
+                        type="button"
+                        key={value}
+                        className="chip"
+                        aria-pressed={where[name] === value}
+                        style={{
+                          cursor: 'pointer',
+                          ...(where[name] === value
+                            ? { borderColor: 'var(--mantine-color-anchor)', background: 'var(--info-soft)' }
+                            : {}),
+                        }}
+                        onClick={() => setWhere(toggled(where, name, value))}
+                      >
+                        {value === '' ? '""' : value}
+                      </button>
+                    ))}
+                </span>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {labels.map(([name, values]) => (
-              <tr key={name}>
-                <td className="mono">{name}</td>
-                <td className="num">{values.size}</td>
-                <td>
-                  <span className="labels">
-                    {[...values.entries()]
-                      .sort((a, b) => b[1] - a[1])
-                      .slice(0, 12)
-                      .map(([value]) => (
-                        <button
-                          type="button"
-                          key={value}
-                          className="chip"
-                          aria-pressed={where[name] === value}
-                          style={{
-                            cursor: 'pointer',
-                            ...(where[name] === value
-                              ? { borderColor: 'var(--mantine-color-anchor)', background: 'var(--info-soft)' }
-                              : {}),
-                          }}
-                          onClick={() => setWhere(toggled(where, name, value))}
-                        >
-                          {value === '' ? '""' : value}
-                        </button>
-                      ))}
-                  </span>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
         {labels.length === 0 && !series.isLoading && (
           <Empty title={t('No labels')}>{t('There are no series of this metric in the chosen range.')}</Empty>
         )}

@@ -9,6 +9,7 @@ import type { LabelSet } from '../base/prom.ts';
 import { changeQuery, Link, useLocation } from '../base/router.tsx';
 import { useText } from '../base/text.ts';
 import { Empty, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 import { SearchField, type TargetsAnswer, useFilter } from './targets.tsx';
 
 type Found = { readonly discovered: LabelSet; readonly labels: LabelSet | undefined };
@@ -110,42 +111,27 @@ export function DiscoveryPage() {
                         {t('Targets')}
                       </Anchor>
                     </Group>
-                    <div className="scroll" tabIndex={0} role="region" aria-label={name}>
-                      <table className="data">
-                        <thead>
-                          <tr>
-                            <th style={{ width: '55%' }}>{t('Discovered labels')}</th>
-                            <th>{t('Target labels')}</th>
-                            <th />
-                          </tr>
-                        </thead>
-                        <tbody>
-                          {shown.slice(0, FIRST).map((found) => (
-                            <tr key={JSON.stringify(found)}>
-                              <td>
-                                <Labels labels={found.discovered} />
-                              </td>
-                              <td>
-                                {found.labels ? (
-                                  <Labels labels={found.labels} />
-                                ) : (
-                                  <State tone="plain">{t('Dropped')}</State>
-                                )}
-                              </td>
-                              <td>
-                                <Button
-                                  size="compact-sm"
-                                  variant="default"
-                                  onClick={() => setSteps({ pool: name, found })}
-                                >
-                                  {t('Steps')}
-                                </Button>
-                              </td>
-                            </tr>
-                          ))}
-                        </tbody>
-                      </table>
-                    </div>
+                    <Table label={name} head={[{ text: t('Discovered labels'), width: '55%' }, t('Target labels'), '']}>
+                      {shown.slice(0, FIRST).map((found) => (
+                        <tr key={JSON.stringify(found)}>
+                          <td>
+                            <Labels labels={found.discovered} />
+                          </td>
+                          <td>
+                            {found.labels ? (
+                              <Labels labels={found.labels} />
+                            ) : (
+                              <State tone="plain">{t('Dropped')}</State>
+                            )}
+                          </td>
+                          <td>
+                            <Button size="compact-sm" variant="default" onClick={() => setSteps({ pool: name, found })}>
+                              {t('Steps')}
+                            </Button>
+                          </td>
+                        </tr>
+                      ))}
+                    </Table>
                     {shown.length > FIRST && (
                       <Text size="sm" c="dimmed" p={10}>
                         {t('{n} more; narrow the list with the search', { n: shown.length - FIRST })}

@@ -11,6 +11,7 @@ import { useText } from '../base/text.ts';
 import { formatAgo, formatInstant } from '../base/time.ts';
 import { exploreLink } from '../explore/state.ts';
 import { Card, Empty, Failure, Labels, Loaded, Page, State } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 
 type ActiveQuery = {
   readonly id: number;
@@ -53,32 +54,23 @@ export function QueriesPage() {
                   {t('Queries appear here while they run; those that have ended are below.')}
                 </Empty>
               ) : (
-                <table className="data">
-                  <thead>
-                    <tr>
-                      <th>{t('Query')}</th>
-                      <th className="num">{t('Running for')}</th>
-                      <th />
+                <Table head={[t('Query'), { text: t('Running for'), number: true }, '']}>
+                  {active.map((one) => (
+                    <tr key={one.id}>
+                      <QueryCell query={one.query} />
+                      <td className="num">
+                        {one.since === undefined
+                          ? '–'
+                          : formatAgo(typeof one.since === 'number' ? one.since : Date.parse(one.since), now)}
+                      </td>
+                      <td>
+                        <Button size="compact-sm" variant="default" onClick={() => cancel.mutate(one.id)}>
+                          {t('Cancel')}
+                        </Button>
+                      </td>
                     </tr>
-                  </thead>
-                  <tbody>
-                    {active.map((one) => (
-                      <tr key={one.id}>
-                        <QueryCell query={one.query} />
-                        <td className="num">
-                          {one.since === undefined
-                            ? '–'
-                            : formatAgo(typeof one.since === 'number' ? one.since : Date.parse(one.since), now)}
-                        </td>
-                        <td>
-                          <Button size="compact-sm" variant="default" onClick={() => cancel.mutate(one.id)}>
-                            {t('Cancel')}
-                          </Button>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
+                  ))}
+                </Table>
               )}
             </div>
             <Heading>{t('Most expensive since the start')}</Heading>
@@ -86,28 +78,25 @@ export function QueriesPage() {
               {top.length === 0 ? (
                 <Empty title={t('No query has run yet')} />
               ) : (
-                <table className="data">
-                  <thead>
-                    <tr>
-                      <th>{t('Query')}</th>
-                      <th className="num">{t('Times')}</th>
-                      <th className="num">{t('Total time')}</th>
-                      <th className="num">{t('Longest')}</th>
-                      <th className="num">{t('Samples')}</th>
+                <Table
+                  head={[
+                    t('Query'),
+                    { text: t('Times'), number: true },
+                    { text: t('Total time'), number: true },
+                    { text: t('Longest'), number: true },
+                    { text: t('Samples'), number: true },
+                  ]}
+                >
+                  {top.map((one) => (
+                    <tr key={one.query}>
+                      <QueryCell query={one.query} />
+                      <td className="num">{one.count}</td>
+                      <td className="num">{formatText(one.totalMs, 'ms')}</td>
+                      <td className="num">{formatText(one.maxMs, 'ms')}</td>
+                      <td className="num">{one.samples?.toLocaleString() ?? '–'}</td>
                     </tr>
-                  </thead>
-                  <tbody>
-                    {top.map((one) => (
-                      <tr key={one.query}>
-                        <QueryCell query={one.query} />
-                        <td className="num">{one.count}</td>
-                        <td className="num">{formatText(one.totalMs, 'ms')}</td>
-                        <td className="num">{formatText(one.maxMs, 'ms')}</td>
-                        <td className="num">{one.samples?.toLocaleString() ?? '–'}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
+                  ))}
+                </Table>
               )}
             </div>
           </>
@@ -296,30 +285,20 @@ export function ShardsPage() {
           }
           return (
             <div className="surface scroll">
-              <table className="data">
-                <thead>
-                  <tr>
-                    <th>{t('Metric')}</th>
+              <Table
+                head={[t('Metric'), ...shards.map((shard) => ({ text: t('Shard {n}', { n: shard }), number: true }))]}
+              >
+                {names.map((name) => (
+                  <tr key={name}>
+                    <td className="mono">{name}</td>
                     {shards.map((shard) => (
-                      <th key={shard} className="num">
-                        {t('Shard {n}', { n: shard })}
-                      </th>
+                      <td key={shard} className="num">
+                        {cellOf(data.rows, name, shard)}
+                      </td>
                     ))}
                   </tr>
-                </thead>
-                <tbody>
-                  {names.map((name) => (
-                    <tr key={name}>
-                      <td className="mono">{name}</td>
-                      {shards.map((shard) => (
-                        <td key={shard} className="num">
-                          {cellOf(data.rows, name, shard)}
-                        </td>
-                      ))}
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </Table>
             </div>
           );
         }}

@@ -10,6 +10,7 @@ import { useText } from '../base/text.ts';
 import { formatDuration, formatInstant } from '../base/time.ts';
 import { exploreLink } from '../explore/state.ts';
 import { Card, Empty, Loaded, Page } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 
 type Pair = { readonly name: string; readonly value: number };
 type TsdbStatus = {
@@ -84,34 +85,31 @@ export function StoragePage() {
               {list.length === 0 ? (
                 <Empty title={t('No block yet')}>{t('The head is written as a block every two hours.')}</Empty>
               ) : (
-                <table className="data">
-                  <thead>
-                    <tr>
-                      <th>ULID</th>
-                      <th>{t('From')}</th>
-                      <th>{t('Length')}</th>
-                      <th className="num">{t('Series')}</th>
-                      <th className="num">{t('Samples')}</th>
-                      <th className="num">{t('Chunks')}</th>
-                      <th className="num">{t('Level')}</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {[...list]
-                      .sort((a, b) => b.minTime - a.minTime)
-                      .map((block) => (
-                        <tr key={block.ulid}>
-                          <td className="mono">{block.ulid}</td>
-                          <td>{formatInstant(block.minTime)}</td>
-                          <td>{formatDuration(block.maxTime - block.minTime)}</td>
-                          <td className="num">{block.stats?.numSeries?.toLocaleString()}</td>
-                          <td className="num">{block.stats?.numSamples?.toLocaleString()}</td>
-                          <td className="num">{block.stats?.numChunks?.toLocaleString()}</td>
-                          <td className="num">{block.compaction?.level}</td>
-                        </tr>
-                      ))}
-                  </tbody>
-                </table>
+                <Table
+                  head={[
+                    'ULID',
+                    t('From'),
+                    t('Length'),
+                    { text: t('Series'), number: true },
+                    { text: t('Samples'), number: true },
+                    { text: t('Chunks'), number: true },
+                    { text: t('Level'), number: true },
+                  ]}
+                >
+                  {[...list]
+                    .sort((a, b) => b.minTime - a.minTime)
+                    .map((block) => (
+                      <tr key={block.ulid}>
+                        <td className="mono">{block.ulid}</td>
+                        <td>{formatInstant(block.minTime)}</td>
+                        <td>{formatDuration(block.maxTime - block.minTime)}</td>
+                        <td className="num">{block.stats?.numSeries?.toLocaleString()}</td>
+                        <td className="num">{block.stats?.numSamples?.toLocaleString()}</td>
+                        <td className="num">{block.stats?.numChunks?.toLocaleString()}</td>
+                        <td className="num">{block.compaction?.level}</td>
+                      </tr>
+                    ))}
+                </Table>
               )}
             </div>
           )}

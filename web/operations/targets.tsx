@@ -11,6 +11,7 @@ import { useText } from '../base/text.ts';
 import { formatAgo, formatInstant } from '../base/time.ts';
 import { exploreLink } from '../explore/state.ts';
 import { Card, Empty, Labels, Loaded, Page, State, type Tone } from '../shell/parts.tsx';
+import { Table } from '../shell/table.tsx';
 
 export type Target = {
   readonly discoveredLabels: LabelSet;
@@ -181,71 +182,63 @@ function Pool({
           {t('Discovery')}
         </Anchor>
       </Group>
-      <div className="scroll" tabIndex={0} role="region" aria-label={name}>
-        <table className="data aligned" style={{ minWidth: 820 }}>
-          <thead>
-            <tr>
-              <th>{t('Endpoint')}</th>
-              <th style={{ width: 92 }}>{t('Health')}</th>
-              <th>{t('Labels')}</th>
-              <th style={{ width: 104 }} className="num">
-                {t('Last scrape')}
-              </th>
-              <th style={{ width: 96 }} className="num">
-                {t('Duration')}
-              </th>
-              <th style={{ width: 84 }}>{t('Interval')}</th>
-              <th style={{ width: 76 }} />
-            </tr>
-          </thead>
-          <tbody>
-            {targets.slice(0, FIRST).map((target) => (
-              <tr key={target.scrapeUrl + JSON.stringify(target.labels)}>
-                <td className="wrap" style={{ minWidth: 200 }}>
-                  <Anchor href={target.scrapeUrl} target="_blank" rel="noreferrer" size="sm">
-                    {target.scrapeUrl}
-                  </Anchor>
-                  {target.lastError && (
-                    <Text size="sm" className="wrap" style={{ color: 'var(--bad)' }} mt={2}>
-                      {target.lastError}
-                    </Text>
-                  )}
-                </td>
-                <td>
-                  <State tone={TONES[target.health]}>
-                    {target.health === 'up' ? t('Up') : target.health === 'down' ? t('Down') : t('Unknown')}
-                  </State>
-                </td>
-                <td>
-                  <Labels labels={target.labels} />
-                </td>
-                <td className="num">
-                  <Tooltip label={formatInstant(Date.parse(target.lastScrape))}>
-                    <span>
-                      {target.lastScrape.startsWith('0001')
-                        ? t('never')
-                        : formatAgo(Date.parse(target.lastScrape), nowMs)}
-                    </span>
-                  </Tooltip>
-                </td>
-                <td className="num">{(target.lastScrapeDuration * 1000).toFixed(1)} ms</td>
-                <td>{target.scrapeInterval}</td>
-                <td style={{ whiteSpace: 'nowrap' }}>
-                  <Anchor
-                    component={Link}
-                    size="sm"
-                    to={exploreLink([
-                      `scrape_samples_scraped{job=${JSON.stringify(target.labels.job ?? '')}, instance=${JSON.stringify(target.labels.instance ?? '')}}`,
-                    ])}
-                  >
-                    {t('Series')}
-                  </Anchor>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label={name}
+        head={[
+          { text: t('Endpoint'), width: '34%' },
+          { text: t('Health'), width: 92 },
+          t('Labels'),
+          { text: t('Last scrape'), number: true, width: 104 },
+          { text: t('Duration'), number: true, width: 96 },
+          { text: t('Interval'), width: 84 },
+          { text: '', width: 76 },
+        ]}
+        aligned
+        minWidth={820}
+      >
+        {targets.slice(0, FIRST).map((target) => (
+          <tr key={target.scrapeUrl + JSON.stringify(target.labels)}>
+            <td className="wrap" style={{ minWidth: 200 }}>
+              <Anchor href={target.scrapeUrl} target="_blank" rel="noreferrer" size="sm">
+                {target.scrapeUrl}
+              </Anchor>
+              {target.lastError && (
+                <Text size="sm" className="wrap" style={{ color: 'var(--bad)' }} mt={2}>
+                  {target.lastError}
+                </Text>
+              )}
+            </td>
+            <td>
+              <State tone={TONES[target.health]}>
+                {target.health === 'up' ? t('Up') : target.health === 'down' ? t('Down') : t('Unknown')}
+              </State>
+            </td>
+            <td>
+              <Labels labels={target.labels} />
+            </td>
+            <td className="num">
+              <Tooltip label={formatInstant(Date.parse(target.lastScrape))}>
+                <span>
+                  {target.lastScrape.startsWith('0001') ? t('never') : formatAgo(Date.parse(target.lastScrape), nowMs)}
+                </span>
+              </Tooltip>
+            </td>
+            <td className="num">{(target.lastScrapeDuration * 1000).toFixed(1)} ms</td>
+            <td>{target.scrapeInterval}</td>
+            <td style={{ whiteSpace: 'nowrap' }}>
+              <Anchor
+                component={Link}
+                size="sm"
+                to={exploreLink([
+                  `scrape_samples_scraped{job=${JSON.stringify(target.labels.job ?? '')}, instance=${JSON.stringify(target.labels.instance ?? '')}}`,
+                ])}
+              >
+                {t('Series')}
+              </Anchor>
+            </td>
+          </tr>
+        ))}
+      </Table>
       {targets.length > FIRST && (
         <Text size="sm" c="dimmed" p={10}>
           {t('{n} more; narrow the list with the search', { n: targets.length - FIRST })}
