@@ -97,6 +97,8 @@ export type Acknowledgement = {
 };
 
 const HISTORY_LIMIT = 10_000;
+/** Of all entries together: large groups make for a shorter history, not for more memory. */
+const HISTORY_ALERTS = 200_000;
 /** How often alerts are written that were only repeated; a restart may see them this much older. */
 const ALERTS_SAVE_MS = 5000;
 
@@ -138,6 +140,7 @@ export class Alertmanager implements AlertSink {
   #resolving: Timer | undefined;
   readonly #unsaved = new Map<string, KnownAlert>();
   #historySequence = 0;
+  #historyAlerts = 0;
 
   constructor(options: AlertmanagerOptions) {
     const { clock, disk, logger, folder, registry } = options;
@@ -154,8 +157,10 @@ export class Alertmanager implements AlertSink {
       history: journal('history'),
       acknowledgements: journal('acknowledgements'),
     };
-    for (const key of this.#journals.history.entries())
-      this.#historySequence = Math.max(this.#historySequence, Number(key[0]) + 1);
+    for (const [key, { alerts }] of this.#journals.history.entries()) {
+      this.#historySequence = Math.max(this.#historySequence, Number(key) + 1);
+      this.#historyAlerts += alerts.length;
+    }
     const limits = { maxSilences: options.maxSilences, maxSizeBytes: options.maxSilenceBytes };
     const { replicas } = options;
     const shared = {
@@ -509,7 +514,12 @@ export class Alertmanager implements AlertSink {
         resolved: isResolved(alert, event.at),
       })),
     });
-    while (history.size > HISTORY_LIMIT) history.delete(history.entries().next().value![0]);
+    this.#historyAlerts += event.alerts.length;
+    while (history.size > HISTORY_LIMIT || (this.#historyAlerts > HISTORY_ALERTS && history.size > 1)) {
+      const [key, oldest] = history.entries().next().value!;
+      history.delete(key);
+      this.#historyAlerts -= oldest.alerts.length;
+    }
   }
 
   #loadTemplates(config: AlertmanagerConfig): TemplateSet {
