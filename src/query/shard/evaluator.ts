@@ -11,6 +11,8 @@ import { JOB, KERNEL_FOLDS, KERNEL_FUNCTIONS, type QueryKernel, STOP } from './k
 
 const ENTRY_WORDS = 4;
 const GROUP_WORD = 3;
+const ADDING = ['sum_over_time', 'avg_over_time', 'changes'];
+const USUAL_DISTANCE_MS = 15_000;
 
 /** Groups of numbered series, and which of the collector's groups they are. */
 export type NumberedGroups = {
@@ -44,7 +46,10 @@ export class Evaluator {
 
   /** How many series are worked out in one go, so that other work waits for a moment only. */
   get tableSeries(): number {
-    return Math.max(8, Math.min(512, Math.floor(65_536 / (this.#steps + 128))));
+    // Sums are added up anew in each window: as many additions as samples in it, at a usual distance.
+    const { func, window } = this.#fragment;
+    const perStep = ADDING.includes(func) ? 1 + window / USUAL_DISTANCE_MS / 8 : 1;
+    return Math.max(1, Math.min(512, Math.floor(65_536 / (this.#steps * perStep + 128))));
   }
 
   /**

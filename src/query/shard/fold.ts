@@ -5,7 +5,7 @@ import type { Lent, QueryKernel } from './kernel.ts';
 
 /** Beyond this, rows are folded outside of the kernel, whose memory never shrinks. */
 const MAX_BYTES = 32 * 1024 * 1024;
-const FIRST_GROUPS = 16;
+const FIRST_POINTS = 1024;
 const COLUMNS = 3;
 
 export class KernelFold {
@@ -25,7 +25,7 @@ export class KernelFold {
   /** Makes room for this many groups; false if they are too many. */
   reserve(groups: number): boolean {
     if (groups <= this.#groups) return true;
-    const wanted = Math.max(FIRST_GROUPS, 2 ** Math.ceil(Math.log2(groups)));
+    const wanted = Math.max(Math.floor(FIRST_POINTS / this.#steps), 2 ** Math.ceil(Math.log2(groups)));
     const points = wanted * this.#steps;
     if (points * COLUMNS * 8 > MAX_BYTES) return false;
     const lent = this.#kernel.lend(points * COLUMNS * 8);

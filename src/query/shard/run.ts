@@ -169,8 +169,12 @@ export class ShardQueries {
         const first = at;
         const plain = (index: number) => {
           const chunks = book.chunks(numbers[first + index]!, range);
-          if (chunks) this.#plain(chunks.series, collector, range);
-          chunks?.release();
+          if (!chunks) return;
+          try {
+            this.#plain(chunks.series, collector, range);
+          } finally {
+            chunks.release();
+          }
         };
         if (table.count === 0) plain(0);
         else evaluator.run(table, (index) => book.name(numbers[first + index]!), groups, plain);

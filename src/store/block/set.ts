@@ -14,7 +14,7 @@ import { PageCache } from './files.ts';
 import type { ChunkPlace } from './index-format.ts';
 import type { BlockMeta } from './meta.ts';
 import { META_FILE } from './meta.ts';
-import { findCandidates, intersects } from './postings.ts';
+import { type Candidates, findCandidates, intersects } from './postings.ts';
 import { isUlid } from './ulid.ts';
 import { KernelWindow, newChunkList, RegionPool } from './window.ts';
 
@@ -29,6 +29,13 @@ type OpenBlock = { readonly block: Block; metaModified: number; users: number; g
 /** A series that matches, in one block. */
 type Match = { readonly labels: Labels; readonly places: readonly ChunkPlace[]; readonly ref: number };
 
+/** Candidates of a block for some matchers. */
+type Known = Candidates & { readonly areOwn: boolean };
+
+/** How many selections are remembered of a block, and of how many series each at most. */
+const MAX_KNOWN = 30;
+const MAX_KNOWN_REFS = 10_000;
+
 const NO_DELETED: readonly TimeRange[] = [];
 
 export class BlockSet {
@@ -40,6 +47,7 @@ export class BlockSet {
   readonly #pool: RegionPool;
   #open = new Map<string, OpenBlock>();
   #broken = new Set<string>();
+  readonly #known = new WeakMap<Block, Map<string, Known>>();
 
   constructor(disk: Disk, folder: string, memory: KernelMemory, logger: Logger, options: BlockSetOptions) {
     this.#disk = disk;
@@ -133,15 +141,34 @@ export class BlockSet {
   /** Own series of a block that match, in label order. */
   *#matches(block: Block, matchers: readonly Matcher[], range: TimeRange): Generator<Match> {
     const { shard, shards } = this.#options;
-    const { refs, test } = findCandidates(block.index, matchers);
-    const hashes = shards > 1 ? block.hashes : undefined;
+    const { refs, test, areOwn } = this.#candidates(block, matchers);
     for (const ref of refs) {
-      if (hashes && shardOf(hashes.hashOf(ref), shards) !== shard) continue;
       const { labels, chunks } = block.index.series(ref, range);
       if (chunks.length === 0 || (test && !test(labels))) continue;
-      if (!hashes && shards > 1 && shardOf(hashLabels(labels), shards) !== shard) continue;
+      if (!areOwn && shardOf(hashLabels(labels), shards) !== shard) continue;
       yield { labels, places: chunks, ref };
     }
+  }
+
+  /** What a block's postings say; kept, since its index never changes. `areOwn`: only series of this shard are left. */
+  #candidates(block: Block, matchers: readonly Matcher[]): Known {
+    let known = this.#known.get(block);
+    if (!known) {
+      known = new Map();
+      this.#known.set(block, known);
+    }
+    const key = JSON.stringify(matchers.map(({ type, name, value }) => [type, name, value]));
+    let found = known.get(key);
+    if (found) return found;
+    const { shard, shards } = this.#options;
+    const { refs, test } = findCandidates(block.index, matchers);
+    const hashes = shards > 1 ? block.hashes : undefined;
+    const own = hashes ? refs.filter((ref) => shardOf(hashes.hashOf(ref), shards) === shard) : refs;
+    found = { refs: own, test, areOwn: shards === 1 || hashes !== undefined };
+    if (own.length > MAX_KNOWN_REFS) return found;
+    if (known.size >= MAX_KNOWN) for (const oldest of known.keys()) if (known.delete(oldest)) break;
+    known.set(key, found);
+    return found;
   }
 
   /** Whether a block that reaches beyond `from` may have a series of this shard that matches. */
