@@ -13,7 +13,15 @@ import { type Columns, parseSample, queryInstant, queryRange, type Row, seriesNa
 import { useSettings } from '../base/settings.ts';
 import { localized } from '../base/text.ts';
 import { parseDuration, type Span, stepFor } from '../base/time.ts';
-import { apiOf, type DashboardContext, dialectOf, resolveSource, scrapeMsOf, withBuiltIns } from './context.ts';
+import {
+  apiOf,
+  type DashboardContext,
+  dialectOf,
+  resolveSource,
+  SCRAPE_MS,
+  scrapeMsOf,
+  withBuiltIns,
+} from './context.ts';
 import { intervalOf } from './variables.ts';
 
 const MAX_POINTS = 1000;
@@ -74,10 +82,10 @@ export function usePanelData(panel: Panel, context: DashboardContext, scope: Sco
   });
 }
 
-/** No finer than what is scraped, unless the panel says so. */
+/** No finer than what is scraped, unless the panel says so; jobs may scrape more often than the server does by default. */
 function leastStep(panel: Panel, context: DashboardContext, scope: Scope): number {
   const source = resolveSource(panel.source ?? panel.queries[0]?.source, context.sources, scope);
-  return source?.kind === 'prometheus' ? scrapeMsOf(source) : 0;
+  return source?.kind === 'prometheus' ? Math.min(scrapeMsOf(source), SCRAPE_MS) : 0;
 }
 
 export async function askPanel(
