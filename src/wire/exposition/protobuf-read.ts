@@ -26,7 +26,9 @@ const TYPES: readonly MetricType[] = ['counter', 'gauge', 'summary', 'unknown', 
 type Entry = {
   readonly kind: 'type' | 'help' | 'unit' | 'series' | 'histogram';
   readonly name: string;
-  readonly labels: readonly [string, string][];
+  readonly metric: Metric | undefined;
+  /** The label that the series of a histogram or summary differ in. */
+  readonly extra: readonly [string, string] | undefined;
   readonly value: number;
   readonly timestamp: number;
   readonly start: number;
@@ -38,7 +40,13 @@ type Bucket = { count: number; bound: number; exemplar: PageExemplar | undefined
 
 /** What a Metric message may hold, whichever type it is. */
 type Metric = {
-  labels: [string, string][];
+  /** Where the labels' messages begin and end in the page, by turns. They are decoded only for series that are not known. */
+  spans: number[];
+  /** Nothing else stands between them. */
+  isRun: boolean;
+  /** The same as text, byte by byte; and decoded. */
+  raw: string | undefined;
+  labels: [string, string][] | undefined;
   value: number;
   timestamp: number;
   start: number;
@@ -61,6 +69,7 @@ export class ProtobufReader implements EntryReader {
   familyType: MetricType = 'unknown';
   familyText = '';
   readonly #reader: ProtoReader;
+  readonly #page: Buffer;
   readonly #options: ProtobufOptions;
   #queue: Entry[] = [];
   #next = 0;
@@ -68,6 +77,7 @@ export class ProtobufReader implements EntryReader {
 
   constructor(page: Uint8Array, options: ProtobufOptions) {
     this.#reader = new ProtoReader(page);
+    this.#page = Buffer.from(page.buffer, page.byteOffset, page.length);
     this.#options = options;
   }
 
@@ -85,22 +95,59 @@ export class ProtobufReader implements EntryReader {
   }
 
   key(): string {
-    const { name, labels, kind } = this.#entry!;
-    let key = kind === 'histogram' ? `\xfe${name}` : name;
-    for (const [label, value] of labels) key += `\xff${label}\xff${value}`;
-    return key;
+    const { name, metric, extra, kind } = this.#entry!;
+    const key = `${kind === 'histogram' ? '\xfe' : ''}${name}\xff${this.#rawLabels(metric!)}`;
+    return extra ? `${key}\xff${extra[0]}\xff${extra[1]}` : key;
   }
 
   labels(): Labels {
-    const { name, labels } = this.#entry!;
-    return sortedUnique([[METRIC_NAME, name], ...labels]);
+    const { name } = this.#entry!;
+    return sortedUnique([[METRIC_NAME, name], ...this.#pairs()]);
   }
 
   get emptyNames(): readonly string[] {
-    const { labels } = this.#entry!;
+    const labels = this.#pairs();
     return labels.some(([, value]) => value === '')
       ? labels.filter(([, value]) => value === '').map(([name]) => name)
       : NO_NAMES;
+  }
+
+  #rawLabels(metric: Metric): string {
+    const { spans, isRun } = metric;
+    if (metric.raw !== undefined) return metric.raw;
+    let raw = '';
+    if (isRun && spans.length > 0) raw = this.#page.toString('latin1', spans[0], spans.at(-1));
+    else
+      for (let i = 0; i < spans.length; i += 2) raw += `${this.#page.toString('latin1', spans[i], spans[i + 1])}\xff`;
+    metric.raw = raw;
+    return raw;
+  }
+
+  /** The labels of the entry, as they are written. */
+  #pairs(): readonly (readonly [string, string])[] {
+    const { metric, extra } = this.#entry!;
+    const { spans } = metric!;
+    let { labels } = metric!;
+    if (!labels) {
+      labels = [];
+      for (let i = 0; i < spans.length; i += 2) labels.push(this.#pair(spans[i]!, spans[i + 1]!));
+      metric!.labels = labels;
+    }
+    return extra ? [...labels, extra] : labels;
+  }
+
+  #pair(start: number, end: number): [string, string] {
+    let pair: [string, string];
+    try {
+      pair = readPair(new ProtoReader(this.#reader.bytes, start, end));
+    } catch (error) {
+      throw new ExpositionError(errorText(error));
+    }
+    const [label, value] = pair;
+    if (label === '' || !label.isWellFormed() || !value.isWellFormed()) {
+      throw new ExpositionError(`invalid label of metric ${JSON.stringify(this.familyName)}`);
+    }
+    return pair;
   }
 
   exemplars(): readonly PageExemplar[] {
@@ -152,11 +199,6 @@ export class ProtobufReader implements EntryReader {
     if (unit !== '') this.#meta('unit', unit);
     for (const { start, end } of metrics) {
       const metric = readMetric(new ProtoReader(reader.bytes, start, end));
-      for (const [label, value] of metric.labels) {
-        if (label === '' || !label.isWellFormed() || !value.isWellFormed()) {
-          throw new ExpositionError(`invalid label of metric ${JSON.stringify(name)}`);
-        }
-      }
       this.#emit(name, known, metric);
     }
   }
@@ -237,16 +279,16 @@ export class ProtobufReader implements EntryReader {
     exemplars: readonly PageExemplar[],
     histogram: Histogram | undefined,
   ): void {
-    const labels = extra ? [...metric.labels, extra] : metric.labels;
     const { timestamp, start } = metric;
-    this.#queue.push({ kind, name, labels, value, timestamp, start, histogram, exemplars });
+    this.#queue.push({ kind, name, metric, extra, value, timestamp, start, histogram, exemplars });
   }
 }
 
 const NOTHING: Entry = {
   kind: 'help',
   name: '',
-  labels: [],
+  metric: undefined,
+  extra: undefined,
   value: 0,
   timestamp: Number.NaN,
   start: 0,
@@ -299,9 +341,15 @@ function customOf(metric: Metric, isGauge: boolean): Histogram | undefined {
   return converted && isGauge ? { ...converted, counterReset: 'gauge' } : converted;
 }
 
+/** Of what is no histogram; nothing is ever put into it. */
+const NO_SIDE = newSide();
+
 function readMetric(reader: ProtoReader): Metric {
   const metric: Metric = {
-    labels: [],
+    spans: [],
+    isRun: true,
+    raw: undefined,
+    labels: undefined,
     value: 0,
     timestamp: Number.NaN,
     start: 0,
@@ -315,15 +363,21 @@ function readMetric(reader: ProtoReader): Metric {
     zeroThreshold: 0,
     zeroCount: 0,
     zeroCountFloat: 0,
-    positive: newSide(),
-    negative: newSide(),
+    positive: NO_SIDE,
+    negative: NO_SIDE,
   };
+  let isBehind = false;
   while (reader.more()) {
     const tag = reader.tag();
+    if (tag === 0x0a) {
+      const { start, end } = reader.span();
+      metric.spans.push(start, end);
+      if (isBehind && metric.spans.length > 2) metric.isRun = false;
+      isBehind = false;
+      continue;
+    }
+    isBehind = true;
     switch (tag) {
-      case 0x0a:
-        metric.labels.push(readPair(reader));
-        break;
       case 0x12:
       case 0x2a:
         within(reader, (inner) => {
@@ -348,6 +402,10 @@ function readMetric(reader: ProtoReader): Metric {
         break;
       }
       case 0x3a:
+        if (metric.positive === NO_SIDE) {
+          metric.positive = newSide();
+          metric.negative = newSide();
+        }
         within(reader, (inner) => readHistogramField(reader, inner, metric));
         break;
       default:
@@ -432,11 +490,12 @@ function readBucket(reader: ProtoReader): Bucket {
 
 function readPair(reader: ProtoReader): [string, string] {
   const pair: [string, string] = ['', ''];
-  within(reader, (tag) => {
+  while (reader.more()) {
+    const tag = reader.tag();
     if (tag === 0x0a) pair[0] = reader.string();
     else if (tag === 0x12) pair[1] = reader.string();
     else reader.skip(tag);
-  });
+  }
   return pair;
 }
 
@@ -444,8 +503,11 @@ function readExemplar(reader: ProtoReader): PageExemplar {
   const pairs: [string, string][] = [];
   let [value, timestamp] = [0, Number.NaN];
   within(reader, (tag) => {
-    if (tag === 0x0a) pairs.push(readPair(reader));
-    else if (tag === 0x11) value = reader.double();
+    if (tag === 0x0a) {
+      const outer = reader.open();
+      pairs.push(readPair(reader));
+      reader.close(outer);
+    } else if (tag === 0x11) value = reader.double();
     else if (tag === 0x1a) timestamp = readTime(reader);
     else reader.skip(tag);
   });
