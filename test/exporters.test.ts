@@ -384,8 +384,9 @@ test("Redis: a replica, a cluster's node and a sentinel", { skip: redis.skip }, 
   assert.ok(copy.has(`redis_slave_repl_offset{${address}}`));
   assert.ok(copy.has(`redis_master_last_io_seconds_ago{${address}}`));
   await page('/metrics/source/main');
-  const first = await page('/metrics/source/main');
-  assert.ok([...first.keys()].some((key) => /^redis_connected_slave_offset_bytes\{.*slave_state="online"/.test(key)));
+  const isOnline = (key: string) => /^redis_connected_slave_offset_bytes\{.*slave_state="online"/.test(key);
+  let first = await page('/metrics/source/main');
+  while (![...first.keys()].some(isOnline)) first = await page('/metrics/source/main');
   assert.ok(first.get('redis_latency_percentiles_usec{cmd="info",quantile="0.99"}')! > 0);
   assert.ok(first.get('redis_commands_latencies_usec_bucket{cmd="info",le="+Inf"}')! >= 1);
   assert.equal(first.get('redis_config_client_output_buffer_limit_bytes{class="pubsub",limit="hard"}'), 33554432);

@@ -23,6 +23,7 @@ import {
   type VectorSelector,
 } from '../parse/ast.ts';
 import { durationOf, type QueryTimes } from './durations.ts';
+import { narrowed } from './narrow.ts';
 import type { Plan, QueryPlan } from './plan.ts';
 
 export type PlanOptions = {
@@ -352,7 +353,8 @@ class Builder {
     return { at, offset };
   }
 
-  #binary(expr: BinaryExpr, grid: Grid): Plan {
+  #binary(written: BinaryExpr, grid: Grid): Plan {
+    const expr = this.#options.noPushdown ? written : narrowed(written);
     const { op, bool, matching, range } = expr;
     const sides = () => [this.plan(expr.left, grid), this.plan(expr.right, grid)] as const;
     const [left, right] = op === '</' || op === '>/' ? this.#withBuckets(sides) : sides();
