@@ -156,6 +156,8 @@ export type PanelOptions = {
   readonly locationField?: string;
   readonly buckets?: number;
   readonly bucketSize?: number;
+  /** Of a heat map's rows, where they are numbers. */
+  readonly rowUnit?: string;
   readonly showValue?: boolean;
   readonly filter?: string;
   readonly states?: readonly string[];

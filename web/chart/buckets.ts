@@ -6,10 +6,14 @@ import type { HeatRow } from './heatmap.tsx';
 
 const bound = (labels: LabelSet): number | undefined => (labels.le === undefined ? undefined : parseSample(labels.le));
 
-export function heatRows(data: Columns, names?: readonly string[]): HeatRow[] {
-  if (data.columns.some((column) => column.histograms)) return nativeRows(data);
+/** How the upper end of a bucket is written. */
+type ShowBound = (bound: number) => string;
+const plainBound: ShowBound = (bound) => String(Number(bound.toPrecision(4)));
+
+export function heatRows(data: Columns, names?: readonly string[], shown: ShowBound = plainBound): HeatRow[] {
+  if (data.columns.some((column) => column.histograms)) return nativeRows(data, shown);
   if (data.columns.length > 0 && data.columns.every((column) => bound(column.labels) !== undefined))
-    return classicRows(data);
+    return classicRows(data, shown);
   return data.columns.map((column, index) => ({
     name: names?.[index] ?? seriesName(column.labels),
     values: column.values,
@@ -17,7 +21,7 @@ export function heatRows(data: Columns, names?: readonly string[]): HeatRow[] {
 }
 
 /** Cumulative counts by `le`, summed over other labels, become counts per bucket. */
-function classicRows(data: Columns): HeatRow[] {
+function classicRows(data: Columns, shown: ShowBound): HeatRow[] {
   const byBound = new Map<number, (number | null)[]>();
   for (const column of data.columns) {
     const le = bound(column.labels)!;
@@ -34,13 +38,13 @@ function classicRows(data: Columns): HeatRow[] {
     const own = byBound.get(le)!;
     const below = index > 0 ? byBound.get(bounds[index - 1]!)! : undefined;
     return {
-      name: le === Infinity ? '+Inf' : String(Number(le.toPrecision(4))),
+      name: le === Infinity ? '+Inf' : shown(le),
       values: own.map((value, i) => (value === null ? null : Math.max(0, value - (below?.[i] ?? 0)))),
     };
   });
 }
 
-function nativeRows(data: Columns): HeatRow[] {
+function nativeRows(data: Columns, shown: ShowBound): HeatRow[] {
   const byUpper = new Map<number, (number | null)[]>();
   for (const column of data.columns) {
     column.histograms?.forEach((histogram, at) => {
@@ -57,5 +61,5 @@ function nativeRows(data: Columns): HeatRow[] {
   }
   return [...byUpper.keys()]
     .sort((a, b) => a - b)
-    .map((upper) => ({ name: String(Number(upper.toPrecision(4))), values: byUpper.get(upper)! }));
+    .map((upper) => ({ name: shown(upper), values: byUpper.get(upper)! }));
 }

@@ -349,3 +349,20 @@ test('annotations that Grafana keeps are asked for by their tags; options withou
     'option "custom.fillBelowTo" of panels of type "table" is left out',
   ]);
 });
+
+test('the rows of a heat map keep their unit, whichever way it is written', () => {
+  const { dashboard, problems } = importDashboard({
+    title: 'Heat',
+    schemaVersion: 39,
+    panels: [
+      { id: 1, type: 'heatmap', title: 'new', options: { yAxis: { unit: 's' } }, targets: [{ expr: 'x' }] },
+      { id: 2, type: 'heatmap', title: 'old', yAxis: { format: 'decbytes' }, targets: [{ expr: 'x' }] },
+      { id: 3, type: 'heatmap', title: 'none', targets: [{ expr: 'x' }] },
+    ],
+  });
+  assert.deepEqual(
+    dashboard.panels.map((panel) => panel.options?.rowUnit),
+    ['s', 'decbytes', undefined],
+  );
+  assert.deepEqual(problems, []);
+});

@@ -252,6 +252,10 @@ function ownOptions(
         showValue: options.showValue !== 'never',
         mode: grafanaType === 'status-history' ? 'history' : undefined,
       });
+    case 'heatmap':
+      return compact({
+        rowUnit: readUnit(object(options.yAxis).unit ?? object(panel.yAxis).format, where, problems),
+      });
     case 'histogram':
       return compact({
         buckets: number(options.bucketCount),

@@ -5,6 +5,7 @@ import { useMemo, useState } from 'react';
 import { calculationOf } from '../../../src/view/calculate.ts';
 import { showValue } from '../../../src/view/display.ts';
 import { type Frame, fieldName, timeField } from '../../../src/view/frame.ts';
+import { formatText } from '../../../src/view/units.ts';
 import type { Columns, NativeHistogram } from '../../base/prom.ts';
 import { localized } from '../../base/text.ts';
 import { heatRows } from '../../chart/buckets.ts';
@@ -153,10 +154,12 @@ function toColumns(frames: readonly Frame[]): { data: Columns; names: string[] }
 
 export function HeatMapPanel({ panel, data, height }: PanelProps) {
   const { onZoom } = useDashboard();
+  const rowUnit = panel.options?.rowUnit;
   const { times, rows } = useMemo(() => {
     const { data: columns, names } = toColumns(data.frames);
-    return { times: columns.times, rows: heatRows(columns, names) };
-  }, [data.frames]);
+    const shown = rowUnit === undefined ? undefined : (bound: number) => formatText(bound, rowUnit);
+    return { times: columns.times, rows: heatRows(columns, names, shown) };
+  }, [data.frames, rowUnit]);
   return (
     <HeatMap
       times={times}
