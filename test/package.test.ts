@@ -31,7 +31,7 @@ test('the built package runs outside the checkout', async (t) => {
     [main, 'up', `--storage.tsdb.path=${folder}/data`, `--web.listen-address=127.0.0.1:${port}`],
     { cwd: folder },
   );
-  await eventually('it is ready', () => get(`http://127.0.0.1:${port}/-/ready`), 60_000);
+  await eventually('it is ready', () => get(`http://127.0.0.1:${port}/-/ready`));
   assert.match((await get(`http://127.0.0.1:${port}/`)) ?? '', /<!doctype html>/i);
   const answer = JSON.parse((await get(`http://127.0.0.1:${port}/api/v1/query?query=1%2B1`)) ?? '{}') as {
     data: { result: [number, string] };

@@ -179,7 +179,7 @@ test('a pending alert is pending since the same time after a restart', async (t)
     return value && Number(value.value);
   };
   const first = run();
-  const before = await eventually('the alert is pending', pendingSince, 60_000);
+  const before = await eventually('the alert is pending', pendingSince);
   await first.stop('SIGTERM');
   run();
   type Active = { labels: Record<string, string>; activeAt: string };

@@ -89,6 +89,8 @@ export function pagesOf({ role, args, prefix = '', ready, isReady = () => true }
         ...options,
       });
       const page = await context.newPage();
+      // A guard against hanging, not a measure: machines may be busy.
+      page.setDefaultTimeout(120_000);
       const faults: string[] = [];
       page.on('pageerror', (error) => faults.push(String(error)));
       page.on('request', (request) => {

@@ -85,7 +85,12 @@ test('a dashboard with variables, annotations and links, saved into a folder', {
 
 test('an annotation is left on a dashboard and drawn on it', { skip }, async () => {
   const { page, faults, close } = await server.visit('/d/pharos');
-  await page.locator('.plot canvas').first().waitFor();
+  // A rate needs two scrapes, and the dashboard asks again by itself after a while only.
+  await eventually('a graph', async () => {
+    await page.getByRole('button', { name: 'Refresh now' }).click();
+    await page.waitForTimeout(500);
+    return page.locator('.plot canvas').first().isVisible();
+  });
   await page.getByRole('button', { name: 'Dashboard menu' }).click();
   await page.getByRole('menuitem', { name: 'Leave an annotation' }).click();
   const dialog = page.getByRole('dialog');
