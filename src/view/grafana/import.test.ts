@@ -347,6 +347,7 @@ test('annotations that Grafana keeps are asked for by their tags; options withou
     'option "showHeader" of panels of type "table" is left out',
     'option "strange.deep" of panels of type "table" is left out',
     'option "custom.fillBelowTo" of panels of type "table" is left out',
+    'details of drawing are as in all dashboards here: cellHeight',
   ]);
 });
 

@@ -29,13 +29,21 @@ export function compact<T extends object>(value: T): T {
 
 export class Problems {
   readonly #found = new Map<string, number>();
+  readonly #details = new Set<string>();
 
   add(where: string, what: string): void {
     const text = where === '' ? what : `${where}: ${what}`;
     this.#found.set(text, (this.#found.get(text) ?? 0) + 1);
   }
 
+  /** How something looks that looks alike in all dashboards here. */
+  detail(name: string): void {
+    this.#details.add(name);
+  }
+
   list(): string[] {
-    return [...this.#found].map(([text, count]) => (count > 1 ? `${text} (${count} times)` : text));
+    const found = [...this.#found].map(([text, count]) => (count > 1 ? `${text} (${count} times)` : text));
+    if (this.#details.size === 0) return found;
+    return [...found, `details of drawing are as in all dashboards here: ${[...this.#details].sort().join(', ')}`];
   }
 }

@@ -58,8 +58,9 @@ export function noteLeftovers(panel: Json, problems: Problems): void {
   const walk = (node: Json, prefix: string) => {
     for (const [name, value] of Object.entries(node)) {
       const path = prefix + name;
-      if (isNeutral(value) || TAKEN.test(path) || DETAIL.test(path)) continue;
-      if (isObject(value)) walk(value, `${path}.`);
+      if (isNeutral(value) || TAKEN.test(path)) continue;
+      if (DETAIL.test(path)) problems.detail(path);
+      else if (isObject(value)) walk(value, `${path}.`);
       else say(path);
     }
   };
@@ -68,8 +69,11 @@ export function noteLeftovers(panel: Json, problems: Problems): void {
   walk(options, '');
   const config = object(panel.fieldConfig);
   const defaults = object(config.defaults);
-  for (const [name, value] of Object.entries(object(defaults.custom)))
-    if (!isNeutral(value) && !FIELD_TAKEN.test(name) && !FIELD_DETAIL.test(name)) say(`custom.${name}`);
+  for (const [name, value] of Object.entries(object(defaults.custom))) {
+    if (isNeutral(value) || FIELD_TAKEN.test(name)) continue;
+    if (FIELD_DETAIL.test(name)) problems.detail(`custom.${name}`);
+    else say(`custom.${name}`);
+  }
   for (const query of objects(panel.targets)) {
     const { format } = query;
     if (typeof format === 'string' && !QUERY_FORMATS.has(format))
