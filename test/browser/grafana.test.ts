@@ -104,7 +104,10 @@ test('V2 resource with rows, imported on the page: grids, a folded row, a row pe
 test('V2 resource with tabs, through the resource API', { skip }, async () => {
   const place = '/apis/dashboard.grafana.app/v2beta1/namespaces/default/dashboards';
   const kept = (await server.call('POST', place, v2Tabs('two-tabs'))) as { status?: { problems: string[] } };
-  assert.deepEqual(kept.status?.problems, ['variable "flag": variables of type "SwitchVariable" are left out']);
+  assert.deepEqual(kept.status?.problems, [
+    'variable "flag": variables of type "SwitchVariable" are left out',
+    'details of drawing are as in all dashboards here: cellHeight',
+  ]);
   const { page, faults, close } = await server.visit('/d/two-tabs', { viewport: TALL });
   await shown(page, 2);
   assert.deepEqual(await page.locator('section.panel h2').allInnerTexts(), ['Of timeseries', 'Of stat']);
